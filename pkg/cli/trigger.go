@@ -52,8 +52,8 @@ is gated, and applied (within 6h of its beginning). Where a deadline passes or
 the wait ends first, the message names the stage, the exit code is 5 and the request
 goes on: a person may have to approve it.
 Outputs: request-id, run-url, outcome, skipped, stage (what was waited for last:
-picked-up, planned, approved, applied or end), outputs (JSON: environment →
-name → JSON text of the value).`,
+picked-up, planned, approved, applied or end), outputs (JSON: environment, or
+environment/stack where stacks have names → name → JSON text of the value).`,
 		Example: "  metapipe trigger --wait 1h",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.trigger(cmd.Context(), o) },

@@ -16,29 +16,29 @@ import (
 // some of it.
 const maxJobOutputs = 1<<20 - 16<<10
 
-// fitOutputs returns the outputs as JSON (environment → name → JSON text) within limit,
+// fitOutputs returns the outputs as JSON (name of the target → name → JSON text) within limit,
 // and what had to be left out: the largest first, so that as many as possible stay.
-func fitOutputs(all map[pipeline.Environment]map[string]string, limit int) (string, []report.LeftOut, error) {
+func fitOutputs(all map[string]map[string]string, limit int) (string, []report.LeftOut, error) {
 	type output struct {
 		report.LeftOut
 		value string
 		cost  int
 	}
 	var each []output
-	kept, used := map[pipeline.Environment]map[string]string{}, 2
-	for env, outputs := range all {
-		kept[env] = map[string]string{}
-		used += utf16Bytes(string(env)) + 20
+	kept, used := map[string]map[string]string{}, 2
+	for target, outputs := range all {
+		kept[target] = map[string]string{}
+		used += utf16Bytes(target) + 20
 		for name, value := range outputs {
 			text, err := json.Marshal(map[string]string{name: value})
 			if err != nil {
 				return "", nil, err
 			}
-			each = append(each, output{report.LeftOut{Environment: env, Name: name, Bytes: len(value)}, value, utf16Bytes(string(text))})
+			each = append(each, output{report.LeftOut{Target: target, Name: name, Bytes: len(value)}, value, utf16Bytes(string(text))})
 		}
 	}
 	byName := func(a, b report.LeftOut) int {
-		if c := strings.Compare(string(a.Environment), string(b.Environment)); c != 0 {
+		if c := strings.Compare(a.Target, b.Target); c != 0 {
 			return c
 		}
 		return strings.Compare(a.Name, b.Name)
@@ -56,7 +56,7 @@ func fitOutputs(all map[pipeline.Environment]map[string]string, limit int) (stri
 			continue
 		}
 		used += o.cost
-		kept[o.Environment][o.Name] = o.value
+		kept[o.Target][o.Name] = o.value
 	}
 	slices.SortFunc(left, byName)
 	text, err := json.Marshal(kept)
@@ -69,7 +69,7 @@ func utf16Bytes(s string) int { return 2 * len(utf16.Encode([]rune(s))) }
 func (s triggering) warnLeftOut(left []report.LeftOut) error {
 	var problems pipeline.Problems
 	for _, l := range left {
-		message := fmt.Sprintf("the output %s of %s has %d bytes and is left out of the job's outputs, which GitHub limits to 1 MiB", l.Name, l.Environment, l.Bytes)
+		message := fmt.Sprintf("the output %s of %s has %d bytes and is left out of the job's outputs, which GitHub limits to 1 MiB", l.Name, l.Target, l.Bytes)
 		s.app.logf("%s", message)
 		problems = append(problems, pipeline.Problem{
 			Rule:    "output-too-large",

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-type byEnvironment = map[pipeline.Environment]map[string]string
+type byEnvironment = map[string]map[string]string
 
 // TestOutputsFit: what GitHub has no room for is left out by name, the largest first, and
 // the rest stays.
@@ -35,8 +33,8 @@ func TestOutputsFit(t *testing.T) {
 		}
 		var names []string
 		for _, l := range left {
-			names = append(names, string(l.Environment)+"/"+l.Name)
-			if _, there := kept[l.Environment][l.Name]; there {
+			names = append(names, string(l.Target)+"/"+l.Name)
+			if _, there := kept[l.Target][l.Name]; there {
 				t.Errorf("%s: %s is there", name, l.Name)
 			}
 		}
@@ -58,14 +56,14 @@ func TestOutputsFit(t *testing.T) {
 func TestOutputsOfManyEnvironments(t *testing.T) {
 	t.Parallel()
 	for _, unit := range []string{"word", "日本語", "👩‍🚀"} {
-		all, count := map[pipeline.Environment]map[string]string{}, 0
+		all, count := map[string]map[string]string{}, 0
 		for e := range 60 {
 			outputs := map[string]string{}
 			for n := range 40 {
 				outputs[fmt.Sprintf("output_%02d", n)] = `"` + strings.Repeat(unit, 300) + `"`
 				count++
 			}
-			all[pipeline.Environment(fmt.Sprintf("environment-%02d", e))] = outputs
+			all[fmt.Sprintf("environment-%02d", e)] = outputs
 		}
 		text, left, err := fitOutputs(all, maxJobOutputs)
 		if err != nil || utf16Bytes(text) > maxJobOutputs || len(left) == 0 {

@@ -70,6 +70,14 @@ func (t Target) Name() string {
 	return string(t.Environment) + "/" + string(t.Stack)
 }
 
+// ParseName reads what Target.Name has written, and returns the target of a customer.
+func (c CustomerName) ParseName(name string) (Target, error) {
+	if strings.Contains(name, joint) {
+		return Target{}, fmt.Errorf("%s names no target: it holds %q", Quote(name), joint)
+	}
+	return c.ParsePart(strings.Replace(name, "/", joint, 1))
+}
+
 // String is how messages name a target: customer/environment, or customer/environment/stack.
 func (t Target) String() string { return string(t.Customer) + "/" + t.Name() }
 

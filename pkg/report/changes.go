@@ -18,7 +18,7 @@ func (s scribe) changes(d draft, room size) string {
 		return ""
 	}
 	at := func(i int) *pipeline.ResourceChange { return d.d.change(d.d.changes, i) }
-	title, end := "#### All changes\n\n", ""
+	title, end := s.heading("All changes"), ""
 	if n > foldAbove || d.t.Outcome == pipeline.OutcomeApplied {
 		title = fmt.Sprintf("<details><summary>All changes (%d)</summary>\n\n", n)
 		end = "\n</details>\n\n"

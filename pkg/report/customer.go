@@ -25,15 +25,15 @@ type CustomerJob struct {
 
 // LeftOut is an output that is too large for the job's output.
 type LeftOut struct {
-	Environment pipeline.Environment
-	Name        string
-	Bytes       int
+	Target string // its name: "staging", or "staging/network"
+	Name   string
+	Bytes  int
 }
 
 const shownOutput = 200 // characters of the value of one output
 
 // Customer is the summary of the customer's own job, as GitHub Markdown: the outcome
-// of each environment, the problems of variables.yml with their lines, the outputs, and
+// of each target, the problems of variables.yml with their lines, the outputs, and
 // where the plans are.
 func (r Renderer) Customer(j CustomerJob) string {
 	sign := signGood
@@ -47,7 +47,7 @@ func (r Renderer) Customer(j CustomerJob) string {
 		sign = "⏭️"
 	}
 	s := scribe{sink: summarySink, room: size{DefaultSummaryBytes, DefaultSummaryBytes}}
-	head := "### " + sign + " Infrastructure\n\n" + j.sentence() + j.environments()
+	head := "### " + sign + " Infrastructure\n\n" + j.sentence() + j.targets()
 	problems := ""
 	if len(j.Result.Problems) > 0 {
 		reason := pipeline.ReasonInvalidVariables
@@ -75,27 +75,29 @@ func (j CustomerJob) sentence() string {
 	return plainText(j.Result.Description) + "\n\n"
 }
 
-func (j CustomerJob) environments() string {
-	if len(j.Result.Environments) == 0 {
+func (j CustomerJob) targets() string {
+	if len(j.Result.Targets) == 0 {
 		return ""
 	}
-	text := "| Environment | Outcome |\n| --- | --- |\n"
-	for _, e := range j.Result.Environments {
+	named := func(t intake.TargetStatus) bool { return isStack(t.Name) }
+	text := "| " + nameColumn(slices.ContainsFunc(j.Result.Targets, named)) + " | Outcome |\n| --- | --- |\n"
+	for _, e := range j.Result.Targets {
 		sign, ok := map[pipeline.StatusState]string{pipeline.StatusSuccess: signGood, pipeline.StatusPending: "⏳"}[e.State]
 		if !ok {
 			sign = signBad
 		}
-		text += fmt.Sprintf("| %s | %s %s |\n", cell(code(clip(string(e.Environment), 40))), sign, cell(plainText(e.Description)))
+		text += fmt.Sprintf("| %s | %s %s |\n", cell(code(clip(e.Name, nameRoom))), sign, cell(plainText(e.Description)))
 	}
 	return text + "\n"
 }
 
 func (j CustomerJob) outputs() string {
-	text := ""
-	for _, env := range slices.Sorted(maps.Keys(j.Result.Outputs)) {
-		all := j.Result.Outputs[env]
+	text, stacks := "", false
+	for _, target := range slices.Sorted(maps.Keys(j.Result.Outputs)) {
+		all := j.Result.Outputs[target]
+		stacks = stacks || isStack(target)
 		for _, name := range slices.Sorted(maps.Keys(all)) {
-			if line := "| " + cell(code(clip(string(env), 40))) + " | " + cell(code(clip(name, 100))) + " | " + cell(code(tidy(all[name], toEscapes, shownOutput))) +
+			if line := "| " + cell(code(clip(target, nameRoom))) + " | " + cell(code(clip(name, 100))) + " | " + cell(code(tidy(all[name], toEscapes, shownOutput))) +
 				" |\n"; len(text)+len(line) < DefaultSummaryBytes/4 {
 				text += line
 			}
@@ -104,7 +106,7 @@ func (j CustomerJob) outputs() string {
 	if text == "" {
 		return ""
 	}
-	return "#### Outputs\n\n| Environment | Output | Value |\n| --- | --- | --- |\n" + text + "\n"
+	return "#### Outputs\n\n| " + nameColumn(stacks) + " | Output | Value |\n| --- | --- | --- |\n" + text + "\n"
 }
 
 func (j CustomerJob) leftOut() string {
@@ -117,7 +119,7 @@ func (j CustomerJob) leftOut() string {
 			text += fmt.Sprintf("- and %d more\n", len(j.LeftOut)-i)
 			break
 		}
-		text += fmt.Sprintf("- %s of %s (%d bytes)\n", code(clip(l.Name, 100)), code(clip(string(l.Environment), 40)), l.Bytes)
+		text += fmt.Sprintf("- %s of %s (%d bytes)\n", code(clip(l.Name, 100)), code(clip(l.Target, nameRoom)), l.Bytes)
 	}
 	return text + "\n"
 }

@@ -16,13 +16,17 @@ func customerJobs() map[string]report.CustomerJob {
 	const run = "https://github.com/provider/infra/actions/runs/5"
 	return map[string]report.CustomerJob{
 		"applied": {Manager: manager, Result: intake.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", Outcome: pipeline.OutcomeApplied, RunURL: run, Description: "Applied: 2 of 2",
-			Environments: []intake.EnvironmentStatus{{Environment: "production", State: pipeline.StatusSuccess, Description: "No changes"}, {Environment: "staging", State: pipeline.StatusSuccess, Description: "Applied: 1 added"}},
-			Outputs:      map[pipeline.Environment]map[string]string{"staging": {"url": `"https://staging.example.com"`, "odd|name": "\"a\\nb|`c`\u202e<b>\""}, "production": {}}},
-			LeftOut: []report.LeftOut{{Environment: "staging", Name: "certificates", Bytes: 1500055}}},
+			Targets: []intake.TargetStatus{{Name: "production", State: pipeline.StatusSuccess, Description: "No changes"}, {Name: "staging", State: pipeline.StatusSuccess, Description: "Applied: 1 added"}},
+			Outputs: map[string]map[string]string{"staging": {"url": `"https://staging.example.com"`, "odd|name": "\"a\\nb|`c`\u202e<b>\""}, "production": {}}},
+			LeftOut: []report.LeftOut{{Target: "staging", Name: "certificates", Bytes: 1500055}}},
+		"stacks": {Manager: manager, Result: intake.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", Outcome: pipeline.OutcomeApplied, RunURL: run, Description: "Applied to staging/network, staging/hosts: 2 added",
+			Targets: []intake.TargetStatus{{Name: "staging/hosts", State: pipeline.StatusSuccess, Description: "Applied: 1 added"}, {Name: "staging/network", State: pipeline.StatusSuccess, Description: "Applied: 1 added"}},
+			Outputs: map[string]map[string]string{"staging/hosts": {"id": `"i-1"`}, "staging/network": {"id": `"vpc-1"`}}},
+			LeftOut: []report.LeftOut{{Target: "staging/hosts", Name: "certificates", Bytes: 1500055}}},
 		"planned": {Manager: manager, Pull: "https://github.com/acme/shop/pull/7", Result: intake.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", RunURL: run, Description: "Planned: 1 to add",
-			Environments: []intake.EnvironmentStatus{{Environment: "staging", State: pipeline.StatusSuccess, Description: "Plan: 1 to add"}}}},
+			Targets: []intake.TargetStatus{{Name: "staging", State: pipeline.StatusSuccess, Description: "Plan: 1 to add"}}}},
 		"failed": {Manager: manager, Err: &pipeline.FailedError{Message: "request 0d5e6f7a: 1 of 2 failed"}, Result: intake.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", RunURL: run, Description: "1 of 2 failed",
-			Environments: []intake.EnvironmentStatus{{Environment: "staging", State: pipeline.StatusFailure, Description: "Apply failed: ![x](https://evil.example)"}, {Environment: "production", State: pipeline.StatusPending, Description: "Waiting"}}}},
+			Targets: []intake.TargetStatus{{Name: "staging", State: pipeline.StatusFailure, Description: "Apply failed: ![x](https://evil.example)"}, {Name: "production", State: pipeline.StatusPending, Description: "Waiting"}}}},
 		"waiting": {Manager: manager, Err: &pipeline.WaitingError{Stage: "approved", Message: "request 0d5e6f7a has not ended after 1h", Next: "ask a reviewer to approve it"}, Result: intake.TriggerResult{RunURL: run}},
 		"rejected": {Manager: manager, Pull: "https://github.com/acme/shop/pull/7", Err: &pipeline.RejectedError{Message: "variables.yml has problems"}, Result: intake.TriggerResult{Outcome: pipeline.OutcomeRejected,
 			Problems: pipeline.Problems{{Position: pipeline.Position{File: "infra/variables.yml", Line: 12, Column: 5}, Rule: "schema", Message: "size is 700, and at most 500 are possible", Remedy: "write at most 500"},
@@ -55,9 +59,9 @@ func TestCustomerSummaryFits(t *testing.T) {
 	outputs := map[string]string{}
 	for i := range 5000 {
 		outputs[strings.Repeat("x", i%50)+long[:i]] = long
-		job.LeftOut = append(job.LeftOut, report.LeftOut{Environment: "staging", Name: long[:i]})
+		job.LeftOut = append(job.LeftOut, report.LeftOut{Target: "staging", Name: long[:i]})
 	}
-	job.Result.Outputs, job.Result.Description, job.Result.Skipped = map[pipeline.Environment]map[string]string{"staging": outputs}, long[:140], ""
+	job.Result.Outputs, job.Result.Description, job.Result.Skipped = map[string]map[string]string{"staging": outputs}, long[:140], ""
 	job.Err = errors.New(long)
 	for range 5000 {
 		job.Result.Problems = append(job.Result.Problems, pipeline.Problem{Message: long[:3000], Remedy: long[:3000]})

@@ -29,7 +29,7 @@ func (s scribe) dangers(drafts []draft, room size) string {
 // dangerList is the list of one stage.
 func (s scribe) dangerList(all []dangerous, room size) string {
 	groups := groupDangers(all)
-	return list(fmt.Sprintf("%s (%d)", dangersTitle(all), len(all)), entries{
+	return s.list(fmt.Sprintf("%s (%d)", dangersTitle(all), len(all)), entries{
 		n:     len(groups),
 		full:  func(i int) string { return groups[i].full(s.block) },
 		short: func(i int) string { return groups[i].line() + "\n" },

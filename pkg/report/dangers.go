@@ -43,7 +43,7 @@ func dangersOf(drafts []draft) []dangerous {
 		d := &drafts[i]
 		at := ""
 		if len(drafts) > 1 {
-			at = " in " + codeOr(clip(string(d.t.Environment), 40), "one environment")
+			at = " in " + codeOr(targetName(d.t.Target), "one environment")
 			if abandoned(d.t) {
 				at += " (" + outcomeWords(d.t) + ")"
 			}

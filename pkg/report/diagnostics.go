@@ -51,7 +51,7 @@ func unplaced(d pipeline.Diagnostic) int {
 // what to do; what the tool said is folded.
 func (s scribe) diagnostics(d draft, room size) string {
 	all := problemsOf(d.t).errors
-	return list(signBad+" "+plural(len(all), "error"), entries{
+	return s.list(signBad+" "+plural(len(all), "error"), entries{
 		n:     len(all),
 		full:  func(i int) string { return s.diagnostic(all[i]) },
 		short: func(i int) string { return "- " + s.diagnosticLine(all[i]) + "\n" },

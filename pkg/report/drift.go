@@ -65,10 +65,6 @@ type driftIgnored struct {
 	drift.IgnoredDrift
 }
 
-func driftTarget(t pipeline.Target) string {
-	return string(t.Customer) + "/" + string(t.Environment)
-}
-
 func sortScan(scan drift.Scan) sortedScan {
 	f := sortedScan{issues: map[string]drift.TargetIssue{}, kinds: map[pipeline.DriftKind]int{}}
 	for _, r := range scan.Results {
@@ -88,11 +84,11 @@ func sortScan(scan drift.Scan) sortedScan {
 			f.kinds[kind]++
 		}
 		for _, i := range r.Ignored {
-			f.ignored = append(f.ignored, driftIgnored{driftTarget(r.Target), i})
+			f.ignored = append(f.ignored, driftIgnored{r.Target.String(), i})
 		}
 	}
 	for _, i := range scan.Issues {
-		f.issues[driftTarget(i.Target)] = i
+		f.issues[i.Target.String()] = i
 	}
 	f.slow = slices.Clone(scan.Results)
 	slices.SortStableFunc(f.slow, func(a, b drift.Result) int { return cmp.Compare(b.Duration, a.Duration) })

@@ -35,12 +35,16 @@ func TestDriftGolden(t *testing.T) {
 			checkMarkdown(t, summary)
 			for _, result := range scan.Results {
 				body := r.IssueClosing(result)
+				of := name + "." + string(result.Customer)
+				if result.Stack != "" {
+					of += "." + result.Part()
+				}
 				if result.Plan != nil {
 					body = r.Issue(result) + "\n---\n\n" + body
-					golden(t, name+"."+string(result.Customer)+".issue.md", body)
+					golden(t, of+".issue.md", body)
 				}
 				if result.Ended {
-					golden(t, name+"."+string(result.Customer)+".closing.md", body)
+					golden(t, of+".closing.md", body)
 				}
 				checkMarkdown(t, body)
 			}

@@ -31,7 +31,7 @@ func DriftAlike(scan drift.Scan) []Alike {
 			if targets[what] == nil {
 				order = append(order, what)
 			}
-			targets[what] = append(targets[what], driftTarget(r.Target))
+			targets[what] = append(targets[what], r.Target.String())
 		}
 	}
 	var groups []Alike

@@ -68,7 +68,7 @@ func tableRow(cells ...string) string {
 func (f sortedScan) errors() entries {
 	row := func(i int, what, next string) string {
 		r := f.failed[i]
-		return tableRow(code(driftTarget(r.Target)), code(r.Failure.Cause), what, next)
+		return tableRow(code(r.Target.String()), code(r.Failure.Cause), what, next)
 	}
 	return entries{
 		n: len(f.failed),
@@ -86,7 +86,7 @@ func (f sortedScan) lostRows() entries {
 		if r.Applied != nil {
 			applied = lastApplied(*r.Applied)
 		}
-		return tableRow(code(driftTarget(r.Target)), applied, what, next)
+		return tableRow(code(r.Target.String()), applied, what, next)
 	}
 	return entries{
 		n: len(f.lost),
@@ -111,7 +111,7 @@ func (f sortedScan) found() entries {
 		if r.Applied != nil {
 			applied = lastApplied(*r.Applied)
 		}
-		name := driftTarget(r.Target)
+		name := r.Target.String()
 		issue := ""
 		if shown, ok := f.issues[name]; ok && shown.Number > 0 {
 			issue = link(fmt.Sprintf("issue %d", shown.Number), shown.URL)
@@ -178,7 +178,7 @@ func issueRows(all []drift.TargetIssue) entries {
 		if shown.Reason != "" {
 			did += ": " + plainText(shown.Reason)
 		}
-		return tableRow(code(driftTarget(shown.Target)), issue, did)
+		return tableRow(code(shown.Target.String()), issue, did)
 	}}
 }
 
@@ -186,7 +186,7 @@ func (f sortedScan) slowRows() entries { return tookRows(f.slow) }
 
 func tookRows(results []drift.Result) entries {
 	return entries{n: len(results), short: func(i int) string {
-		return tableRow(code(driftTarget(results[i].Target)), took(time.Duration(results[i].Duration)))
+		return tableRow(code(results[i].Target.String()), took(time.Duration(results[i].Duration)))
 	}}
 }
 
@@ -203,6 +203,6 @@ func (f sortedScan) ignoredRows() entries {
 
 func (f sortedScan) skippedRows() entries {
 	return entries{n: len(f.skipped), short: func(i int) string {
-		return tableRow(code(driftTarget(f.skipped[i].Target)), plainText(f.skipped[i].Skipped))
+		return tableRow(code(f.skipped[i].Target.String()), plainText(f.skipped[i].Skipped))
 	}}
 }

@@ -23,16 +23,16 @@ func (r Renderer) Issue(result drift.Result) string {
 
 // IssueClosing returns the comment that ends an issue.
 func (r Renderer) IssueClosing(result drift.Result) string {
-	text := signGood + " " + code(string(result.Environment)) + " matches the configuration again (checked " + moment(result.CheckedAt) + "). "
+	text := signGood + " " + code(targetName(result.Target)) + " matches the configuration again (checked " + moment(result.CheckedAt) + "). "
 	if result.Plan != nil {
-		text = signGood + " You have nothing left to do for " + code(string(result.Environment)) + " (checked " + moment(result.CheckedAt) +
+		text = signGood + " You have nothing left to do for " + code(targetName(result.Target)) + " (checked " + moment(result.CheckedAt) +
 			"). The service provider handles the remaining differences. "
 	}
 	if result.Ended {
 		return signStopped + " " + plainText(result.Skipped) + ". It is not checked any more.\n"
 	}
 	if result.Skipped != "" {
-		return signWaiting + " " + code(string(result.Environment)) + " is not checked any more: " + plainText(result.Skipped) + ". Nothing was changed or destroyed.\n"
+		return signWaiting + " " + code(targetName(result.Target)) + " is not checked any more: " + plainText(result.Skipped) + ". Nothing was changed or destroyed.\n"
 	}
 	if result.Applied != nil {
 		text += "Applied last: " + lastApplied(*result.Applied) + ". "
@@ -42,7 +42,7 @@ func (r Renderer) IssueClosing(result drift.Result) string {
 
 func issueTop(r drift.Result) string {
 	var out strings.Builder
-	out.WriteString("The infrastructure of " + code(string(r.Customer)) + " in " + code(string(r.Environment)) + " is not what its configuration asks for:\n\n")
+	out.WriteString("The infrastructure of " + code(string(r.Customer)) + " in " + code(targetName(r.Target)) + " is not what its configuration asks for:\n\n")
 	for _, kind := range r.Kinds {
 		out.WriteString("- " + kindWords(kind) + "\n")
 	}
@@ -122,7 +122,7 @@ func (s scribe) differences(r drift.Result, room size) string {
 			return
 		}
 		e.more = more(e.n)
-		text := list(fmt.Sprintf("%s (%d)", title, e.n), e, most)
+		text := s.list(fmt.Sprintf("%s (%d)", title, e.n), e, most)
 		out.WriteString(text)
 		room = room.minus(measure(text))
 	}

@@ -87,16 +87,16 @@ func TestManyEnvironmentsRejected(t *testing.T) {
 func TestCustomerSummaryOfManyEnvironments(t *testing.T) {
 	t.Parallel()
 	for _, unit := range []string{"word", "日本語", "👩‍👩‍👧‍👦", "|`<"} {
-		job := report.CustomerJob{Err: errors.New(strings.Repeat(unit, 10_000)), Result: intake.TriggerResult{Description: strings.Repeat(unit, 500), Outputs: map[pipeline.Environment]map[string]string{}}}
+		job := report.CustomerJob{Err: errors.New(strings.Repeat(unit, 10_000)), Result: intake.TriggerResult{Description: strings.Repeat(unit, 500), Outputs: map[string]map[string]string{}}}
 		for i := range manyEnvironments {
 			env := environmentName(i)
-			job.Result.Environments = append(job.Result.Environments, intake.EnvironmentStatus{Environment: env, State: pipeline.StatusFailure, Description: strings.Repeat(unit, 140)})
+			job.Result.Targets = append(job.Result.Targets, intake.TargetStatus{Name: string(env), State: pipeline.StatusFailure, Description: strings.Repeat(unit, 140)})
 			outputs := map[string]string{}
 			for n := range 200 {
 				outputs[fmt.Sprintf("output_%03d", n)] = `"` + strings.Repeat(unit, 2000) + `"`
 			}
-			job.Result.Outputs[env] = outputs
-			job.LeftOut = append(job.LeftOut, report.LeftOut{Environment: env, Name: strings.Repeat(unit, 300), Bytes: 1 << 20})
+			job.Result.Outputs[string(env)] = outputs
+			job.LeftOut = append(job.LeftOut, report.LeftOut{Target: string(env), Name: strings.Repeat(unit, 300), Bytes: 1 << 20})
 		}
 		summary := report.Renderer{}.Customer(job)
 		checkSize(t, summary, 1<<20, 1<<20)

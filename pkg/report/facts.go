@@ -51,7 +51,7 @@ func (s scribe) facts(d draft, room size) string {
 			return fmt.Sprintf("- and %d more that found no room here; %s\n", l.e.n-shown, s.elsewhere(d.t))
 		}
 		title := fmt.Sprintf("%s (%d)", l.title, l.e.n)
-		text := list(title, l.e, room.part(1, used))
+		text := s.list(title, l.e, room.part(1, used))
 		if l.quiet && l.e.n > foldFactsAbove {
 			text = foldedList(title, l.e, room.part(1, used))
 		}

@@ -31,7 +31,7 @@ func (s scribe) frame(rep pipeline.Report, n int) string {
 	bottom := unreported(s.sink, rep.Unreported) + footer(rep)
 	if hidden := len(rep.Targets) - n; hidden > 0 {
 		bottom = fmt.Sprintf("%s The details of %s found no room here; %s.\n\n",
-			signCare, plural(hidden, "environment"), s.elsewhere(rep.Targets[n])) + bottom
+			signCare, plural(hidden, partWord(rep.Targets)), s.elsewhere(rep.Targets[n])) + bottom
 	}
 	room := s.room.minus(measure(top)).minus(measure(bottom))
 	problems := s.problems(rep.Request, room.part(1, 2))
@@ -90,17 +90,17 @@ func destroyWords(rep pipeline.Report) string {
 	}
 	var names []string
 	for _, t := range rep.Request.Targets {
-		names = append(names, code(clip(string(rep.Request.Customer), 63)+"/"+clip(string(t.Environment), 40)))
+		names = append(names, code(clip(string(rep.Request.Customer), 63)+"/"+targetName(t.Target)))
 	}
 	return "**" + signDestroy + " DESTROY: this request destroys everything that was deployed to " + strings.Join(names, ", ") + ".** It uses the variables that were applied last.\n\n"
 }
 
-// overview is the table of all environments; one alone needs none.
+// overview is the table of all targets; one alone needs none.
 func (s scribe) overview(rep pipeline.Report) string {
 	if len(rep.Targets) < 2 {
 		return ""
 	}
-	head := "| Environment | Outcome | Changes | Receipt |\n| --- | --- | --- | --- |\n"
+	head := "| " + nameColumn(stacked(rep.Targets)) + " | Outcome | Changes | Receipt |\n| --- | --- | --- | --- |\n"
 	rows := entries{
 		n:     len(rep.Targets),
 		short: func(i int) string { return overviewRow(rep.Targets[i]) },
@@ -116,7 +116,7 @@ func overviewRow(t pipeline.TargetReport) string {
 	if t.ReceiptCode != "" {
 		receipt = code(clip(t.ReceiptCode, 20))
 	}
-	return fmt.Sprintf("| %s | %s %s | %s | %s |\n", cell(code(clip(string(t.Environment), 40))),
+	return fmt.Sprintf("| %s | %s %s | %s | %s |\n", cell(code(targetName(t.Target))),
 		targetSign(t), cell(outcomeWords(t)), changesCell(t), cell(receipt))
 }
 

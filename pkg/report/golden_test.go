@@ -48,12 +48,15 @@ func TestGolden(t *testing.T) {
 func statuses(r report.Renderer, rep pipeline.Report) string {
 	var out strings.Builder
 	out.WriteString("overall: " + r.Status(rep, pipeline.Target{}) + "\n")
-	envs := append([]pipeline.Environment{}, rep.Request.Removed...)
-	for _, target := range rep.Targets {
-		envs = append(envs, target.Environment)
+	var targets []pipeline.Target
+	for _, env := range rep.Request.Removed {
+		targets = append(targets, rep.Request.Customer.In(env))
 	}
-	for _, env := range envs {
-		out.WriteString(string(env) + ": " + r.Status(rep, rep.Request.Customer.In(env)) + "\n")
+	for _, target := range rep.Targets {
+		targets = append(targets, target.Target)
+	}
+	for _, target := range targets {
+		out.WriteString(target.Name() + ": " + r.Status(rep, target) + "\n")
 	}
 	return out.String()
 }

@@ -18,12 +18,20 @@ func tenseOf(t pipeline.TargetReport) tense {
 
 const forcingLimit = 5 // attributes named for one replacement
 
+// title is a heading below that of a target.
+func (s scribe) heading(title string) string {
+	if s.nested {
+		return "##### " + title + "\n\n"
+	}
+	return "#### " + title + "\n\n"
+}
+
 // list writes a heading and what of e fits.
-func list(title string, e entries, room size) string {
+func (s scribe) list(title string, e entries, room size) string {
 	if e.n == 0 {
 		return ""
 	}
-	head := "#### " + title + "\n\n"
+	head := s.heading(title)
 	return head + e.fit(room.minus(measure(head+"\n"))).join() + "\n"
 }
 

@@ -47,6 +47,15 @@ func refusedNext(m pipeline.Mode, r pipeline.Reason) string {
 	return afresh(m)
 }
 
+// refusedAt is refusedNext in the words of a target: a stack waits also for the stacks
+// before it.
+func refusedAt(m pipeline.Mode, t pipeline.TargetReport, r pipeline.Reason) string {
+	if r == pipeline.ReasonEnvironmentOrder && t.Stack != "" {
+		return "Correct the earlier stack or environment first. When it has succeeded, start this request again."
+	}
+	return refusedNext(m, r)
+}
+
 // rejectedNext is what a customer does about a request that was not accepted, in plain
 // words, where no problem names a remedy.
 func rejectedNext(m pipeline.Mode, r pipeline.Reason) string {

@@ -120,7 +120,7 @@ func ownWords(mode pipeline.Mode, t pipeline.TargetReport) (what, next string) {
 			return planOnly, ""
 		}
 	case pipeline.OutcomeRefused:
-		return "The plan was not applied: " + plainText(refusedWords(t)) + "." + untouched(t), refusedNext(mode, t.Reason)
+		return "The plan was not applied: " + plainText(refusedWords(t)) + "." + untouched(t), refusedAt(mode, t, t.Reason)
 	case pipeline.OutcomeRejected:
 		return "The request was not accepted: " + plainText(reasonWords(t.Reason)) + ". Nothing was changed.", rejectedNext(mode, t.Reason)
 	}
@@ -144,7 +144,11 @@ func endWords(mode pipeline.Mode, t pipeline.TargetReport) (what, next string) {
 	case pipeline.OutcomeSuperseded:
 		return "A newer request took the place of this one, which changed nothing.", refusedNext(mode, pipeline.ReasonSuperseded)
 	case pipeline.OutcomeSkipped:
-		return "An earlier environment did not succeed, so this one was not started. Nothing was changed.", refusedNext(mode, pipeline.ReasonEnvironmentOrder)
+		earlier := "environment"
+		if t.Stack != "" {
+			earlier = "stack or environment"
+		}
+		return "An earlier " + earlier + " did not succeed, so this one was not started. Nothing was changed.", refusedAt(mode, t, pipeline.ReasonEnvironmentOrder)
 	}
 	return "", ""
 }

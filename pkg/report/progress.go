@@ -7,7 +7,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// progressWords describes the first environment that is under way.
+// progressWords describes the first target that is under way.
 func progressWords(targets []pipeline.TargetReport) string {
 	for _, t := range targets {
 		if t.Outcome.Final() || t.Outcome == pipeline.OutcomeRequested || t.Outcome == "" {
@@ -15,38 +15,38 @@ func progressWords(targets []pipeline.TargetReport) string {
 		}
 		switch {
 		case t.Outcome == pipeline.OutcomePlanning:
-			return "Planning " + string(t.Environment)
+			return "Planning " + t.Name()
 		case t.Outcome == pipeline.OutcomeApplying:
-			return "Applying " + string(t.Environment)
+			return "Applying " + t.Name()
 		case t.Gated:
 			return waitingWords(t)
 		}
-		return "Planned " + string(t.Environment) + "; the apply comes next"
+		return "Planned " + t.Name() + "; the apply comes next"
 	}
 	if !slices.ContainsFunc(targets, func(t pipeline.TargetReport) bool { return t.Outcome != pipeline.OutcomeRequested }) {
 		return "Accepted: " + namesOf(targets)
 	}
 	for _, t := range targets {
 		if !t.Outcome.Final() {
-			return "Accepted; the plan of " + string(t.Environment) + " comes next"
+			return "Accepted; the plan of " + t.Name() + " comes next"
 		}
 	}
 	return "Accepted"
 }
 
-// namesOf joins the names of environments.
+// namesOf joins the names of targets.
 func namesOf(targets []pipeline.TargetReport) string {
-	names := make([]pipeline.Environment, 0, len(targets))
+	names := make([]string, 0, len(targets))
 	for _, t := range targets {
-		names = append(names, t.Environment)
+		names = append(names, t.Name())
 	}
 	return pipeline.JoinNames(names)
 }
 
-// waitingWords names what the approver of an environment decides about. What is
+// waitingWords names what the approver of a target decides about. What is
 // destroyed and replaced goes first, since the line may be cut.
 func waitingWords(t pipeline.TargetReport) string {
-	head := plain(string(t.Environment), 40) + " waits for approval"
+	head := plain(targetName(t.Target), nameRoom) + " waits for approval"
 	if t.Plan == nil {
 		return head
 	}
@@ -75,7 +75,7 @@ type tally struct {
 }
 
 func (s *tally) add(t pipeline.TargetReport) {
-	s.names = append(s.names, string(t.Environment))
+	s.names = append(s.names, t.Name())
 	if t.Plan == nil {
 		return
 	}

@@ -60,6 +60,9 @@ type scribe struct {
 	block size // of one resource
 	value int  // characters of one line of a value
 	lines int  // lines of one value
+	// nested: what is written stands in the section of a stack, one level below that of
+	// its environment.
+	nested bool
 }
 
 // ofOperator reports a place that no customer reads: the summary of the manager's run, and

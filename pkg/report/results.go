@@ -10,7 +10,7 @@ import (
 // outputs lists the root outputs after an apply.
 func (s scribe) outputs(d draft, room size) string {
 	all := d.t.Outputs
-	return list("Outputs", entries{
+	return s.list("Outputs", entries{
 		n: len(all),
 		full: func(i int) string {
 			v := pipeline.Value{Text: all[i].Value, Sensitive: all[i].Sensitive}
@@ -53,7 +53,7 @@ func (s scribe) done(d draft, room size) string {
 	if len(open) > 0 {
 		title = fmt.Sprintf("What was done (%d), what failed (%d) and what did not end (%d)", len(good), len(bad), len(open))
 	}
-	return list(title, entries{
+	return s.list(title, entries{
 		n: len(all),
 		short: func(i int) string {
 			if all[i].Unfinished {

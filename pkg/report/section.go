@@ -33,7 +33,7 @@ func (s scribe) sections(targets []pipeline.TargetReport, n int, room size) (dan
 	for i, t := range targets {
 		drafts[i] = draft{t: t, d: digestOf(t)}
 		if i < n {
-			drafts[i].head = s.head(t)
+			drafts[i].head = s.environmentHead(targets, i) + s.within(t).head(t)
 		}
 		room = room.minus(measure(drafts[i].head))
 	}
@@ -50,7 +50,7 @@ func (s scribe) sections(targets []pipeline.TargetReport, n int, room size) (dan
 	for _, p := range passes() {
 		left := room.part(p.num, p.over)
 		for k, i := range smallFirst {
-			text := p.write(s, drafts[i], left.part(1, len(drafts)-k))
+			text := p.write(s.within(drafts[i].t), drafts[i], left.part(1, len(drafts)-k))
 			drafts[i].parts[p.part] = text
 			left, room = left.minus(measure(text)), room.minus(measure(text))
 		}
@@ -68,10 +68,14 @@ func (s scribe) sections(targets []pipeline.TargetReport, n int, room size) (dan
 // head is what a reviewer sees first: outcome, counts, and what to be careful of.
 func (s scribe) head(t pipeline.TargetReport) string {
 	var out strings.Builder
-	out.WriteString("### " + targetSign(t) + " " + codeOr(clip(string(t.Environment), 40), "plan") + ": " + outcomeWords(t) + "\n\n")
+	level := "###"
+	if s.nested {
+		level = "####"
+	}
+	out.WriteString(level + " " + targetSign(t) + " " + codeOr(targetName(t.Target), "plan") + ": " + outcomeWords(t) + "\n\n")
 	words := headline(t)
 	if s.req.Mode == pipeline.ModeDestroy && words != "" && !t.Plan.HasChanges() {
-		words = "Nothing is left to destroy. The apply only records that the environment has ended."
+		words = "Nothing is left to destroy. The apply only records that the " + partWord([]pipeline.TargetReport{t}) + " has ended."
 	}
 	if words != "" {
 		out.WriteString("**" + words + "**\n\n")
@@ -121,7 +125,7 @@ func notices(t pipeline.TargetReport) []string {
 	case pipeline.ReviewedOtherKey:
 		out = append(out, signCare+" **This plan cannot be compared with the plan that was reviewed.** The plan in the pull request was sealed with a key that has been removed since."+reviewAnew(t))
 	case pipeline.ReviewedUnseen:
-		out = append(out, signCare+" **This plan has not been reviewed.** The pull request showed no plan for this environment.")
+		out = append(out, signCare+" **This plan has not been reviewed.** The pull request showed no plan for this "+partWord([]pipeline.TargetReport{t})+".")
 	}
 	if t.PlanOnly != "" {
 		out = append(out, signCare+" **Only planned:** "+plainText(t.PlanOnly))

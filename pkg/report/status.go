@@ -15,8 +15,8 @@ const StatusLimit = pipeline.StatusLimit
 // the description, without cutting the count at its end.
 const statusRoom = StatusLimit - len(" (12345678)")
 
-// Status returns the description of the commit status of one target, or with an
-// empty environment of the whole report: one line of plain text, never empty,
+// Status returns the description of the commit status of one target, or with the
+// zero target of the whole report: one line of plain text, never empty,
 // and so short that the short request id still fits behind it.
 func (r Renderer) Status(rep pipeline.Report, t pipeline.Target) string {
 	return plain(status(rep, t), statusRoom)
@@ -52,17 +52,17 @@ func ordinaryStatus(rep pipeline.Report, target pipeline.Target) string {
 		if len(rep.Targets) == 1 {
 			return targetStatus(rep, w)
 		}
-		return named(w.Environment, targetStatus(rep, w))
+		return named(w.Target, targetStatus(rep, w))
 	case !w.Outcome.Final():
 		return progressWords(rep.Targets)
 	}
 	return successWords(rep.Targets)
 }
 
-// named puts the environment before a status, and clips so that a count at the
+// named puts the target before a status, and clips so that a count at the
 // end stays.
-func named(env pipeline.Environment, words string) string {
-	head := plain(string(env), 40) + ": "
+func named(t pipeline.Target, words string) string {
+	head := plain(targetName(t), nameRoom) + ": "
 	tail := ""
 	if i := strings.LastIndex(words, " (+"); i >= 0 && strings.HasSuffix(words, " more)") && len(words)-i < 20 {
 		words, tail = words[:i], words[i:]
@@ -199,14 +199,14 @@ func failureWords(t pipeline.TargetReport) string {
 	return located("", head+": "+list[0].Summary, len(list)-1)
 }
 
-// stopWords names the environment for whose sake t was not started.
+// stopWords names the target for whose sake t was not started.
 func stopWords(targets []pipeline.TargetReport, t pipeline.TargetReport) string {
 	for _, earlier := range targets {
 		if earlier.Target == t.Target {
 			break
 		}
 		if earlier.Outcome.Final() && !earlier.Outcome.Succeeded() && earlier.Outcome != pipeline.OutcomeSkipped {
-			return fmt.Sprintf("Stopped: %s %s", earlier.Environment, endedWord(earlier.Outcome))
+			return fmt.Sprintf("Stopped: %s %s", earlier.Name(), endedWord(earlier.Outcome))
 		}
 	}
 	return joinWords("Stopped", t.Message)

@@ -26,7 +26,7 @@ func Sweep(r sweep.Result) string {
 		if f.Run.URL != "" {
 			request = link(request, f.Run.URL)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", code(strings.TrimSuffix(string(f.Customer)+"/"+string(f.Environment), "/")), request, since,
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", code(strings.TrimSuffix(f.Target().String(), "/")), request, since,
 			cell(code(f.Message)), cell(findingEnd(f)))
 	}
 	return b.String()
@@ -50,7 +50,7 @@ func findingEnd(f sweep.Finding) string {
 func SweepLines(r sweep.Result) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
-		target := strings.TrimSuffix(string(f.Customer)+"/"+string(f.Environment), "/")
+		target := strings.TrimSuffix(f.Target().String(), "/")
 		if f.Request != "" {
 			target += " " + f.Request.Short()
 		}

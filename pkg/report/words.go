@@ -247,6 +247,9 @@ func refusalWords(r pipeline.Reason) string {
 // refusedWords are reasonWords for a target, which knows whether there was a
 // review at all.
 func refusedWords(t pipeline.TargetReport) string {
+	if t.Reason == pipeline.ReasonEnvironmentOrder && t.Stack != "" {
+		return "a stack or environment that comes before it did not succeed"
+	}
 	if t.Reason != pipeline.ReasonUnreviewed {
 		return reasonWords(t.Reason)
 	}
@@ -256,7 +259,7 @@ func refusedWords(t pipeline.TargetReport) string {
 	case pipeline.ReviewedOtherKey:
 		return "the reviewed plan was made under an older key"
 	case pipeline.ReviewedUnseen:
-		return "the pull request showed no plan for this environment"
+		return "the pull request showed no plan for this " + partWord([]pipeline.TargetReport{t})
 	}
 	return reasonWords(t.Reason)
 }

@@ -67,11 +67,11 @@ type TriggerResult struct {
 	Stage       string             // what was waited for last: picked-up, planned, approved, applied or end
 	Skipped     string             // why nothing was sent
 	Description string             // the description of the overall status, once there is one
-	// Environments are those of the request by their names, as far as they were seen.
-	Environments []EnvironmentStatus
-	Problems     pipeline.Problems // of variables.yml; nothing was sent then
-	// Outputs are the outputs of each environment as JSON text, after a wait.
-	Outputs map[pipeline.Environment]map[string]string
+	// Targets are those of the request by their names, as far as they were seen.
+	Targets  []TargetStatus
+	Problems pipeline.Problems // of variables.yml; nothing was sent then
+	// Outputs are the outputs of each target, by its name, as JSON text, after a wait.
+	Outputs map[string]map[string]string
 }
 
 // Run sends the request. A change that is none of metapipe's business posts

@@ -10,9 +10,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// EnvironmentStatus is how far a request has come in one environment.
-type EnvironmentStatus struct {
-	Environment pipeline.Environment
+// TargetStatus is how far a request has come at one target.
+type TargetStatus struct {
+	Name        string // of the target: "staging", or "staging/network"
 	State       pipeline.StatusState
 	Description string // without the request's id
 }
@@ -39,7 +39,7 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id pipeline.Reque
 		picked = shown
 		if picked {
 			result.RunURL = status.TargetURL
-			result.Description, result.Environments = strings.TrimSuffix(status.Description, pipeline.RequestTag(id)), environmentsOf(statuses, statusContext, id)
+			result.Description, result.Targets = strings.TrimSuffix(status.Description, pipeline.RequestTag(id)), targetsOf(statuses, statusContext, id)
 			if status.Description != logged {
 				logged = status.Description
 				t.Logf("%s", logged)
@@ -103,11 +103,11 @@ func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResu
 	return t.outputs(ctx, in, result, statuses)
 }
 
-// outputs reads what each environment of the request put out. An environment without
+// outputs reads what each target of the request put out. A target without
 // changes has no deployment of this request: the newest one holds.
 func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerResult, statuses []pipeline.Status) (TriggerResult, error) {
 	repo := in.Event.Repository.Slug
-	result.Outcome, result.Outputs = pipeline.OutcomeNoChanges, map[pipeline.Environment]map[string]string{}
+	result.Outcome, result.Outputs = pipeline.OutcomeNoChanges, map[string]map[string]string{}
 	failed := func(err error) error {
 		return fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
 	}
@@ -116,8 +116,12 @@ func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerRe
 		return result, failed(err)
 	}
 	request := in.request()
-	for _, e := range environmentsOf(statuses, request.StatusContext(pipeline.Target{}), result.Request) {
-		to := request.DeploymentEnvironment(request.Customer.In(e.Environment))
+	for _, s := range targetsOf(statuses, request.StatusContext(pipeline.Target{}), result.Request) {
+		target, err := request.Customer.ParseName(s.Name)
+		if err != nil { // the manager writes no such status
+			continue
+		}
+		to := request.DeploymentEnvironment(target)
 		d, ok := deploymentOf(made, result.Request, to)
 		if ok {
 			result.Outcome = pipeline.OutcomeApplied
@@ -130,9 +134,9 @@ func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerRe
 				continue
 			}
 		}
-		result.Outputs[d.Payload.Environment] = d.Payload.Outputs
+		result.Outputs[s.Name] = d.Payload.Outputs
 		if left := d.Payload.LeftOut; len(left) > 0 {
-			t.Logf("GitHub had no room for these outputs of %s: %s", d.Payload.Environment, pipeline.PlainLine(strings.Join(left, ", ")))
+			t.Logf("GitHub had no room for these outputs of %s: %s", s.Name, pipeline.PlainLine(strings.Join(left, ", ")))
 		}
 	}
 	return result, nil
@@ -150,17 +154,17 @@ func deploymentOf(list []pipeline.Deployment, id pipeline.RequestID, environment
 	return list[i], true
 }
 
-// environmentsOf are the environments of a request as its statuses show them.
-func environmentsOf(statuses []pipeline.Status, overall string, id pipeline.RequestID) []EnvironmentStatus {
-	var all []EnvironmentStatus
+// targetsOf are the targets of a request as its statuses show them, by their names.
+func targetsOf(statuses []pipeline.Status, overall string, id pipeline.RequestID) []TargetStatus {
+	var all []TargetStatus
 	for _, s := range statuses {
-		env, ok := strings.CutPrefix(s.Context, overall+"/")
+		name, ok := strings.CutPrefix(s.Context, overall+"/")
 		says, ours := strings.CutSuffix(s.Description, pipeline.RequestTag(id))
 		if ok && ours {
-			all = append(all, EnvironmentStatus{Environment: pipeline.Environment(env), State: s.State, Description: says})
+			all = append(all, TargetStatus{Name: name, State: s.State, Description: says})
 		}
 	}
-	slices.SortFunc(all, func(a, b EnvironmentStatus) int { return strings.Compare(string(a.Environment), string(b.Environment)) })
+	slices.SortFunc(all, func(a, b TargetStatus) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 

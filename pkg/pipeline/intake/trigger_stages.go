@@ -23,7 +23,7 @@ const applyDeadline = 6 * time.Hour
 // up and that it was verified are one.
 const (
 	stagePickedUp = "picked-up" // the manager has verified the request
-	stagePlanned  = "planned"   // an environment has its plan
+	stagePlanned  = "planned"   // a target has its plan
 	stageApproved = "approved"  // people approve the plan, where they have to
 	stageApplied  = "applied"   // the plan is applied
 	stageEnd      = "end"
@@ -32,11 +32,11 @@ const (
 // stage is what a request that has been picked up waits for.
 type stage struct {
 	name      string
-	env       pipeline.Environment
-	startedAt bool // the job of the apply
+	target    string // its name
+	startedAt bool   // the job of the apply
 }
 
-// stageOf reads the stage from the statuses of the request's environments: one
+// stageOf reads the stage from the statuses of the request's targets: one
 // that is pending and names a receipt has a plan.
 func stageOf(statuses []pipeline.Status, overall string, id pipeline.RequestID) stage {
 	now := stage{name: stageEnd}
@@ -45,15 +45,14 @@ func stageOf(statuses []pipeline.Status, overall string, id pipeline.RequestID) 
 		if !ok || s.State != pipeline.StatusPending || !strings.HasSuffix(s.Description, pipeline.RequestTag(id)) {
 			continue
 		}
-		env := pipeline.Environment(name)
-		// The plans of later environments come after the apply of this one.
+		// The plans of later targets come after the apply of this one.
 		switch _, mark := pipeline.ReceiptOf(s.TargetURL); {
 		case mark == pipeline.ApprovalMark:
-			return stage{name: stageApproved, env: env}
+			return stage{name: stageApproved, target: name}
 		case mark != "":
-			return stage{name: stageApplied, env: env, startedAt: mark == pipeline.ApplyingMark}
-		case now.name == stageEnd || env < now.env:
-			now = stage{name: stagePlanned, env: env}
+			return stage{name: stageApplied, target: name, startedAt: mark == pipeline.ApplyingMark}
+		case now.name == stageEnd || name < now.target:
+			now = stage{name: stagePlanned, target: name}
 		}
 	}
 	return now
@@ -62,13 +61,13 @@ func stageOf(statuses []pipeline.Status, overall string, id pipeline.RequestID) 
 func (s stage) String() string {
 	switch {
 	case s.name == stagePlanned:
-		return fmt.Sprintf("waiting for the plan of %s", s.env)
+		return fmt.Sprintf("waiting for the plan of %s", s.target)
 	case s.name == stageApproved:
-		return fmt.Sprintf("the plan of %s is made: waiting for its approval", s.env)
+		return fmt.Sprintf("the plan of %s is made: waiting for its approval", s.target)
 	case s.startedAt:
-		return fmt.Sprintf("the plan of %s is being applied", s.env)
+		return fmt.Sprintf("the plan of %s is being applied", s.target)
 	case s.name == stageApplied:
-		return fmt.Sprintf("the plan of %s is made: waiting for its apply to begin", s.env)
+		return fmt.Sprintf("the plan of %s is made: waiting for its apply to begin", s.target)
 	}
 	return "waiting for the end"
 }
@@ -99,10 +98,10 @@ func (w *stageWatch) late(in TriggerInput, id pipeline.RequestID, waited time.Du
 		}
 		return &pipeline.WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has not ended after %s: %s since %s", id.Short(), in.Wait, w.at, w.since.UTC().Format(time.RFC3339)), Next: next}
 	case w.at.name == stagePlanned && long >= planDeadline:
-		return &pipeline.WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has no plan for %s after %s", id.Short(), w.at.env, planDeadline),
+		return &pipeline.WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has no plan for %s after %s", id.Short(), w.at.target, planDeadline),
 			Next: "see whether the manager's run still goes on; run this job again to wait longer for the same request"}
 	case w.at.startedAt && long >= applyDeadline:
-		return &pipeline.WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s is still being applied to %s after %s", id.Short(), w.at.env, applyDeadline),
+		return &pipeline.WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s is still being applied to %s after %s", id.Short(), w.at.target, applyDeadline),
 			Next: "see whether the manager's run still goes on; run this job again to wait longer for the same request"}
 	}
 	return nil

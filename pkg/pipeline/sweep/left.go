@@ -18,7 +18,7 @@ func (s *Sweeper) left(ctx context.Context) []Finding {
 			findings = append(findings, Finding{Kind: FindingUnreadable, Customer: c.Name, Message: "its environments could not be looked for", Error: left.Err.Error()})
 		}
 		for _, t := range left.Targets {
-			findings = append(findings, Finding{Kind: FindingLeft, Customer: t.Customer, Environment: t.Environment,
+			findings = append(findings, Finding{Kind: FindingLeft, Customer: t.Customer, Environment: t.Environment, Stack: t.Stack,
 				Message: pipeline.LeftMessage("it", c.LeftEnvironment(t.Environment)), Next: pipeline.LeftEnvironmentNext})
 		}
 	}

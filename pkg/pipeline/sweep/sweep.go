@@ -99,6 +99,11 @@ type Finding struct {
 	Error       string                `json:"error,omitempty"` // why it could not be repaired
 }
 
+// Target is where it is wrong: without an environment, at the customer as a whole.
+func (f Finding) Target() pipeline.Target {
+	return pipeline.Target{Customer: f.Customer, Environment: f.Environment, Stack: f.Stack}
+}
+
 // Repairable reports whether the sweep can repair it.
 func (f Finding) Repairable() bool {
 	switch f.Kind {

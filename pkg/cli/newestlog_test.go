@@ -35,7 +35,7 @@ func TestNewestLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put(0, "staging", "plans", "aaaaaaaa-0000-4000-8000-000000000001", "0001", "artifact-plan.sealed")
+	put(0, "staging", "plans", "aaaaaaaa-0000-4000-8000-000000000001", "0001", "artifacts.sealed")
 	put(0, "staging", "plans", "no-request", "0001", "plan-log.sealed")
 	put(0, "live", "plans", "bbbbbbbb-0000-4000-8000-000000000001", "0001", "plan-log.sealed")
 	if output := show(); !strings.Contains(output, "no log is kept for blog/staging") {

@@ -47,7 +47,7 @@ func TestPushGoesThroughBothEnvironments(t *testing.T) {
 		t.Fatalf("a second report wrote %d times", w.Hub.Writes-writes)
 	}
 	keys, err := w.Store.List(context.Background(), "acme/staging/plans/")
-	if err != nil || strings.Contains(strings.Join(keys, " "), "artifact-plan.sealed") {
+	if err != nil || strings.Contains(strings.Join(keys, " "), "artifacts.sealed") {
 		t.Fatalf("the used plan is still there: %v %v", keys, err)
 	}
 }
@@ -86,7 +86,7 @@ func TestRefusals(t *testing.T) {
 			copyPlan(w, request, "production", "staging")
 		}, pipeline.ReasonTampered, pipeline.OutcomeFailed},
 		{"tampered plan", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
-			w.Replace(request, "staging", "artifact-plan.sealed", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
+			w.Replace(request, "staging", "artifacts.sealed", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
 		{"tampered receipt", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
 			w.Replace(request, "staging", "planned.json", func(b []byte) []byte {
@@ -323,7 +323,7 @@ func TestEveryTargetEndsFinal(t *testing.T) {
 
 func copyPlan(w *pipelinetest.Setup, request pipeline.Request, from, to pipeline.Environment) {
 	w.T.Helper()
-	for _, object := range []string{"planned.json", "artifact-plan.sealed", "artifact-bundle.sealed", "variables.sealed"} {
+	for _, object := range []string{"planned.json", "artifacts.sealed"} {
 		w.Write(w.Folder(request, to)+object, w.Read(w.Folder(request, from)+object))
 	}
 }

@@ -64,9 +64,9 @@ func TestPolicies(t *testing.T) {
 	server := miniotest.Start(t, miniotest.Options{})
 	server.Bucket(t, "tenants", true)
 	all := newS3(t, store.S3Options{Bucket: "tenants", Prefix: "t", Lookup: lookup(server.Environ(server.Root()))})
-	state, plan, request := "/staging/terraform.tfstate", "/staging/plans/r/0001/", "/requests/r.json"
+	state, plan, request, used := "/staging/terraform.tfstate", "/staging/plans/r/0001/", "/requests/r.json", "/staging/plans/r/0002/artifacts.sealed"
 	for _, c := range []string{"acme", "other"} {
-		for _, key := range []string{state, plan + "receipt.json", plan + "artifact-plan.sealed", "/production/plans/r/0001/planned.json", request, "/staging/queue/1-r", "/pulls/1/1-r", "/staging/applied/o.json"} {
+		for _, key := range []string{state, plan + "receipt.json", plan + "artifacts.sealed", "/production/plans/r/0001/planned.json", request, "/staging/queue/1-r", "/pulls/1/1-r", "/staging/applied/o.json"} {
 			if err := all.Create(t.Context(), c+key, strings.NewReader("x")); err != nil && !strings.HasSuffix(key, ".tfstate") {
 				t.Fatal(err)
 			}
@@ -77,12 +77,12 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 	for role, may := range map[store.Role]struct{ read, list, create, remove, never []string }{
-		store.RoleFetchVars: {[]string{request}, []string{"/staging/queue/", "/pulls/1/"}, []string{"/requests/n.json", "/staging/queue/2-n", "/pulls/1/2-n"}, nil, []string{plan + "artifact-plan.sealed", state}},
-		store.RolePlan:      {[]string{request, state, plan + "artifact-plan.sealed"}, []string{"/staging/queue/", "/staging/plans/r/", "/pulls/1/"}, []string{plan + "new"}, nil, []string{"/production/plans/r/0001/planned.json"}},
-		store.RoleApply:     {[]string{request, state, plan + "artifact-plan.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, []string{plan + "artifact-plan-json.sealed", "/staging/applied/n.json"}, nil},
-		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, []string{plan + "artifact-bundle.sealed"}, []string{state, plan + "artifact-plan.sealed"}},
-		store.RoleRekey:     {[]string{request, "/staging/applied/o.json"}, nil, []string{"/staging/applied/r.json"}, nil, []string{state, plan + "artifact-plan.sealed"}},
-		store.RoleDrift:     {[]string{state, request, plan + "receipt.json"}, []string{"/staging/plans/r/"}, nil, nil, []string{plan + "artifact-plan.sealed", "/production/plans/r/0001/planned.json"}},
+		store.RoleFetchVars: {[]string{request}, []string{"/staging/queue/", "/pulls/1/"}, []string{"/requests/n.json", "/staging/queue/2-n", "/pulls/1/2-n"}, nil, []string{plan + "artifacts.sealed", state}},
+		store.RolePlan:      {[]string{request, state, plan + "artifacts.sealed"}, []string{"/staging/queue/", "/staging/plans/r/", "/pulls/1/"}, []string{plan + "new"}, nil, []string{"/production/plans/r/0001/planned.json"}},
+		store.RoleApply:     {[]string{request, state, plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, []string{used, "/staging/applied/n.json"}, nil},
+		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, []string{used}, []string{state, plan + "artifacts.sealed"}},
+		store.RoleRekey:     {[]string{request, "/staging/applied/o.json"}, nil, []string{"/staging/applied/r.json"}, nil, []string{state, plan + "artifacts.sealed"}},
+		store.RoleDrift:     {[]string{state, request, plan + "receipt.json"}, []string{"/staging/plans/r/"}, nil, nil, []string{plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}},
 	} {
 		t.Run(string(role), func(t *testing.T) {
 			t.Parallel()

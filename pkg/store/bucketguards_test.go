@@ -48,7 +48,7 @@ func asWrite(r *http.Request) (s3Request, bool) {
 // writes as it likes.
 var (
 	writtenOnce = []string{"acme/requests/r.json", "acme/requests/r.variables", "acme/requests/by-commit/s/1-r", "acme/pulls/1/1-r", "acme/ledger/0000000001.json",
-		"acme/staging/ledger/0000000001.json", "acme/staging/queue/1-r", "acme/staging/plans/r/0001/begun.json", "acme/staging/plans/r/0001/artifact-plan.sealed",
+		"acme/staging/ledger/0000000001.json", "acme/staging/queue/1-r", "acme/staging/plans/r/0001/begun.json", "acme/staging/plans/r/0001/artifacts.sealed",
 		"acme/staging/plans/r/0001/apply-0001.json", "acme/staging/kept/r/0001/receipt.json", "acme/staging/replaced/20300101T000000.000000000Z.json", "acme/staging/applied/1-r.json", "acme/staging/keys/k.sealed",
 		"_metapipe/open/acme/1-r", "_metapipe/tokens/t", "_metapipe/rejected/1-1.json", "_metapipe/ledger/0000000001.json", "_metapipe/scans/begun/s.json",
 		"_metapipe/scans/issues/1-s.json", "_metapipe/scans/results/s/acme/staging"}
@@ -79,7 +79,7 @@ func TestBucketGuards(t *testing.T) {
 				t.Errorf("%q: %s cannot be created: %v", prefix, key, err)
 			}
 		}
-		if err := s.Create(t.Context(), "acme/staging/plans/r/0002/artifact-plan.sealed", bytes.NewReader(make([]byte, 9<<20))); err != nil {
+		if err := s.Create(t.Context(), "acme/staging/plans/r/0002/artifacts.sealed", bytes.NewReader(make([]byte, 9<<20))); err != nil {
 			t.Errorf("%q: a large plan cannot be created: %v", prefix, err)
 		}
 		if refused > 0 {
@@ -179,7 +179,7 @@ func TestRolesRemoveNoRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, key := range writtenOnce {
-			spent := strings.HasSuffix(key, "artifact-plan.sealed") || strings.Contains(key, "/open/") || role == store.RoleApply && strings.Contains(key, "/applied/")
+			spent := strings.HasSuffix(key, "artifacts.sealed") || strings.Contains(key, "/open/") || role == store.RoleApply && strings.Contains(key, "/applied/")
 			if !spent && allows(t, string(policy.JSON()), s3Request{action: "s3:DeleteObject", resource: "arn:aws:s3:::states/" + key}) {
 				t.Errorf("%s may remove %s", role, key)
 			}

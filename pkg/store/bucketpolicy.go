@@ -139,9 +139,7 @@ func (s Scope) grants() map[Role]grant {
 	open := "_metapipe/open/" + c + "/*"
 	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
 	shown := []string{c + "/*/plans/*.json", c + "/*/plans/*/model.sealed"}
-	spent := func(of string) []string {
-		return []string{of + "/plans/*/artifact-*.sealed"}
-	}
+	spent := func(of string) string { return of + "/plans/*/artifacts.sealed" }
 	return map[Role]grant{
 		// The names in the store, and what was applied last, distinguish a renamed customer
 		// from a new one; a destroy uses the variables that were applied last.
@@ -157,18 +155,18 @@ func (s Scope) grants() map[Role]grant {
 		RoleApply: {
 			list:  []string{target + "/*", c + "/*/plans/*", requests, registered},
 			read:  slices.Concat([]string{state, lock, plans, kept, chain, queue, requests, registered}, records),
-			write: []string{state, lock, plans, applied, kept, chain, open}, remove: append(spent(target), lock, applied), lock: true, seal: true, open: true, openRecords: true,
+			write: []string{state, lock, plans, applied, kept, chain, open}, remove: []string{spent(target), lock, applied}, lock: true, seal: true, open: true, openRecords: true,
 		},
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
 			read:  append(shown, requests, pulls, c+"/*/queue/*", c+"/*/ledger/*", c+"/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"),
-			write: []string{c + "/*/ledger/*"}, remove: append(spent(c+"/*"), open), open: true, openFleet: true, allEnvironments: true,
+			write: []string{c + "/*/ledger/*"}, remove: []string{spent(c + "/*"), open}, open: true, openFleet: true, allEnvironments: true,
 		},
 		RoleSweep: {
 			list: []string{c + "/*", "_metapipe/open/*"},
 			read: []string{state, lock, requests, pulls, queue, target + "/plans/*.json", target + "/plans/*/model.sealed", chain, c + "/ledger/*"},
 			// Of a plan it may write nothing but that it is out of use.
-			write: []string{target + "/plans/*/apply-????.json", chain, c + "/ledger/*"}, remove: append(spent(target), lock, open), lock: true, seal: true, open: true,
+			write: []string{target + "/plans/*/apply-????.json", chain, c + "/ledger/*"}, remove: []string{spent(target), lock, open}, lock: true, seal: true, open: true,
 		},
 		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
 			list: []string{target + "/*", c + "/", "_metapipe/scans/*", open, registered},

@@ -13,7 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/store/kmstest"
 )
 
-var planBinding = pipeline.Binding{Target: pipeline.Target{Customer: "shop", Environment: "staging"}, Data: []byte("artifact-plan.sealed\x00receipt")}
+var planBinding = pipeline.Binding{Target: pipeline.Target{Customer: "shop", Environment: "staging"}, Data: []byte("artifacts.sealed\x00receipt")}
 
 func kmsSealer(t testing.TB, d *kmstest.Server, objects pipeline.Store, names []string, keys ...store.Key) *store.Sealer {
 	t.Helper()
@@ -81,7 +81,7 @@ func TestKMSRefuses(t *testing.T) {
 		"another customer":    func(b *pipeline.Binding) { b.Customer = "other" },
 		"another environment": func(b *pipeline.Binding) { b.Environment = "production" },
 		"no environment":      func(b *pipeline.Binding) { b.Environment = "" },
-		"another receipt":     func(b *pipeline.Binding) { b.Data = []byte("artifact-plan.sealed\x00receipu") },
+		"another receipt":     func(b *pipeline.Binding) { b.Data = []byte("artifacts.sealed\x00receipu") },
 	} {
 		to := planBinding
 		change(&to)

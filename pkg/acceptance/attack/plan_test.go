@@ -197,7 +197,7 @@ func (a *attempt) reseal(args []string) {
 	bound := func(r pipeline.Receipt, object string) pipeline.Binding {
 		return pipeline.Binding{Target: r.Target(), Data: append([]byte(object+"\x00"), r.Bytes()...)}
 	}
-	for _, object := range []string{"artifact-plan.sealed", "artifact-plan-json.sealed", "artifact-bundle.sealed", "variables.sealed", "model.sealed"} {
+	for _, object := range []string{"artifacts.sealed", "model.sealed"} {
 		sealed := fixture.Must(os.ReadFile(filepath.Join(from, object)))(t)
 		plaintext := fixture.Must(io.ReadAll(fixture.Must(sealer.Unseal(t.Context(), bytes.NewReader(sealed), bound(old, object)))(t)))(t)
 		var again bytes.Buffer

@@ -78,7 +78,7 @@ func throughStore(t *testing.T, objects *store.S3, size int) (grown float64, too
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := fmt.Sprintf("shop/staging/plans/%d/artifact-plan.sealed", size)
+	key := fmt.Sprintf("shop/staging/plans/%d/artifacts.sealed", size)
 	most, began := heapGrowth(), time.Now()
 	sealed, into := io.Pipe()
 	go func() { into.CloseWithError(sealPlan(sealer, into, size)) }()

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,12 +176,14 @@ func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, folder re
 	return err
 }
 
-// deletePlan deletes the secret parts of a plan that has been applied.
+// deletePlan deletes the secret part of a plan that has been applied. The model stays,
+// from which later reports are rendered, and so does the record with the receipt.
 func (a *Applier) deletePlan(ctx context.Context, folder record.PlanAttempt) error {
-	for _, object := range folder.Artifacts() {
-		if err := a.Store.Delete(ctx, folder.Key(object)); err != nil {
-			return fmt.Errorf("delete the used plan: %w", err)
-		}
+	if !slices.Contains(folder.Objects, record.ObjectArtifacts) {
+		return nil
+	}
+	if err := a.Store.Delete(ctx, folder.Key(record.ObjectArtifacts)); err != nil {
+		return fmt.Errorf("delete the used plan: %w", err)
 	}
 	return nil
 }
@@ -281,9 +283,12 @@ func (a *Applier) claim(ctx context.Context, in pipeline.TargetInput, mode pipel
 // restore opens the sealed objects of the plan into the run directory.
 func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *applyWork) (pipeline.Job, pipeline.StoredPlan, error) {
 	target, receipt := in.Target().String(), ended.receipt
-	raw, err := record.UnsealBytes(ctx, a.Store, a.Sealer, folder.Key(record.ObjectVariables), pipeline.BindTo(receipt, record.ObjectVariables))
+	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
+		return pipeline.Job{}, pipeline.StoredPlan{}, fmt.Errorf("create the run directory: %w", err)
+	}
+	artifacts, raw, err := record.OpenArtifacts(ctx, a.records(), folder, receipt, in.RunDir)
 	if err != nil {
-		return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the variables of the plan of "+target)
+		return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the plan of "+target)
 	}
 	ended.variables = raw
 	document, problems := a.Parse(in.Customer, request.File, raw)
@@ -295,19 +300,8 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 			Operator: request.Mode.Restart(),
 		}
 	}
-	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
-		return pipeline.Job{}, pipeline.StoredPlan{}, fmt.Errorf("create the run directory: %w", err)
-	}
-	stored := pipeline.StoredPlan{Artifacts: pipeline.Artifacts{}, Receipt: receipt}
-	for name := range receipt.Artifacts {
-		file, object := filepath.Join(in.RunDir, "restored-"+name), record.ArtifactObject(name)
-		if err := record.UnsealFile(ctx, a.Store, a.Sealer, folder.Key(object), pipeline.BindTo(receipt, object), file); err != nil {
-			return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the plan of "+target)
-		}
-		stored.Artifacts[name] = file
-	}
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
-	return job, stored, nil
+	return job, pipeline.StoredPlan{Artifacts: artifacts, Receipt: receipt}, nil
 }
 
 // appendLedger records how a call of apply ended.

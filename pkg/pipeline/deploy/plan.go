@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -238,32 +237,20 @@ func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, pla
 	}, nil
 }
 
-// keep stores everything that apply and report need. Each object is bound to the receipt
-// and to its own name; the receipt itself goes into the record of the plan.
+// keep stores everything that apply and report need. Both objects are bound to the receipt
+// and to their own names; the receipt itself goes into the record of the plan.
 func (p *Planner) keep(ctx context.Context, folder record.PlanAttempt, receipt pipeline.Receipt, planned pipeline.Planned, variables []byte) error {
 	model, err := json.Marshal(planned.Plan)
 	if err != nil {
 		return fmt.Errorf("encode the plan: %w", err)
 	}
-	seal := func(object string, body io.Reader) error {
-		if err := record.SealInto(ctx, p.Store, p.Sealer, folder.Key(object), pipeline.BindTo(receipt, object), body); err != nil {
-			return fmt.Errorf("store %s: %w", object, err)
-		}
-		return nil
+	if err := record.SealArtifacts(ctx, p.records(), folder, receipt, planned.Artifacts, variables); err != nil {
+		return fmt.Errorf("store %s: %w", record.ObjectArtifacts, err)
 	}
-	for _, name := range planned.Artifacts.Names() {
-		body, err := os.Open(planned.Artifacts[name])
-		if err != nil {
-			return fmt.Errorf("store artifact %s: %w", name, err)
-		}
-		if err = errors.Join(seal(record.ArtifactObject(name), body), body.Close()); err != nil {
-			return err
-		}
+	if err := record.SealInto(ctx, p.Store, p.Sealer, folder.Key(record.ObjectModel), pipeline.BindTo(receipt, record.ObjectModel), bytes.NewReader(model)); err != nil {
+		return fmt.Errorf("store %s: %w", record.ObjectModel, err)
 	}
-	if err := seal(record.ObjectVariables, bytes.NewReader(variables)); err != nil {
-		return err
-	}
-	return seal(record.ObjectModel, bytes.NewReader(model))
+	return nil
 }
 
 // loadTarget reads the request and checks that the target is part of it.

@@ -2,8 +2,10 @@ package publish
 
 import (
 	"context"
+	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // discard deletes the plans of a final report that no apply will ever take. What
@@ -11,14 +13,11 @@ import (
 // of the report.
 func (r *Reporter) discard(ctx context.Context, report collected) {
 	for _, t := range report.targets {
-		if !t.isUnusable() {
+		if !t.isUnusable() || !slices.Contains(t.folder.Objects, record.ObjectArtifacts) {
 			continue
 		}
-		for _, object := range t.folder.Artifacts() {
-			if err := r.Store.Delete(ctx, t.folder.Key(object)); err != nil {
-				r.Logf("the plan of %s is of no use any more and could not be deleted: %v", t, err)
-				break
-			}
+		if err := r.Store.Delete(ctx, t.folder.Key(record.ObjectArtifacts)); err != nil {
+			r.Logf("the plan of %s is of no use any more and could not be deleted: %v", t, err)
 		}
 	}
 }

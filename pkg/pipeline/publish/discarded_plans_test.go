@@ -47,7 +47,7 @@ func TestFinalReportsDiscardPlans(t *testing.T) {
 			has := func(object string) bool {
 				return slices.ContainsFunc(keys, func(key string) bool { return strings.HasSuffix(key, "/"+object) })
 			}
-			for _, object := range []string{"artifact-plan.sealed", "artifact-plan-json.sealed", "artifact-bundle.sealed"} {
+			for _, object := range []string{"artifacts.sealed"} {
 				if has(object) != c.stays {
 					t.Errorf("%s is there: %v, want %v", object, has(object), c.stays)
 				}

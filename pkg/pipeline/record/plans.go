@@ -355,26 +355,6 @@ func CleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }
 
-// artifactPrefix begins the names of the sealed artifacts of a plan, and of nothing else
-// in its folder: who may remove them may remove nothing else.
-const artifactPrefix = "artifact-"
-
-// ArtifactObject is the name of a sealed artifact of a plan.
-func ArtifactObject(name string) string { return artifactPrefix + name + ".sealed" }
-
-// Artifacts are the parts of a plan that only its apply needs, of those that the folder
-// held when it was looked up. The model stays, from which later reports are rendered, and
-// so does the receipt, with which later plans are compared.
-func (p PlanAttempt) Artifacts() []string {
-	var artifacts []string
-	for _, object := range p.Objects {
-		if strings.HasPrefix(object, artifactPrefix) {
-			artifacts = append(artifacts, object)
-		}
-	}
-	return artifacts
-}
-
 // KeptStates returns the requests whose state waits to be brought back, out of the
 // keys of one target, in their order.
 func KeptStates(keys []string) []string {

@@ -109,8 +109,8 @@ func (m audit) noteLeft(ctx context.Context, c pipeline.Customer, reports []ledg
 	for i := range reports {
 		of := reports[i].Customer.In(reports[i].Environment)
 		if slices.Contains(left.Targets, of) {
-			message := pipeline.LeftMessage(of.String(), c.LeftEnvironment(reports[i].Environment))
-			reports[i].Notes = append(reports[i].Notes, message+": "+pipeline.LeftEnvironmentNext)
+			message := pipeline.LeftMessage(of.String(), c.WhyLeft(of))
+			reports[i].Notes = append(reports[i].Notes, message+": "+pipeline.LeftNext)
 		}
 	}
 	return left.Err

@@ -67,15 +67,34 @@ func (r *rules) parse(c pipeline.Customer, file string, raw []byte) (*variables.
 	return d, problems
 }
 
-// declared are the variables of the customer's root module. A root that cannot be
+// declared are the variables of the root modules of the customer's stacks, and whether
+// customers may set them: not if one of the roots gives it a value. A root that cannot be
 // read has none here: it cannot be planned either.
 func (r *rules) declared(c pipeline.Customer) map[string]bool {
+	stacks := c.StackNames()
+	if len(stacks) == 1 {
+		root, tool := c.Module(stacks[0])
+		return r.variables(root, tool.Name)
+	}
+	all := map[string]bool{}
+	for _, stack := range stacks {
+		root, tool := c.Module(stack)
+		for name, needed := range r.variables(root, tool.Name) {
+			before, known := all[name]
+			all[name] = needed && (before || !known)
+		}
+	}
+	return all
+}
+
+// variables are those of one root module; nil where it cannot be read.
+func (r *rules) variables(root, tool string) map[string]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := [2]string{c.Root, c.Manager.Tool.Name}
+	key := [2]string{root, tool}
 	found, known := r.roots[key]
 	if !known {
-		if names, err := module.RootVariables(r.dir, c.Root, c.Manager.Tool.Name); err == nil {
+		if names, err := module.RootVariables(r.dir, root, tool); err == nil {
 			found = names
 		}
 		r.roots[key] = found

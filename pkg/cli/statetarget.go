@@ -128,7 +128,7 @@ func (m states) target(ctx context.Context, c pipeline.Customer, t pipeline.Targ
 		return state, err
 	}
 	if !c.Allows(t.Environment) && state.Ended == nil && (state.Lost != nil || state.Exists && state.Resources != 0) {
-		state.Left = c.LeftEnvironment(t.Environment)
+		state.Left = c.WhyLeft(t)
 	}
 	if m.config.Manager.State.Backend.Type != "" {
 		return state, nil

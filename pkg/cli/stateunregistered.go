@@ -188,7 +188,7 @@ func (a *App) printUnregistered(states []targetState) {
 func (a *App) printLeft(states []targetState) {
 	for _, s := range states {
 		if s.Left != "" {
-			fmt.Fprintf(a.Out, "\nLEFT %s: %s\n→ %s\n", s.name(), report.TerminalLine(pipeline.LeftMessage("it", s.Left)), pipeline.LeftEnvironmentNext)
+			fmt.Fprintf(a.Out, "\nLEFT %s: %s\n→ %s\n", s.name(), report.TerminalLine(pipeline.LeftMessage("it", s.Left)), pipeline.LeftNext)
 		}
 	}
 }

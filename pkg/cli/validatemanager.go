@@ -24,7 +24,11 @@ func (v *validation) manager(ctx context.Context) error {
 	if loaded.Unread.Manager {
 		v.checked("%s", config.ManagerFile)
 	} else {
-		v.checked("%s: %s", config.ManagerFile, count(len(loaded.Manager.Environments), "environment"))
+		counts := count(len(loaded.Manager.Environments), "environment")
+		if n := len(loaded.Manager.Stacks); n > 0 {
+			counts += ", " + count(n, "stack")
+		}
+		v.checked("%s: %s", config.ManagerFile, counts)
 	}
 	switch {
 	case loaded.Manager.Schema != "":
@@ -62,25 +66,33 @@ func (v *validation) customers() {
 	v.lacks(forRehearsal, "a customer in "+config.CustomersDir+"/ (a rehearsal makes one up)", "write "+config.CustomersDir+"/NAME.yml with "+config.CustomerExample)
 }
 
-// roots are the root modules of the customers, or the one of a customer to come.
-func (v *validation) roots() (roots []string) {
-	for _, c := range v.config.Customers {
-		if !slices.Contains(roots, c.Root) {
-			roots = append(roots, c.Root)
+// rootModule is a root module and the tool that reads it.
+type rootModule struct{ dir, tool string }
+
+// roots are the root modules of the customers' stacks, or those of a customer to come.
+func (v *validation) roots() (roots []rootModule) {
+	add := func(c pipeline.Customer) {
+		for _, stack := range c.StackNames() {
+			dir, tool := c.Module(stack)
+			if root := (rootModule{dir, tool.Name}); !slices.Contains(roots, root) {
+				roots = append(roots, root)
+			}
 		}
 	}
+	for _, c := range v.config.Customers {
+		add(c)
+	}
 	if len(roots) == 0 && len(v.config.Unread.Customers) == 0 {
-		c := config.Unregistered(v.config.Manager, v.o.managerDir, "customer")
-		roots = append(roots, c.Root)
+		add(config.Unregistered(v.config.Manager, v.o.managerDir, "customer"))
 	}
 	return roots
 }
 
 // tree finds what keeps plans from copying the checkout, such as links that lead out of it.
-func (v *validation) tree(ctx context.Context, roots []string) error {
+func (v *validation) tree(ctx context.Context, roots []rootModule) error {
 	var all pipeline.Problems
 	for _, root := range roots {
-		found, err := tree.CheckTree(ctx, v.o.managerDir, root, v.config.Manager.State.Directory)
+		found, err := tree.CheckTree(ctx, v.o.managerDir, root.dir, v.config.Manager.State.Directory)
 		if err != nil {
 			return err
 		}
@@ -93,12 +105,12 @@ func (v *validation) tree(ctx context.Context, roots []string) error {
 // parse parses the code of every root module. A missing root of a customer is an error
 // that config.Load finds; without customers it is only missing. whole is false when the
 // code of some root module is not known.
-func (v *validation) parse(roots []string) (whole bool) {
-	tool := v.config.Manager.Tool.Name
+func (v *validation) parse(roots []rootModule) (whole bool) {
 	whole = true
-	for _, root := range roots {
+	for _, r := range roots {
+		root, tool := r.dir, r.tool
 		if !config.HoldsCode(v.o.managerDir + string(os.PathSeparator) + root) {
-			if len(v.config.Customers) == 0 {
+			if len(v.config.Customers) == 0 && len(v.config.Manager.Stacks) == 0 {
 				v.lacks(forRehearsal, "Terraform code in "+root+"/", "write "+root+"/main.tf, or name another directory as root in "+config.CustomersDir+"/NAME.yml")
 			}
 			whole = false
@@ -121,17 +133,17 @@ const ruleUnknownVariable = "unknown-variable"
 
 // opened warns of names in customer_variables that no root module declares. It is silent
 // where not every root module can be read, since that one may declare them.
-func (v *validation) opened(roots []string) {
+func (v *validation) opened(roots []rootModule) {
 	if v.config.Unread.Manager || len(v.config.Unread.Customers) > 0 {
 		return
 	}
-	rules, declared := newRules(v.o.managerDir), []string{}
+	rules, declared, dirs := newRules(v.o.managerDir), []string{}, []string{}
 	for _, root := range roots {
-		names := rules.declared(pipeline.Customer{Root: root, Manager: v.config.Manager})
+		names := rules.variables(root.dir, root.tool)
 		if names == nil {
 			return
 		}
-		declared = slices.AppendSeq(declared, maps.Keys(names))
+		declared, dirs = slices.AppendSeq(declared, maps.Keys(names)), append(dirs, root.dir)
 	}
 	slices.Sort(declared)
 	for i, name := range v.config.Manager.CustomerVariables {
@@ -143,7 +155,7 @@ func (v *validation) opened(roots []string) {
 			remedy = fmt.Sprintf("did you mean %q?", like)
 		}
 		v.add(pipeline.Problem{Position: config.Locate(v.o.managerDir, "customer_variables", strconv.Itoa(i)), Rule: ruleUnknownVariable, Warning: true,
-			Message: fmt.Sprintf("customer_variables names %q, and no root module declares that variable (%s)", name, strings.Join(roots, ", ")), Remedy: remedy})
+			Message: fmt.Sprintf("customer_variables names %q, and no root module declares that variable (%s)", name, strings.Join(dirs, ", ")), Remedy: remedy})
 	}
 }
 

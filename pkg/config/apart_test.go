@@ -23,7 +23,7 @@ func TestStatesAreApartByWhatLocatesThem(t *testing.T) {
 		"not known, one argument":    {pipeline.Backend{Type: "later", Config: map[string]string{"where": both}}, true},
 		"not known, two arguments":   {pipeline.Backend{Type: "later", Config: map[string]string{"where": customer, "label": environment}}, false},
 	} {
-		if got := namesTarget(c.backend); got != c.apart {
+		if got := namesTarget(c.backend, (&decoder{}).targetPlaceholders()); got != c.apart {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -124,11 +124,13 @@ func (l *loader) manager() pipeline.Manager {
 		m.Environments = nil // the file names them, and it is unknown which
 		return m
 	}
-	d := &decoder{file: ManagerFile}
+	l.stacked = node.Get("stacks") != nil
+	d := &decoder{file: ManagerFile, stacked: l.stacked}
 	m := d.manager(node)
 	l.problems = append(l.problems, d.problems...)
 	l.checkSchema(node, m)
 	l.checkStateDirectory(node, m)
 	l.checkCode(node, m)
+	l.checkStackRoots(node, m)
 	return m
 }

@@ -63,7 +63,11 @@ func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
 			if p, ok := d.path(v); ok {
 				c.Root = p
 			}
+			if d.stacked {
+				d.add(v.at, RuleValue, fmt.Sprintf("root is set, and %s names stacks, each with a root of its own", ManagerFile), "remove it; root belongs to a stack in "+ManagerFile)
+			}
 		},
+		"stacks":              func(v value) { c.Stacks = d.customerStacks(v, m) },
 		"offboarded":          func(v value) { c.Offboarded = d.boolean(v) },
 		"environments":        func(v value) { c.Environments = d.declared(v, m) },
 		"gated":               func(v value) { o.gated = d.declared(v, m) },
@@ -124,6 +128,19 @@ func (d *decoder) declared(v value, m pipeline.Manager) []pipeline.Environment {
 	for i, e := range m.Environments {
 		known[i] = string(e.Name)
 	}
+	named := d.namedAmong(v, known, RuleUnknownEnvironment)
+	envs := []pipeline.Environment{} // not nil: nil would mean all
+	for _, e := range m.Environments {
+		if named[string(e.Name)] {
+			envs = append(envs, e.Name)
+		}
+	}
+	return envs
+}
+
+// namedAmong reads a list of names that metapipe.yml declares, each once. rule is that of
+// the problem of another one.
+func (d *decoder) namedAmong(v value, known []string, rule string) map[string]bool {
 	named := make(map[string]bool)
 	d.list(v, func(item value) {
 		s, ok := d.text(item)
@@ -138,18 +155,12 @@ func (d *decoder) declared(v value, m pipeline.Manager) []pipeline.Environment {
 			if like := pipeline.Nearest(s, known); like != "" {
 				remedy = fmt.Sprintf("did you mean %q?", like)
 			}
-			d.add(item.at, RuleUnknownEnvironment, fmt.Sprintf("%s is %q, which %s does not declare", item.name, strictyaml.Short(s), ManagerFile), remedy)
+			d.add(item.at, rule, fmt.Sprintf("%s is %q, which %s does not declare", item.name, strictyaml.Short(s), ManagerFile), remedy)
 		default:
 			named[s] = true
 		}
 	})
-	envs := []pipeline.Environment{} // not nil: nil would mean all
-	for _, e := range m.Environments {
-		if named[string(e.Name)] {
-			envs = append(envs, e.Name)
-		}
-	}
-	return envs
+	return named
 }
 
 var trustRank = map[pipeline.Trust]int{pipeline.TrustOff: 0, pipeline.TrustPreferred: 1, pipeline.TrustRequired: 2}
@@ -246,21 +257,20 @@ func (o overlay) lay(m pipeline.Manager) pipeline.Customer {
 	return c
 }
 
-// checkRoot demands that the root module exists and holds code for the tool.
-func (l *loader) checkRoot(n *strictyaml.Node, c pipeline.Customer) {
-	at, _ := n.Locate("root")
-	at.File = c.File
-	entries, err := l.readDir(c.Root)
+// checkRoot demands that the root module that a file names at a place exists and holds code
+// for the tool.
+func (l *loader) checkRoot(at pipeline.Position, root string, tool pipeline.ToolRule) {
+	entries, err := l.readDir(root)
 	if err != nil {
-		message, next := fmt.Sprintf("the root module %s cannot be read: %v", c.Root, text.FileError(err)), "make it a directory inside the manager directory, or correct root"
+		message, next := fmt.Sprintf("the root module %s cannot be read: %v", root, text.FileError(err)), "make it a directory inside the manager directory, or correct root"
 		if errors.Is(err, fs.ErrNotExist) {
-			message, next = fmt.Sprintf("the root module %s does not exist", c.Root), "create the directory, or correct root; it is relative to the manager directory"
+			message, next = fmt.Sprintf("the root module %s does not exist", root), "create the directory, or correct root; it is relative to the manager directory"
 		}
 		l.add(at, RuleMissingPath, message, next)
 		return
 	}
 	suffixes := []string{".tf", ".tf.json"}
-	if c.Manager.Tool.Name == "tofu" {
+	if tool.Name == "tofu" {
 		suffixes = append(suffixes, ".tofu", ".tofu.json")
 	}
 	read := suffixes
@@ -274,7 +284,7 @@ func (l *loader) checkRoot(n *strictyaml.Node, c pipeline.Customer) {
 			}
 		}
 	}
-	l.add(at, RuleNoModule, fmt.Sprintf("the root module %s holds no %s file", c.Root, strings.Join(suffixes, " or ")), "point root at a directory with code for "+c.Manager.Tool.Name)
+	l.add(at, RuleNoModule, fmt.Sprintf("the root module %s holds no %s file", root, strings.Join(suffixes, " or ")), "point root at a directory with code for "+tool.Name)
 }
 
 // readDir reads each directory once.

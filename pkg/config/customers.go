@@ -45,10 +45,14 @@ func (l *loader) register(m pipeline.Manager, base string, name pipeline.Custome
 	if node == nil {
 		return registered{}, false
 	}
-	d := &decoder{file: file, blind: faulty(l.problems)}
+	d := &decoder{file: file, blind: faulty(l.problems), stacked: l.stacked}
 	c := d.customer(node, name, m)
 	l.problems = append(l.problems, d.problems...)
-	l.checkRoot(node, c)
+	if !l.stacked { // the roots of stacks stand in metapipe.yml
+		at, _ := node.Locate("root")
+		at.File = file
+		l.checkRoot(at, c.Root, c.Manager.Tool)
+	}
 	return registered{c, node}, true
 }
 

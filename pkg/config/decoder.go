@@ -17,6 +17,8 @@ type decoder struct {
 	problems pipeline.Problems
 	// blind says that metapipe.yml has errors: a customer's file is not compared with it.
 	blind bool
+	// stacked says that metapipe.yml declares stacks, which templates may then name.
+	stacked bool
 }
 
 // value is one value of the file with its place and its name for messages.

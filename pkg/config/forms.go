@@ -45,6 +45,14 @@ func (d *decoder) matched(v value, to *string, f form) {
 	*to = s
 }
 
+// targetPlaceholders are those that templates may hold for the parts of a target.
+func (d *decoder) targetPlaceholders() []string {
+	if d.stacked {
+		return []string{pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderStack}
+	}
+	return []string{pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment}
+}
+
 // template checks a text with placeholders, as every template is checked.
 func (d *decoder) template(v value, t pipeline.Template, placeholders ...string) bool {
 	err := t.Check(placeholders...)

@@ -21,6 +21,7 @@ type loader struct {
 	root     *os.Root
 	problems pipeline.Problems
 	dirs     map[string]listing // of root modules, which most customers share
+	stacked  bool               // metapipe.yml has the key stacks
 }
 
 // listing is what reading a directory gave.

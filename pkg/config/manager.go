@@ -18,6 +18,8 @@ func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 	m := Default()
 	m.Environments, m.CustomerVariables = nil, nil
 	d.read(top(n), d.managerFields(&m))
+	completeStacks(&m)
+	d.checkChain(n, m)
 	d.checkRemediate(n, m.Drift, m)
 	d.checkSession(n, m)
 	if n.Get("environments") == nil {
@@ -35,6 +37,7 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 		},
 		"state":        func(v value) { d.state(v, &m.State) },
 		"environments": func(v value) { m.Environments = d.environments(v) },
+		"stacks":       func(v value) { m.Stacks = d.stacks(v) },
 		"tool":         func(v value) { d.read(v, d.toolFields(&m.Tool)) },
 		"role":         func(v value) { d.role(v, &m.Role) },
 		"schema": func(v value) {

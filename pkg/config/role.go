@@ -29,13 +29,13 @@ func (d *decoder) role(v value, to *pipeline.Role) {
 		return
 	}
 	t := pipeline.Template(s)
-	if filled := t.Fill(pipeline.Target{Customer: "x", Environment: "x"}, "x"); !roleForm.fits(filled) && !strings.Contains(filled, "{{") {
+	if filled := t.Fill(pipeline.Target{Customer: "x", Environment: "x", Stack: "x"}, "x"); !roleForm.fits(filled) && !strings.Contains(filled, "{{") {
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not the ARN of a role", v.name, strictyaml.Short(s)),
-			fmt.Sprintf("write one such as arn:aws:iam::123456789012:role/metapipe, where %s, %s and %s may stand for the target and for plan or apply",
-				pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderCommand))
+			fmt.Sprintf("write one such as arn:aws:iam::123456789012:role/metapipe, where %s and %s may stand for the target and for plan or apply",
+				strings.Join(d.targetPlaceholders(), ", "), pipeline.PlaceholderCommand))
 		return
 	}
-	if d.template(v, t, pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderCommand) {
+	if d.template(v, t, append(d.targetPlaceholders(), pipeline.PlaceholderCommand)...) {
 		*to = pipeline.Role(s)
 	}
 }
@@ -50,10 +50,10 @@ func (d *decoder) checkRole(n *strictyaml.Node, c pipeline.Customer, own bool) {
 		d.checkSession(n, c.Manager)
 	}
 	at, _ := n.Locate("role")
-	for _, e := range c.Manager.Environments {
-		arn := c.Manager.Role.Of(c.Name.In(e.Name), pipeline.WorkApply)
-		if name := arn[strings.LastIndex(arn, "/")+1:]; c.Allows(e.Name) && len(name) > maxRoleName {
-			d.add(at, RuleValue, fmt.Sprintf("the role of %s/%s would be called %s: %d characters, and AWS takes %d", c.Name, e.Name, name, len(name), maxRoleName),
+	for _, t := range c.Targets() {
+		arn := c.Manager.Role.Of(t, pipeline.WorkApply)
+		if name := arn[strings.LastIndex(arn, "/")+1:]; len(name) > maxRoleName {
+			d.add(at, RuleValue, fmt.Sprintf("the role of %s would be called %s: %d characters, and AWS takes %d", t, name, len(name), maxRoleName),
 				"name a role in the customer's file with `role`, or shorten the template of "+ManagerFile)
 			return
 		}

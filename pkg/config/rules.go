@@ -16,6 +16,7 @@ const (
 	RuleNoModule           = "no-root-module"
 	RuleLooser             = "looser-than-manager"
 	RuleUnknownEnvironment = "unknown-environment"
+	RuleUnknownStack       = "unknown-stack"
 	RuleRepositoryMismatch = "repository-mismatch"
 	RuleStrayFile          = "stray-file"
 	RuleUngated            = "ungated-production"
@@ -31,5 +32,7 @@ const (
 	maxFileBytes    = 256 << 10
 	maxSchemaBytes  = 1 << 20
 	maxEnvironments = 20
+	maxStacks       = 20
+	maxChain        = 60  // targets of a customer, each with two jobs of one workflow run
 	maxIssuer       = 300 // bytes
 )

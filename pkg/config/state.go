@@ -123,7 +123,7 @@ func (d *decoder) argument(v value) (string, bool) {
 		return "", false
 	}
 	switch {
-	case !d.template(v, pipeline.Template(s), pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment):
+	case !d.template(v, pipeline.Template(s), d.targetPlaceholders()...):
 	case userInfo().MatchString(s):
 		d.add(v.at, RuleValue, v.name+" holds a user in its URL: the tool would write it into every plan", "pass credentials through the environment of the jobs, and name those variables in tool.env")
 	case len(s) > 1024 || strings.ContainsFunc(s, unicode.IsControl):
@@ -137,8 +137,12 @@ func (d *decoder) argument(v value) (string, bool) {
 // apart holds that no two targets have the same state. Of a backend that is not known
 // here one argument has to name both.
 func (d *decoder) apart(v value, b pipeline.Backend) {
-	if !namesTarget(b) {
-		next := "use both " + pipeline.PlaceholderCustomer + " and " + pipeline.PlaceholderEnvironment + " in its config"
+	needed := d.targetPlaceholders()
+	if !namesTarget(b, needed) {
+		next := "use both " + strings.Join(needed, " and ") + " in its config"
+		if d.stacked {
+			next = "use " + strings.Join(needed, ", ") + " in its config"
+		}
 		if arguments := locating[b.Type]; arguments != nil {
 			next += ", in what says where the state lies: " + strings.Join(arguments, ", ")
 		}
@@ -149,15 +153,18 @@ func (d *decoder) apart(v value, b pipeline.Backend) {
 	}
 }
 
-func namesTarget(b pipeline.Backend) bool {
-	holds := func(placeholder string, arguments ...string) bool {
-		return slices.ContainsFunc(arguments, func(name string) bool { return pipeline.Template(b.Config[name]).Holds(placeholder) })
+// namesTarget reports whether the place of a state holds all placeholders.
+func namesTarget(b pipeline.Backend, placeholders []string) bool {
+	hold := func(arguments ...string) bool {
+		return !slices.ContainsFunc(placeholders, func(p string) bool {
+			return !slices.ContainsFunc(arguments, func(name string) bool { return pipeline.Template(b.Config[name]).Holds(p) })
+		})
 	}
 	if arguments, known := locating[b.Type]; known {
-		return holds(pipeline.PlaceholderCustomer, arguments...) && holds(pipeline.PlaceholderEnvironment, arguments...)
+		return hold(arguments...)
 	}
 	for name := range b.Config {
-		if holds(pipeline.PlaceholderCustomer, name) && holds(pipeline.PlaceholderEnvironment, name) {
+		if hold(name) {
 			return true
 		}
 	}

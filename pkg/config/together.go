@@ -11,7 +11,7 @@ import (
 // and deployments of its customer.
 type claim struct {
 	of   registered
-	env  pipeline.Environment // empty: of the whole request
+	on   pipeline.Target // the zero value: the whole request
 	kind string
 	text string // equal for equal things
 	name string // for messages; empty: text
@@ -32,7 +32,7 @@ func (l *loader) checkTargets(all []registered) {
 				continue
 			}
 			pair := claimed.kind + "\x00" + string(other.of.Name) + "\x00" + string(c.Name)
-			if other.of.Name == c.Name && other.env == claimed.env || mayShare(other, claimed) || reported[pair] {
+			if other.of.Name == c.Name && other.on == claimed.on || mayShare(other, claimed) || reported[pair] {
 				continue
 			}
 			reported[pair] = true
@@ -48,21 +48,17 @@ func claims(c registered) []claim {
 	if c.RepositoryID != 0 {
 		list = append(list, claim{of: c, kind: "status", text: repository + request.StatusContext(pipeline.Target{})})
 	}
-	for _, rule := range c.Manager.Environments {
-		env := rule.Name
-		if !c.Allows(env) {
-			continue
-		}
-		state := c.Manager.State.Target(c.Name.In(env), c.Manager.State.Directory)
-		list = append(list, claim{of: c, env: env, kind: "state", text: place(state), name: state.String()})
+	for _, t := range c.Targets() {
+		state := c.Manager.State.Target(t, c.Manager.State.Directory)
+		list = append(list, claim{of: c, on: t, kind: "key", text: pipeline.StateKey(t)}, claim{of: c, on: t, kind: "state", text: place(state), name: state.String()})
 		if c.RepositoryID != 0 {
-			list = append(list, claim{of: c, env: env, kind: "status", text: repository + request.StatusContext(request.Customer.In(env))},
-				claim{of: c, env: env, kind: "deployment", text: repository + request.DeploymentEnvironment(request.Customer.In(env))})
+			list = append(list, claim{of: c, on: t, kind: "status", text: repository + request.StatusContext(t)},
+				claim{of: c, on: t, kind: "deployment", text: repository + request.DeploymentEnvironment(t)})
 		}
 		for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
 			if role := c.Manager.Role; role != "" {
 				// AWS does not distinguish upper from lower case in the names of roles.
-				list = append(list, claim{of: c, env: env, kind: "role", text: strings.ToLower(role.Of(c.Name.In(env), work))})
+				list = append(list, claim{of: c, on: t, kind: "role", text: strings.ToLower(role.Of(t, work))})
 			}
 		}
 	}
@@ -71,7 +67,7 @@ func claims(c registered) []claim {
 
 // mayShare reports whether one role for two targets is meant: the manager's role
 // names no customer, or the customers live in one repository, or both targets are
-// one customer's and the template leaves the environment out.
+// one customer's and the template leaves out what keeps them apart.
 func mayShare(a, b claim) bool {
 	if a.kind != "role" {
 		return false
@@ -81,7 +77,9 @@ func mayShare(a, b claim) bool {
 	case x != y:
 		return false
 	case a.of.Name == b.of.Name:
-		return !pipeline.Template(x).Holds(pipeline.PlaceholderEnvironment)
+		byEnvironment := a.on.Environment != b.on.Environment && pipeline.Template(x).Holds(pipeline.PlaceholderEnvironment)
+		byStack := a.on.Stack != b.on.Stack && pipeline.Template(x).Holds(pipeline.PlaceholderStack)
+		return !byEnvironment && !byStack
 	case pipeline.Template(x).Holds(pipeline.PlaceholderCustomer):
 		return false
 	}
@@ -106,8 +104,8 @@ func (l *loader) shared(a, b claim) {
 }
 
 func target(c claim) string {
-	if c.env == "" {
+	if c.on == (pipeline.Target{}) {
 		return string(c.of.Name)
 	}
-	return string(c.of.Name) + "/" + string(c.env)
+	return c.on.String()
 }

@@ -82,8 +82,8 @@ type State struct {
 	// Directory is absolute, or relative to the manager directory.
 	Directory string
 	Bucket    Bucket
-	// Backend is a template: `{{ customer }}` and `{{ environment }}` in the values
-	// of Config are filled in for each target.
+	// Backend is a template: `{{ customer }}`, `{{ environment }}` and `{{ stack }}` in the
+	// values of Config are filled in for each target.
 	Backend Backend
 }
 

@@ -58,6 +58,18 @@ func (j Job) Target() Target {
 	return Target{Customer: j.Customer.Name, Environment: j.Environment, Stack: j.Stack}
 }
 
+// Root is the root module of the job's stack, relative to ManagerDir.
+func (j Job) Root() string {
+	root, _ := j.Customer.Module(j.Stack)
+	return root
+}
+
+// Tool is the tool of the job's stack.
+func (j Job) Tool() ToolRule {
+	_, tool := j.Customer.Module(j.Stack)
+	return tool
+}
+
 // Planned is the result of Engine.Plan.
 type Planned struct {
 	Plan        Plan

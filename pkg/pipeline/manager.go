@@ -11,7 +11,11 @@ import (
 type Manager struct {
 	State        State
 	Environments []EnvironmentRule // in promotion order
-	Tool         ToolRule
+	// Stacks are those that metapipe.yml names, in the order in which they are deployed;
+	// without any, each customer has one unnamed stack in each environment.
+	Stacks []StackRule `json:",omitempty"`
+	// Tool is that of the unnamed stack. Others have their own: see Customer.Module.
+	Tool ToolRule
 	// Role is taken by plan and apply with the run's own ID token, and cut to the
 	// target.
 	Role Role
@@ -91,9 +95,13 @@ type Customer struct {
 	Repository   Slug
 	RepositoryID int64
 	Path         string // directory of variables.yml in the customer's repo
-	Root         string // Terraform root module, relative to the manager directory
+	// Root is the root module of the unnamed stack, relative to the manager directory.
+	// Others have their own: see Customer.Module.
+	Root string
 	// Environments the customer may use; nil means all of metapipe.yml.
 	Environments []Environment
+	// Stacks that the customer has; nil means all of metapipe.yml.
+	Stacks []StackName `json:",omitempty"`
 	// Manager is metapipe.yml with this customer's stricter values laid over it.
 	Manager Manager
 	// File is the path of the customer's file, for messages.

@@ -92,7 +92,7 @@ func (t Template) checkDropped() error {
 // are those of a URL, with & or ; between them, and words such as host=a dbname=b.
 func (t Template) repeated() string {
 	const inside = "\x00"
-	text := strings.NewReplacer(PlaceholderCustomer, inside, PlaceholderEnvironment, inside, PlaceholderCommand, inside).Replace(string(t))
+	text := strings.NewReplacer(PlaceholderCustomer, inside, PlaceholderEnvironment, inside, PlaceholderStack, inside, PlaceholderCommand, inside).Replace(string(t))
 	if _, query, ok := strings.Cut(text, "?"); ok {
 		text = query
 	} else if !strings.ContainsAny(text, "&; ") {

@@ -72,7 +72,7 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 	if w.module, err = module.ReadRoot(w.root, tool.Name); err != nil { // the plan may have written code
 		return nil, w.failed("read the root module", err)
 	}
-	if err := w.module.Refusal(job.Customer.Root); err != nil {
+	if err := w.module.Refusal(job.Root()); err != nil {
 		return nil, err
 	}
 	lock, err := w.lockFile()
@@ -109,7 +109,7 @@ func (w *workspace) sameState(ctx context.Context, receipt pipeline.Receipt) err
 
 // sameTool finds the very version that made the plan.
 func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipeline.Receipt) (tool.Binary, error) {
-	rule, want := job.Customer.Manager.Tool, receipt.Evidence.Tool()
+	rule, want := job.Tool(), receipt.Evidence.Tool()
 	if rule.Name != want.Name {
 		return tool.Binary{}, otherTool(receipt.Mode, want, rule.Name+" (tool.name in metapipe.yml)")
 	}

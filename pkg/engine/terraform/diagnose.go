@@ -166,7 +166,7 @@ func (w *workspace) knownRemedy(d tfjson.Diagnostic) (remedy, operator string) {
 func (w *workspace) operatorRemedy(d tfjson.Diagnostic) string {
 	switch summary := d.Summary; {
 	case output.AboutProviders().MatchString(summary):
-		return output.ProviderRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
+		return output.ProviderRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Root())
 	case output.AboutModules().MatchString(summary):
 		return w.moduleRemedy(d)
 	case strings.HasPrefix(summary, inconsistent):

@@ -73,7 +73,7 @@ func (f *Fleet) State(ctx context.Context, job pipeline.Job) (pipeline.StateReco
 }
 
 func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
-	tool, err := f.engine.locate(ctx, job.Customer.Manager.Tool, job.Log)
+	tool, err := f.engine.locate(ctx, job.Tool(), job.Log)
 	if err != nil {
 		return pipeline.Planned{}, err
 	}
@@ -179,7 +179,7 @@ func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipe
 // root returns the prepared root of a job. The first one who asks prepares it,
 // the others wait; one that could not be prepared is tried a few times.
 func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool tool.Binary) (*preparedRoot, error) {
-	key := strings.Join(append([]string{job.ManagerDir, job.Customer.Root, tool.Path}, job.Customer.Manager.Tool.Env...), "\x00")
+	key := strings.Join(append([]string{job.ManagerDir, job.Root(), tool.Path}, job.Tool().Env...), "\x00")
 	f.mu.Lock()
 	root := f.roots[key]
 	if root == nil {
@@ -198,7 +198,7 @@ func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool tool.Binary) (*
 	case root.ready || root.tries == prepareTries:
 		return root, root.err
 	case root.hangs >= prepareTries && limit <= root.patience:
-		return nil, &hungError{root: job.Customer.Root, limit: root.patience}
+		return nil, &hungError{root: job.Root(), limit: root.patience}
 	}
 	root.err = root.prepare(ctx, f, job, tool)
 	root.ready = root.err == nil

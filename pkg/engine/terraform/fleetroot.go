@@ -57,7 +57,7 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	base.Dir, base.Log = f.dir, nil // the whole directory of the fleet is left out of the copy
 	w := &workspace{job: base, engine: f.engine, tool: tool, dir: p.dir, log: redact.NewLog(nil), fed: &redact.Filter{}, shared: true}
 	w.tree, w.data = filepath.Join(p.dir, "tree"), filepath.Join(p.dir, "data")
-	p.rel = filepath.FromSlash(job.Customer.Root)
+	p.rel = filepath.FromSlash(job.Root())
 	w.root = filepath.Join(w.tree, p.rel)
 	var err error
 	if err := errors.Join(removeLeftovers(p.dir), os.Mkdir(w.data, 0o700)); err != nil {
@@ -69,7 +69,7 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	if p.module, err = module.ReadRoot(w.root, tool.Name); err != nil {
 		return err
 	}
-	if err := errors.Join(p.module.Refusal(job.Customer.Root), w.setEnvironment()); err != nil {
+	if err := errors.Join(p.module.Refusal(job.Root()), w.setEnvironment()); err != nil {
 		return err
 	}
 	if output, err := w.initialize(ctx, "-backend=false"); err != nil {

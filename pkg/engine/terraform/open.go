@@ -16,7 +16,7 @@ import (
 func (e *Engine) open(ctx context.Context, job pipeline.Job, tool tool.Binary) (*workspace, error) {
 	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: redact.NewLog(job.Log)}
 	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
-	w.root = filepath.Join(w.tree, filepath.FromSlash(job.Customer.Root))
+	w.root = filepath.Join(w.tree, filepath.FromSlash(job.Root()))
 	var err error
 	if err := os.RemoveAll(w.dir); err != nil {
 		return nil, w.written("clear the run directory", err)
@@ -31,10 +31,10 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool tool.Binary) (
 		return nil, w.written("copy the manager directory", err)
 	}
 	if w.module, err = module.ReadRoot(w.root, tool.Name); err != nil {
-		return nil, pipeline.Usagef("%s: root %q cannot be used", job.Customer.File, job.Customer.Root).Because(err).
+		return nil, pipeline.Usagef("%s: root %q cannot be used", job.Customer.File, job.Root()).Because(err).
 			Nextf("name the directory of the Terraform root module, relative to the manager directory")
 	}
-	if err := w.module.Refusal(job.Customer.Root); err != nil {
+	if err := w.module.Refusal(job.Root()); err != nil {
 		return nil, err
 	}
 	return w, w.setEnvironment()

@@ -38,7 +38,7 @@ func (w *workspace) setEnvironment() error {
 	if err != nil {
 		return w.failed("find the data directory", err)
 	}
-	if w.env, err = w.engine.options.Environ.ForTool(w.job.Customer.Manager.Tool, data); err != nil {
+	if w.env, err = w.engine.options.Environ.ForTool(w.job.Tool(), data); err != nil {
 		return err
 	}
 	if tool.HasFixedPlace {

@@ -33,7 +33,7 @@ func (e *Engine) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 }
 
 func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
-	tool, err := e.locate(ctx, job.Customer.Manager.Tool, job.Log)
+	tool, err := e.locate(ctx, job.Tool(), job.Log)
 	if err != nil {
 		return pipeline.Planned{}, err
 	}

@@ -47,7 +47,7 @@ func (w *workspace) sameBackend() error {
 		return nil
 	}
 	return pipeline.Usagef("%s uses another backend for %s than metapipe passed: %s", w.tool.Name, target(w.job), differs).
-		Nextf("remove what sets the backend in %s of the manager: metapipe keeps the state of each target", w.job.Customer.Root)
+		Nextf("remove what sets the backend in %s of the manager: metapipe keeps the state of each target", w.job.Root())
 }
 
 // sameArgument compares an argument with the text that it was passed as.

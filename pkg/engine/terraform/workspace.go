@@ -57,9 +57,9 @@ type workspace struct {
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {
-	skip := append(tree.OwnPaths(w.job.ManagerDir, w.job.Customer.Root, w.job.Customer.Manager.State.Directory), w.job.Dir)
+	skip := append(tree.OwnPaths(w.job.ManagerDir, w.job.Root(), w.job.Customer.Manager.State.Directory), w.job.Dir)
 	c := tree.NewCopy(w.job.ManagerDir, w.tree, skip...)
-	c.Root, c.Listed = w.job.Customer.Root, w.job.Customer.Manager.Code
+	c.Root, c.Listed = w.job.Root(), w.job.Customer.Manager.Code
 	if !w.shared {
 		c.Customer = w.job.Customer.Name
 	}
@@ -97,7 +97,7 @@ func (w *workspace) realRoot() string {
 	tree, treeErr := filepath.EvalSymlinks(w.tree)
 	rel, relErr := filepath.Rel(tree, root)
 	if errors.Join(err, treeErr, relErr) != nil {
-		return w.job.Customer.Root
+		return w.job.Root()
 	}
 	return filepath.ToSlash(rel)
 }
@@ -105,7 +105,7 @@ func (w *workspace) realRoot() string {
 // ownFiles are the paths in the tree that metapipe itself writes.
 func (w *workspace) ownFiles() map[string]bool {
 	own := map[string]bool{}
-	for _, root := range []string{w.job.Customer.Root, w.realRoot()} {
+	for _, root := range []string{w.job.Root(), w.realRoot()} {
 		for _, name := range module.OwnNames {
 			own[path.Join(root, name)] = true
 		}
@@ -139,7 +139,7 @@ func (w *workspace) values(config pipeline.EffectiveConfig) (map[string]json.Raw
 			values[name] = value
 		} else if variable.Required {
 			file, line := module.Place(variable.Pos)
-			missing = append(missing, w.missingVariable(name, pipeline.Position{File: path.Join(w.job.Customer.Root, file), Line: line}))
+			missing = append(missing, w.missingVariable(name, pipeline.Position{File: path.Join(w.job.Root(), file), Line: line}))
 		}
 	}
 	if len(missing) == 0 {

@@ -40,10 +40,10 @@ func (w *scanWork) left(ctx context.Context, c pipeline.Customer, known ledger.R
 		return "", err
 	}
 	if slices.ContainsFunc(known.Left(), ledger.Left.Holds) {
-		message := pipeline.LeftMessage(t.String(), c.LeftEnvironment(t.Environment))
-		return "", &causeError{cause: "configuration", err: fmt.Errorf("%s\n→ %s", message, pipeline.LeftEnvironmentNext)}
+		message := pipeline.LeftMessage(t.String(), c.WhyLeft(t))
+		return "", &causeError{cause: "configuration", err: fmt.Errorf("%s\n→ %s", message, pipeline.LeftNext)}
 	}
-	return c.LeftEnvironment(t.Environment), nil
+	return c.WhyLeft(t), nil
 }
 
 // checkState refuses a target that is not planned, and whose state is not the one that was left.

@@ -18,8 +18,8 @@ type Left struct {
 	Err      error // why not all of them are known
 }
 
-// LeftTargets are the applied targets of customers in environments that they cannot use any
-// more: metapipe.yml does not declare them, or the file of the customer does not allow them.
+// LeftTargets are the applied targets of customers that they do not have any more: metapipe.yml
+// does not declare their environment or stack, or the file of the customer does not allow it.
 // There is one answer for each customer, in their order. Without a sealer, the ledgers say
 // what was ended.
 func LeftTargets(ctx context.Context, s record.Records, customers []pipeline.Customer) []Left {
@@ -30,7 +30,7 @@ func LeftTargets(ctx context.Context, s record.Records, customers []pipeline.Cus
 		slots <- struct{}{}
 		work.Go(func() {
 			defer func() { <-slots }()
-			targets, err := leftTargets(ctx, s, c, c.Allows)
+			targets, err := leftTargets(ctx, s, c, c.Has)
 			all[i] = Left{Customer: c, Targets: targets, Err: err}
 		})
 	}
@@ -39,40 +39,39 @@ func LeftTargets(ctx context.Context, s record.Records, customers []pipeline.Cus
 }
 
 // CheckFirstPlan refuses the first plan of a target, one that was never applied, while its
-// customer has an applied target in an environment that metapipe.yml does not declare any
-// more: the error is a *pipeline.RenamedEnvironmentError.
+// customer has an applied target in an environment, or of a stack, that metapipe.yml does not
+// declare any more: the error is a *pipeline.RenamedEnvironmentError. So is the first plan of a
+// named stack while the state of the customer's unnamed one is there, and the other way round.
 func CheckFirstPlan(ctx context.Context, s record.Records, c pipeline.Customer, target pipeline.Target) error {
-	left, err := leftTargets(ctx, s, c, func(env pipeline.Environment) bool {
-		_, declared := c.Manager.Rule(env)
-		return declared
-	})
+	left, err := leftTargets(ctx, s, c, c.Manager.Declares)
 	if err != nil || len(left) == 0 {
 		return err
 	}
-	renamed := &pipeline.RenamedEnvironmentError{Target: target}
+	renamed := &pipeline.RenamedEnvironmentError{Target: target, Left: left}
 	for _, t := range left {
-		renamed.Left = append(renamed.Left, t.Environment)
+		_, declared := c.Manager.Rule(t.Environment)
+		renamed.Stack = renamed.Stack || declared
 	}
 	return renamed
 }
 
-// leftTargets are the applied targets of a customer in environments that are not in use.
-func leftTargets(ctx context.Context, s record.Records, c pipeline.Customer, used func(pipeline.Environment) bool) ([]pipeline.Target, error) {
-	envs, err := StoredEnvironments(ctx, s, c.Name)
+// leftTargets are the applied targets of a customer that are not in use.
+func leftTargets(ctx context.Context, s record.Records, c pipeline.Customer, used func(pipeline.Target) bool) ([]pipeline.Target, error) {
+	stored, err := StoredTargets(ctx, s, c.Name)
 	if err != nil {
 		return nil, err
 	}
 	var left []pipeline.Target
-	for _, env := range c.Manager.InPromotionOrder(envs) {
-		if used(env) {
+	for _, t := range c.InOrder(stored) {
+		if used(t) {
 			continue
 		}
-		built, err := isBuilt(ctx, s, c.Name.In(env))
+		built, err := isBuilt(ctx, s, t)
 		if err != nil {
 			return nil, err
 		}
 		if built {
-			left = append(left, c.Name.In(env))
+			left = append(left, t)
 		}
 	}
 	return left, nil

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -142,7 +143,7 @@ func TestLeftTargets(t *testing.T) {
 		}
 		var says []string
 		for _, l := range found.Targets {
-			says = append(says, l.String()+": "+w.Current.LeftEnvironment(l.Environment))
+			says = append(says, l.String()+": "+w.Current.WhyLeft(l))
 		}
 		return strings.Join(says, "\n")
 	}
@@ -162,5 +163,61 @@ func TestLeftTargets(t *testing.T) {
 				t.Errorf("%s, %s: %q, want %q", name, what, got, step.want)
 			}
 		}
+	}
+}
+
+// stack sets the stacks of metapipe.yml.
+func stack(w *pipelinetest.Setup, names ...pipeline.StackName) {
+	w.Current.Manager.Stacks = nil
+	for _, name := range names {
+		w.Current.Manager.Stacks = append(w.Current.Manager.Stacks, pipeline.StackRule{Name: name, Root: string(name), Tool: w.Current.Manager.Tool})
+	}
+}
+
+// TestStacksTurnedOn: the first plan of a named stack is refused while the customer's unnamed
+// one is applied, since it would begin with an empty state. What nothing plans is in sight.
+func TestStacksTurnedOn(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	w.ApplyOnce()
+	w.Current.File = "customers/acme.yml"
+	network := pipeline.Target{Customer: "acme", Environment: "staging", Stack: "network"}
+	s := pipelinetest.RecordsOf(w.Store, w.Sealer)
+	stack(w, "network", "hosts")
+	err := registry.CheckFirstPlan(context.Background(), s, w.Current, network)
+	var renamed *pipeline.RenamedEnvironmentError
+	if !errors.As(err, &renamed) {
+		t.Fatalf("the first plan of a stack: %v", err)
+	}
+	for _, text := range []string{"acme/staging/network was never applied", "does not declare the stack of acme/staging any more", "needs a file without `stacks`",
+		"metapipe state accept --customer acme --environment staging --stack network --reason TEXT"} {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("no %q in: %v", text, err)
+		}
+	}
+	var refused *pipeline.RefusedError
+	if !errors.As(err, &refused) || !strings.Contains(refused.Message, `stack "network" of environment "staging" is new`) {
+		t.Errorf("what the customer reads: %+v", refused)
+	}
+	found := registry.LeftTargets(context.Background(), s, []pipeline.Customer{w.Current})[0]
+	if found.Err != nil || len(found.Targets) != 1 || w.Current.WhyLeft(found.Targets[0]) != "metapipe.yml names stacks now, and the target has none" {
+		t.Errorf("left: %v, %v", found.Targets, found.Err)
+	}
+	stack(w)
+	if err := registry.CheckFirstPlan(context.Background(), s, w.Current, w.Current.Name.In("production")); err != nil {
+		t.Errorf("without stacks again: %v", err)
+	}
+}
+
+// TestStoredTargets: the folders of targets, with and without a stack, and nothing else.
+func TestStoredTargets(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	for _, key := range []string{"shop/staging/ledger/1.json", "shop/staging.network/ledger/1.json", "shop/requests/x.json", "shop/a.b.c/x", "shop/.x/x"} {
+		w.Create(key, "x")
+	}
+	targets, err := registry.StoredTargets(context.Background(), w.Store, "shop")
+	if got, want := fmt.Sprint(targets, err), "[shop/staging shop/staging/network] <nil>"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

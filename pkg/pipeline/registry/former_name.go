@@ -63,12 +63,12 @@ func (s NameRecords) FirstName(ctx context.Context, names []pipeline.CustomerNam
 // Empty reports whether every target of a name was ended, or accepted as one without a
 // state, and has had no apply since.
 func (s NameRecords) Empty(ctx context.Context, name pipeline.CustomerName) (bool, error) {
-	envs, err := StoredEnvironments(ctx, s, name)
+	stored, err := StoredTargets(ctx, s, name)
 	if err != nil {
 		return false, err
 	}
-	for _, env := range envs {
-		known, err := ledger.Remember(ctx, s.Records, name.In(env))
+	for _, t := range stored {
+		known, err := ledger.Remember(ctx, s.Records, t)
 		if err != nil {
 			return false, err
 		}
@@ -82,12 +82,12 @@ func (s NameRecords) Empty(ctx context.Context, name pipeline.CustomerName) (boo
 // Evidence reads what the records of the last applies of a name say. One that cannot be
 // believed and may be of c is an error: it must not make a renamed customer look new.
 func (s NameRecords) Evidence(ctx context.Context, name pipeline.CustomerName, c pipeline.Customer) (best pipeline.Evidence, found bool, err error) {
-	envs, err := StoredEnvironments(ctx, s, name)
+	stored, err := StoredTargets(ctx, s, name)
 	if err != nil {
 		return pipeline.Evidence{}, false, err
 	}
-	for _, env := range envs {
-		e, ok, err := s.appliedFrom(ctx, name.In(env), c)
+	for _, t := range stored {
+		e, ok, err := s.appliedFrom(ctx, t, c)
 		if err != nil {
 			return pipeline.Evidence{}, false, err
 		}

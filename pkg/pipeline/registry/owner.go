@@ -114,17 +114,17 @@ func (s NameRecords) checkEvidence(ctx context.Context, c pipeline.Customer, t p
 	return nil
 }
 
-// CheckOwners is CheckOwner for every environment that the store has of a name.
+// CheckOwners is CheckOwner for every target that the store has of a name.
 func CheckOwners(ctx context.Context, s record.Records, c pipeline.Customer) error {
-	envs, err := StoredEnvironments(ctx, s, c.Name)
+	stored, err := StoredTargets(ctx, s, c.Name)
 	if err != nil {
 		return err
 	}
-	for _, env := range envs {
-		err := CheckOwner(ctx, s, c, c.Name.In(env))
+	for _, t := range stored {
+		err := CheckOwner(ctx, s, c, t)
 		var refused *pipeline.RefusedError
 		if errors.As(err, &refused) && refused.Reason == pipeline.ReasonUnknownKey { // a plan says which key it needs
-			err = CheckOwner(ctx, record.Records{Store: s.Store}, c, c.Name.In(env))
+			err = CheckOwner(ctx, record.Records{Store: s.Store}, c, t)
 		}
 		if err != nil {
 			return err

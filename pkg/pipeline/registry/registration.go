@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -245,6 +246,29 @@ func StoredCustomers(ctx context.Context, s pipeline.Store) ([]pipeline.Customer
 		}
 	}
 	return names, nil
+}
+
+// StoredTargets are the targets of a customer that have a folder in the store, in ascending
+// order of environment and stack.
+func StoredTargets(ctx context.Context, s pipeline.Store, c pipeline.CustomerName) ([]pipeline.Target, error) {
+	folders, err := s.Folders(ctx, string(c)+"/")
+	if err != nil {
+		return nil, fmt.Errorf("look for targets of %s in the store: %w", c, err)
+	}
+	var targets []pipeline.Target
+	for _, folder := range folders {
+		switch folder {
+		case "requests/", "pulls/", "ledger/": // no environment can have these names
+			continue
+		}
+		if t, err := c.ParsePart(strings.TrimSuffix(folder, "/")); err == nil {
+			targets = append(targets, t)
+		}
+	}
+	slices.SortFunc(targets, func(a, b pipeline.Target) int {
+		return cmp.Or(cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Stack, b.Stack))
+	})
+	return targets, nil
 }
 
 // StoredEnvironments are the environments of a customer that have a folder in the store,

@@ -19,7 +19,7 @@ func (s *Sweeper) left(ctx context.Context) []Finding {
 		}
 		for _, t := range left.Targets {
 			findings = append(findings, Finding{Kind: FindingLeft, Customer: t.Customer, Environment: t.Environment, Stack: t.Stack,
-				Message: pipeline.LeftMessage("it", c.LeftEnvironment(t.Environment)), Next: pipeline.LeftEnvironmentNext})
+				Message: pipeline.LeftMessage("it", c.WhyLeft(t)), Next: pipeline.LeftNext})
 		}
 	}
 	return findings

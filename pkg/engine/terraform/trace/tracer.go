@@ -99,7 +99,7 @@ const (
 func NewTracer(in Input) *Tracer { return &Tracer{Input: in} }
 
 // rootDir is the root module, relative to the tree.
-func (t *Tracer) rootDir() string { return path.Clean(filepath.ToSlash(t.Job.Customer.Root)) }
+func (t *Tracer) rootDir() string { return path.Clean(filepath.ToSlash(t.Job.Root())) }
 
 // literal is the value of a constant string or number.
 func literal(expr hclsyntax.Expression) (string, bool) {

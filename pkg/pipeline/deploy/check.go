@@ -163,7 +163,7 @@ func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, reques
 		}
 	}
 	target := in.Target().String()
-	if in.Run.Attempt > 1 && rule.NeedsApproval() && approvals > 0 {
+	if rule.NeedsApproval() && approvals > 0 {
 		if err := a.approvedThisPlan(ctx, in, request, folder, approvals); err != nil {
 			return nil, err
 		}
@@ -196,16 +196,27 @@ func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, reques
 	return people, a.othersApproved(ctx, in, request, target, people)
 }
 
-// approvedThisPlan refuses when each of the approvals may be one of an earlier plan of the
-// target: the list of GitHub does not say which attempt of the run it was for. An
-// environment lets its job pass after one approval, so each attempt has one at most.
+// approvedThisPlan refuses when each of the approvals may be one of another plan: an earlier
+// one of the target, or one of another stack of the environment. The list of GitHub says
+// neither which attempt of the run nor which job an approval was for.
 func (a *Applier) approvedThisPlan(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, approvals int) error {
-	earlier, err := record.ApprovableBefore(ctx, a.records(), request, folder)
+	others, err := record.ReadOtherApprovals(ctx, a.records(), request, folder, in.Run)
 	if err != nil {
-		return record.TamperedOr(err, "the earlier plans of "+in.Target().String())
+		return record.TamperedOr(err, "the other plans that wait for environment "+in.Target().Gate(pipeline.WorkApply)+" in this run")
 	}
-	if approvals > earlier {
+	if approvals > others.Count() {
 		return nil
+	}
+	if others.Stacks > 0 {
+		name := in.Target().Gate(pipeline.WorkApply)
+		return &pipeline.RefusedError{
+			Reason: pipeline.ReasonMissingProtection,
+			Message: fmt.Sprintf("the approvals for environment %s on record in run %d of %s (%d) may all be for other plans of that run, also of other stacks of %s (%d): none is surely for %s",
+				name, in.Run.ID, in.Run.Repository, approvals, in.Environment, others.Count(), in.Target()),
+			Next: request.Mode.Afresh() + "; a reviewer must approve the plan of each stack",
+			Operator: "make sure that each apply job has `environment: " + name + "`, that administrators do not bypass its rules, and that no two of these jobs wait at a time; then " +
+				newRun(request.Mode, in.Run.ID),
+		}
 	}
 	return &pipeline.RefusedError{
 		Reason: pipeline.ReasonMissingProtection,

@@ -17,12 +17,14 @@ func (w *Setup) Sign(key, body string) {
 	}
 }
 
-// placeOf is where a record lies: its customer, and its environment when the key names
-// one.
+// placeOf is where a record lies: its customer, and its environment and stack when the key
+// names them.
 func placeOf(c pipeline.CustomerName, key string) record.PlanAttempt {
 	p := record.PlanAttempt{Target: pipeline.Target{Customer: c}}
 	if parts := strings.Split(key, "/"); len(parts) > 3 && (parts[2] == "plans" || parts[2] == "kept" || parts[2] == "applied" || parts[2] == "queue") {
-		p.Environment = pipeline.Environment(parts[1])
+		if t, err := c.ParsePart(parts[1]); err == nil {
+			p.Target = t
+		}
 	}
 	return p
 }

@@ -142,56 +142,6 @@ func planAttempts(ctx context.Context, s pipeline.Store, request pipeline.Reques
 	return all, nil
 }
 
-// ApprovableBefore is the number of attempts of a plan's run in which an earlier plan of
-// the target may have been approved: those from the first whose plan waited for its apply
-// up to the one before the plan's own.
-func ApprovableBefore(ctx context.Context, s Records, request pipeline.Request, plan PlanAttempt) (int, error) {
-	var made StartRecord
-	if err := s.ReadRecord(ctx, plan, ObjectStart, &made); err != nil {
-		return 0, err
-	}
-	first := made.Run.Attempt
-	if first <= 1 {
-		return 0, nil
-	}
-	for _, id := range request.SameRun(made.Run) {
-		of := request
-		of.ID = id
-		earlier, err := planAttempts(ctx, s.Store, of, plan.Target)
-		if err != nil {
-			return 0, err
-		}
-		for _, p := range earlier {
-			if p.Prefix == plan.Prefix {
-				continue
-			}
-			attempt, waited, err := s.waited(ctx, p, made.Run.ID)
-			if err != nil {
-				return 0, err
-			}
-			if waited {
-				first = min(first, attempt)
-			}
-		}
-	}
-	return made.Run.Attempt - first, nil
-}
-
-// waited returns the attempt of a run in which a plan was made, and whether the plan waited
-// for its apply.
-func (s Records) waited(ctx context.Context, p PlanAttempt, run int64) (attempt int, waited bool, err error) {
-	var made StartRecord
-	if err := s.ReadRecord(ctx, p, ObjectStart, &made); err != nil || made.Run.ID != run {
-		return 0, false, err
-	}
-	var ended Result
-	err = s.ReadRecord(ctx, p, ObjectPlanned, &ended)
-	if errors.Is(err, pipeline.ErrNotFound) {
-		return 0, false, nil // no apply begins before this record is written
-	}
-	return made.Run.Attempt, ended.Outcome == pipeline.OutcomeWaiting, err
-}
-
 // folders are the names of the objects in the folders of plannings that were begun, by
 // their number.
 func folders(ctx context.Context, s pipeline.Store, request pipeline.Request, t pipeline.Target) (map[int][]string, error) {

@@ -107,7 +107,7 @@ func (m audit) leftLedgers(ctx context.Context, auditor ledger.Auditor, o ledger
 func (m audit) noteLeft(ctx context.Context, c pipeline.Customer, reports []ledger.AuditReport) error {
 	left := registry.LeftTargets(ctx, record.Records{Store: m.store}, []pipeline.Customer{c})[0]
 	for i := range reports {
-		of := reports[i].Customer.In(reports[i].Environment)
+		of := reports[i].Target()
 		if slices.Contains(left.Targets, of) {
 			message := pipeline.LeftMessage(of.String(), c.WhyLeft(of))
 			reports[i].Notes = append(reports[i].Notes, message+": "+pipeline.LeftNext)

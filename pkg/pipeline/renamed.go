@@ -17,10 +17,10 @@ type RenamedError struct {
 	// Reused: New is a path of its own, and Old has left its states under the name of New,
 	// or has its former path now.
 	Reused bool
-	// Former is the path that Environment (empty: one of them) of New was changed from last;
-	// empty: that is no part of it. Old has that path now, or is New, which has left.
-	Former      string
-	Environment Environment
+	// Former is the path that Target (without an environment: one of them) of New was changed
+	// from last; empty: that is no part of it. Old has that path now, or is New, which has left.
+	Former string
+	Target Target
 	// Claimed is the key of the record that says all this and was not verified; empty: it was.
 	Claimed string
 	// Stays is the file of Old with another path of the same repository; empty: there is none.
@@ -79,8 +79,8 @@ func (e *RenamedError) What() string {
 // changedFrom says which path a target was changed from last.
 func (e *RenamedError) changedFrom() string {
 	target := string(e.New.Name)
-	if e.Environment != "" {
-		target = e.New.Name.In(e.Environment).String()
+	if e.Target.Environment != "" {
+		target = e.Target.String()
 	}
 	says := fmt.Sprintf("%s was changed last from path %q of the same repository", target, e.Former)
 	if e.Claimed != "" {

@@ -36,20 +36,20 @@ func DamagedState(t Target, place, why string) LostState {
 
 // Restore is the command that lists what a state can be restored from.
 func (l LostState) Restore() string {
-	return fmt.Sprintf("metapipe state restore --customer %s --environment %s", l.Customer, l.Environment)
+	return "metapipe state restore " + l.Flags()
 }
 
 // Operator says what the operator does about it.
 func (l LostState) Operator() string {
 	if l.Moved {
 		return fmt.Sprintf("has the store moved (`state` in metapipe.yml, TF_STATE_BUCKET, `--store`)? Then name the old place again, or copy all of it to the new one "+
-			"(docs/RECOVERY.md, \"The store has moved\"); where the infrastructure is gone on purpose: `metapipe state accept --customer %s --environment %s --reason TEXT`", l.Customer, l.Environment)
+			"(docs/RECOVERY.md, \"The store has moved\"); where the infrastructure is gone on purpose: `metapipe state accept %s --reason TEXT`", l.Flags())
 	}
 	if l.Damaged {
 		return fmt.Sprintf("list what it can be restored from: `%s`", l.Restore())
 	}
-	return fmt.Sprintf("list what it can be restored from: `%s`; where it is gone on purpose: `metapipe state accept --customer %s --environment %s --reason TEXT`",
-		l.Restore(), l.Customer, l.Environment)
+	return fmt.Sprintf("list what it can be restored from: `%s`; where it is gone on purpose: `metapipe state accept %s --reason TEXT`",
+		l.Restore(), l.Flags())
 }
 
 // The customer can do nothing about a lost state, so that is what they read.

@@ -99,7 +99,7 @@ func TestRenamedForTheCustomer(t *testing.T) {
 	c := pipeline.Customer{Name: "store", Repository: pipeline.Slug{Owner: "acme", Name: "app"}, RepositoryID: 7, Path: "infra", File: "customers/store.yml"}
 	for name, renamed := range map[string]*pipeline.RenamedError{
 		"another name":        {Old: "outlet", New: c},
-		"another repository":  {New: c, Taken: &pipeline.OwnerError{Customer: c, Environment: "staging", Owner: 4712}},
+		"another repository":  {New: c, Taken: &pipeline.OwnerError{Customer: c, Target: c.Name.In("staging"), Owner: 4712}},
 		"a name that is left": {Old: "outlet", New: c, Left: &pipeline.Evidence{RepositoryID: 7, Path: "outlet/infra"}},
 	} {
 		var refused *pipeline.RefusedError

@@ -19,6 +19,7 @@ const auditedCommits = 50
 type AuditReport struct {
 	Customer    pipeline.CustomerName `json:"customer,omitempty"`
 	Environment pipeline.Environment  `json:"environment,omitempty"`
+	Stack       pipeline.StackName    `json:"stack,omitempty"`
 	Entries     []Entry               `json:"entries"` // oldest first, as far as the chain holds
 	Head        pipeline.LedgerHead   `json:"head"`
 	// Deployments and Receipts count the anchors on GitHub that were compared.
@@ -34,8 +35,13 @@ type AuditReport struct {
 // Empty reports whether there is nothing to print: no entry, no finding and no note.
 func (r AuditReport) Empty() bool { return len(r.Entries)+len(r.Findings)+len(r.Notes) == 0 }
 
+// Target is whose ledger it is: without an environment, that of the customer as a whole.
+func (r AuditReport) Target() pipeline.Target {
+	return pipeline.Target{Customer: r.Customer, Environment: r.Environment, Stack: r.Stack}
+}
+
 // Name is the ledger's for people.
-func (r AuditReport) Name() string { return Name(r.Customer.In(r.Environment)) }
+func (r AuditReport) Name() string { return Name(r.Target()) }
 
 // Auditor reads ledgers and verifies them: the chain always, and with a
 // GitHub also against the anchors in the customer's repository. Customers can
@@ -54,7 +60,7 @@ type anchorReader interface {
 
 // Chain reads one ledger and verifies that its entries follow each other.
 func (a Auditor) Chain(ctx context.Context, t pipeline.Target) (AuditReport, error) {
-	r := AuditReport{Customer: t.Customer, Environment: t.Environment, Entries: []Entry{}, Findings: []string{}}
+	r := AuditReport{Customer: t.Customer, Environment: t.Environment, Stack: t.Stack, Entries: []Entry{}, Findings: []string{}}
 	entries, head, err := a.Ledger.Read(ctx, t)
 	r.Entries, r.Head = append(r.Entries, entries...), head
 	if errors.Is(err, ErrBroken) {

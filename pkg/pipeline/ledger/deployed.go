@@ -16,7 +16,7 @@ import (
 func FindDeployed(ctx context.Context, github pipeline.DeployedGitHub, c pipeline.Customer, t pipeline.Target) (*pipeline.Deployed, error) {
 	names := make([]string, 0, 3)
 	for _, siblings := range []bool{c.SharedRepository, !c.SharedRepository} {
-		names = append(names, pipeline.Request{Customer: c.Name, SharedRepository: siblings}.DeploymentEnvironment(t))
+		names = append(names, pipeline.Request{Customer: t.Customer, SharedRepository: siblings}.DeploymentEnvironment(t))
 	}
 	if c.SharedRepository {
 		names = append(names, "")
@@ -47,7 +47,7 @@ func mayBeOf(d pipeline.Deployment, c pipeline.Customer, t pipeline.Target) bool
 		}, d.Environment) {
 		return false
 	}
-	if of.Path == c.Path || of.Path == "" && of.Customer == c.Name {
+	if of.Path == c.Path || of.Path == "" && of.Customer == t.Customer {
 		return true
 	}
 	return !slices.ContainsFunc(c.Siblings, func(other pipeline.Sibling) bool {

@@ -75,8 +75,7 @@ func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, from St
 	err = r.note(last, in, ledger.Restored, pipeline.StateRecord{StateVersion: done.State, Resources: from.State.Resources}, done.words(from))
 	if err != nil {
 		err = aside.wayBack(err)
-		return done, fmt.Errorf("the state is back, but that could not be recorded; record it with `metapipe state accept --customer %s --environment "+
-			"%s --reason TEXT`: %w", in.Customer.Name, in.Environment, err)
+		return done, fmt.Errorf("the state is back, but that could not be recorded; record it with `metapipe state accept %s --reason TEXT`: %w", in.Target().Flags(), err)
 	}
 	return done, nil
 }

@@ -59,10 +59,10 @@ func (r *Restorer) readLineages(ctx context.Context) *lineages {
 	names, err := registry.StoredCustomers(ctx, r.Store)
 	all.unread = err
 	for _, name := range names {
-		envs, err := registry.StoredEnvironments(ctx, r.Store, name)
+		targets, err := registry.StoredTargets(ctx, r.Store, name)
 		all.unread = errors.Join(all.unread, err)
-		for _, env := range envs {
-			r.addLineages(ctx, name.In(env), all)
+		for _, t := range targets {
+			r.addLineages(ctx, t, all)
 		}
 	}
 	return all
@@ -123,6 +123,6 @@ func refuseForeign(in pipeline.TargetInput, what string, owner pipeline.Target) 
 	return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost,
 		Message: fmt.Sprintf("%s has the lineage of the state of %s, so nothing was changed: with it, the next apply of %s would change or destroy the infrastructure of %s",
 			what, owner, in.Target(), owner),
-		Next: fmt.Sprintf("use a state of %s. Where the state moved here on purpose, move it away from %s, and then run `metapipe state accept --customer %s --environment %s --reason TEXT`",
-			in.Target(), owner, owner.Customer, owner.Environment)}
+		Next: fmt.Sprintf("use a state of %s. Where the state moved here on purpose, move it away from %s, and then run `metapipe state accept %s --reason TEXT`",
+			in.Target(), owner, owner.Flags())}
 }

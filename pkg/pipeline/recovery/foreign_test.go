@@ -40,6 +40,7 @@ func TestForeignState(t *testing.T) {
 		"ledger alone":          {"l", func(w *pipelinetest.Setup) { remove(w, "acme/staging/applied/") }, "acme/staging"},
 		"last apply alone":      {"l", func(w *pipelinetest.Setup) { remove(w, "acme/staging/ledger/") }, "acme/staging"},
 		"state alone":           {"far", func(w *pipelinetest.Setup) { state(w, "other/dev") }, "other/dev"},
+		"another stack":         {"far", func(w *pipelinetest.Setup) { state(w, "acme/production.network") }, "acme/production/network"},
 		"no other target":       {"new", func(*pipelinetest.Setup) {}, ""},
 		"its own state":         {"far", func(w *pipelinetest.Setup) { state(w, "acme/production") }, ""},
 	} {

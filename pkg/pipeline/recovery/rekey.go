@@ -132,15 +132,18 @@ func rekeyTargets(keys []string) []rekeyTarget {
 	return targets
 }
 
-// targetOfKey splits a key CUSTOMER/ENVIRONMENT/OF/...; false for one of another form.
+// targetOfKey splits a key TARGET/OF/..., where TARGET is a folder of a target; false for one of another form.
 func targetOfKey(key string) (t pipeline.Target, of string, is bool) {
 	parts := strings.SplitN(key, "/", 4)
 	if len(parts) < 4 {
 		return t, "", false
 	}
-	c, customerErr := pipeline.ParseCustomerName(parts[0])
-	env, envErr := pipeline.ParseEnvironment(parts[1])
-	return c.In(env), parts[2], customerErr == nil && envErr == nil
+	c, err := pipeline.ParseCustomerName(parts[0])
+	if err != nil {
+		return t, "", false
+	}
+	t, err = c.ParsePart(parts[1])
+	return t, parts[2], err == nil
 }
 
 // rekeyAdvice is what the list says is next for a record: old, its state where an older key

@@ -22,7 +22,7 @@ func (s NameRecords) checkFormerPath(ctx context.Context, c pipeline.Customer, t
 		return nil
 	}
 	if i := slices.IndexFunc(c.Siblings, func(other pipeline.Sibling) bool { return other.Path == former }); i >= 0 {
-		return &pipeline.RenamedError{Old: c.Siblings[i].Name, New: c, Former: former, Environment: t.Environment, Reused: true}
+		return &pipeline.RenamedError{Old: c.Siblings[i].Name, New: c, Former: former, Target: t, Reused: true}
 	}
 	if !c.Offboarded {
 		return nil
@@ -43,7 +43,7 @@ func (s NameRecords) checkFormerPath(ctx context.Context, c pipeline.Customer, t
 		}
 		former = paths[0].Path
 	}
-	return &pipeline.RenamedError{Old: c.Name, New: c, Former: former, Environment: t.Environment}
+	return &pipeline.RenamedError{Old: c.Name, New: c, Former: former, Target: t}
 }
 
 // otherPaths are the newest registrations of the other paths of the repository of c that

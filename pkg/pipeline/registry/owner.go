@@ -104,7 +104,7 @@ func (s NameRecords) checkClaimedUnrecorded(ctx context.Context, c pipeline.Cust
 
 func (s NameRecords) checkEvidence(ctx context.Context, c pipeline.Customer, t pipeline.Target, e pipeline.Evidence) error {
 	if e.RepositoryID != c.RepositoryID {
-		return &pipeline.OwnerError{Customer: c, Environment: t.Environment, Owner: e.RepositoryID}
+		return &pipeline.OwnerError{Customer: c, Target: t, Owner: e.RepositoryID}
 	}
 	for _, former := range append([]string{e.Path}, e.FailedPaths...) {
 		if err := s.checkFormerPath(ctx, c, t, former); err != nil {

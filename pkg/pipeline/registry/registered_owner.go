@@ -23,11 +23,11 @@ func (s NameRecords) registeredOwner(ctx context.Context, c pipeline.Customer, t
 // ownerBy is registeredOwner for one of the readers.
 func (s NameRecords) ownerBy(ctx context.Context, read record.Reader, c pipeline.Customer, t pipeline.Target) error {
 	_, unverified := read.(record.UnverifiedReader)
-	all, err := registrationsOf(ctx, read, c.Name)
+	all, err := registrationsOf(ctx, read, t.Customer)
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(r Registration) bool { return len(r.Accepted) > 0 && !slices.Contains(r.Accepted, t.Environment) })
+	all = slices.DeleteFunc(all, func(r Registration) bool { return len(r.Accepted) > 0 && !slices.Contains(r.Accepted, t.Part()) })
 	if len(all) == 0 {
 		return s.claimedByOther(ctx, c, t)
 	}
@@ -35,14 +35,14 @@ func (s NameRecords) ownerBy(ctx context.Context, read record.Reader, c pipeline
 	if newest.RepositoryID == c.RepositoryID {
 		return nil
 	}
-	return &pipeline.OwnerError{Customer: c, Environment: t.Environment, Owner: newest.RepositoryID, Registered: true, Claimed: unverified}
+	return &pipeline.OwnerError{Customer: c, Target: t, Owner: newest.RepositoryID, Registered: true, Claimed: unverified}
 }
 
 // claimedByOther refuses a target while any registration of its name claims to be of another
 // repository. It verifies nothing. So a registration of c itself is no answer to one of
 // another repository, however new it claims to be.
 func (s NameRecords) claimedByOther(ctx context.Context, c pipeline.Customer, t pipeline.Target) error {
-	all, err := registrationsOf(ctx, record.UnverifiedReader{Store: s.Store}, c.Name)
+	all, err := registrationsOf(ctx, record.UnverifiedReader{Store: s.Store}, t.Customer)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s NameRecords) claimedByOther(ctx context.Context, c pipeline.Customer, t 
 	if len(all) == 0 {
 		return nil
 	}
-	return &pipeline.OwnerError{Customer: c, Environment: t.Environment, Owner: newestOf(all).RepositoryID, Registered: true, Claimed: true}
+	return &pipeline.OwnerError{Customer: c, Target: t, Owner: newestOf(all).RepositoryID, Registered: true, Claimed: true}
 }
 
 // newestOf is the latest of at least one registration.

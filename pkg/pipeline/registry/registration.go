@@ -24,9 +24,10 @@ type Registration struct {
 	Path         string                `json:"path"`
 	Customer     pipeline.CustomerName `json:"customer"`
 	At           time.Time             `json:"at"`
-	// Accepted are the environments that an operator gave to the repository with this
-	// registration, where others of the name may be another one's; nil: it is no such one.
-	Accepted []pipeline.Environment `json:"accepted,omitempty"`
+	// Accepted are the targets, as pipeline.Target.Part, that an operator gave to the repository
+	// with this registration, where others of the name may be another one's; nil: it is no
+	// such one.
+	Accepted []string `json:"accepted,omitempty"`
 }
 
 func registrationPrefix(c pipeline.Customer) string {
@@ -177,7 +178,7 @@ func Create(ctx context.Context, s record.Records, c pipeline.Customer, number i
 	return createFor(ctx, s, c, number, at)
 }
 
-func createFor(ctx context.Context, s record.Records, c pipeline.Customer, number int, at time.Time, accepted ...pipeline.Environment) error {
+func createFor(ctx context.Context, s record.Records, c pipeline.Customer, number int, at time.Time, accepted ...string) error {
 	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: at.UTC(), Accepted: accepted}
 	if err := record.CreateFleet(ctx, s, RegistrationKey(c, number), stored); err != nil {
 		return fmt.Errorf("register customer %s: %w", c.Name, err)
@@ -226,7 +227,7 @@ func RegisterOwner(ctx context.Context, s record.Records, c pipeline.Customer, t
 	if err != nil {
 		return RegistrationError(err, c)
 	}
-	if err := createFor(ctx, s, c, number+1, now, t.Environment); !errors.Is(err, pipeline.ErrExists) {
+	if err := createFor(ctx, s, c, number+1, now, t.Part()); !errors.Is(err, pipeline.ErrExists) {
 		return err
 	}
 	return nil

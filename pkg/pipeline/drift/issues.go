@@ -95,7 +95,7 @@ func (d *Issuer) finding(c pipeline.Customer, r Result) issues.Finding {
 	return f
 }
 
-// targetOf is the target whose finding has this name. A name that no target can have is one
+// targetOf is the target whose finding has this name. A name that no target can have is that
 // of an environment that is not there.
 func targetOf(c pipeline.CustomerName, name string) pipeline.Target {
 	t, err := c.ParsePart(name)
@@ -115,12 +115,15 @@ func (d *Issuer) gone(book issues.Book, registered map[pipeline.CustomerName]pip
 		t := targetOf(pipeline.CustomerName(customer), part)
 		c, known := registered[pipeline.CustomerName(customer)]
 		unknown := slices.Contains(d.Broken, pipeline.CustomerName(customer))
-		if unknown || known && c.Allows(t.Environment) || !stored.Open || stored.Number == 0 {
+		if unknown || known && c.Has(t) || !stored.Open || stored.Number == 0 {
 			continue
 		}
 		why := "the customer " + customer + " is not registered any more"
-		if known {
-			why = string(t.Environment) + " is no environment of " + customer + " any more"
+		switch {
+		case known && c.Allows(t.Environment):
+			why = t.Name() + " is no stack of " + customer + " any more"
+		case known:
+			why = t.Name() + " is no environment of " + customer + " any more"
 		}
 		// The repository is the one that the issue was written to.
 		c.Name, c.Repository, c.RepositoryID = pipeline.CustomerName(customer), stored.Slug, stored.Repository

@@ -64,6 +64,9 @@ func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan Scan, c
 		one.Reason, err = r.against(ctx, result)
 		if err == nil && one.Reason == "" {
 			inputs := map[string]string{"customer": string(result.Customer), "environment": string(result.Environment), "mode": string(pipeline.ModeApply)}
+			if result.Stack != "" {
+				inputs["stack"] = string(result.Stack)
+			}
 			err = r.GitHub.StartWorkflow(ctx, repo.Slug, DeployWorkflow, repo.DefaultBranch, inputs)
 			one.Started = err == nil
 		}

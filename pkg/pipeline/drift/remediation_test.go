@@ -18,7 +18,7 @@ func (s *starter) Repository(context.Context, pipeline.Slug) (pipeline.Repositor
 }
 
 func (s *starter) StartWorkflow(_ context.Context, _ pipeline.Slug, _, _ string, inputs map[string]string) error {
-	s.started = append(s.started, inputs["customer"]+"/"+inputs["environment"])
+	s.started = append(s.started, strings.TrimSuffix(inputs["customer"]+"/"+inputs["environment"]+"/"+inputs["stack"], "/"))
 	return nil
 }
 
@@ -37,6 +37,22 @@ func TestRemediationPassesOverOffboarded(t *testing.T) {
 	s := &starter{}
 	done, err := drift.Remediator{Store: w.Store, Sealer: w.Sealer, GitHub: s}.Run(context.Background(), pipelinetest.ManagerSlug, scan, []pipeline.Customer{left, w.Current})
 	if err != nil || len(done) != 1 || done[0].Customer != "acme" || strings.Join(s.started, " ") != "acme/staging" {
+		t.Errorf("%+v, %v, started %v", done, err, s.started)
+	}
+}
+
+// TestRemediationOfAStack: the request is for the stack that differs, and for no other one.
+func TestRemediationOfAStack(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	w.Current.Manager.Drift.Remediate = []pipeline.Environment{"staging"}
+	scan := drift.Scan{Results: []drift.Result{
+		{Target: pipeline.Target{Customer: "acme", Environment: "staging", Stack: "network"}, CheckedAt: w.Now},
+		{Target: pipeline.Target{Customer: "acme", Environment: "staging", Stack: "hosts"}, Kinds: []pipeline.DriftKind{pipeline.DriftPending}, CheckedAt: w.Now},
+	}}
+	s := &starter{}
+	done, err := drift.Remediator{Store: w.Store, Sealer: w.Sealer, GitHub: s}.Run(context.Background(), pipelinetest.ManagerSlug, scan, []pipeline.Customer{w.Current})
+	if err != nil || len(done) != 1 || done[0].Stack != "hosts" || strings.Join(s.started, " ") != "acme/staging/hosts" {
 		t.Errorf("%+v, %v, started %v", done, err, s.started)
 	}
 }

@@ -140,7 +140,7 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 		result.Ended, result.Skipped = true, fmt.Sprintf("%s was destroyed at %s (request %s)", t.Name(), last.At.UTC().Format(time.RFC3339), last.Receipt.Request.Short())
 		return nil
 	}
-	if !c.Allows(t.Environment) {
+	if !c.Has(t) {
 		result.Skipped, err = w.left(ctx, c, known, t)
 		return err
 	}

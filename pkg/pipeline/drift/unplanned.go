@@ -33,7 +33,7 @@ func (w *scanWork) unplanned(ctx context.Context, c pipeline.Customer, known led
 	return fmt.Sprintf("%s is not in %s", t.Environment, pipeline.VariablesFile), nil
 }
 
-// left looks at a target in an environment that its customer may not use any more. Nothing
+// left looks at a target that its customer does not have any more. Nothing
 // plans it, so that it is there is an error.
 func (w *scanWork) left(ctx context.Context, c pipeline.Customer, known ledger.Remembered, t pipeline.Target) (skipped string, err error) {
 	if err := w.checkState(ctx, c, known, t); err != nil {

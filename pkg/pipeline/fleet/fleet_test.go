@@ -18,13 +18,14 @@ import (
 type cost struct {
 	Customer    pipeline.CustomerName `json:"customer"`
 	Environment pipeline.Environment  `json:"environment"`
+	Stack       pipeline.StackName    `json:"stack,omitempty"`
 	Dollars     int                   `json:"dollars"`
 	Unknown     bool                  `json:"unknown,omitempty"`
 	CheckedAt   time.Time             `json:"checked_at"`
 }
 
 func (c cost) Observation() fleet.Observation {
-	o := fleet.Observation{Target: fleet.Target{Target: pipeline.Target{Customer: c.Customer, Environment: c.Environment}}, Failed: c.Unknown, CheckedAt: c.CheckedAt, Duration: pipeline.Seconds(time.Second)}
+	o := fleet.Observation{Target: fleet.Target{Target: pipeline.Target{Customer: c.Customer, Environment: c.Environment, Stack: c.Stack}}, Failed: c.Unknown, CheckedAt: c.CheckedAt, Duration: pipeline.Seconds(time.Second)}
 	switch {
 	case c.Unknown:
 		o.Kinds = []string{"unknown"}
@@ -92,7 +93,7 @@ func (c *costs) check(scan string, shard, most int) error {
 		}
 		c.checked = append(c.checked, t.String())
 		dollars := c.dollars[t.String()]
-		return cost{Customer: t.Customer, Environment: t.Environment, Dollars: dollars, Unknown: dollars < 0, CheckedAt: c.time()}
+		return cost{Customer: t.Customer, Environment: t.Environment, Stack: t.Stack, Dollars: dollars, Unknown: dollars < 0, CheckedAt: c.time()}
 	}})
 }
 

@@ -36,7 +36,7 @@ type ListInput struct {
 	Manager       pipeline.Slug
 	ManagerCommit pipeline.SHA
 	Customers     []pipeline.Customer
-	// Left are applied targets in environments that their customers may not use any more.
+	// Left are applied targets that their customers do not have any more.
 	Left   []pipeline.Target
 	Filter Filter
 	Shards int // at most; 1 to MaxShards
@@ -90,15 +90,15 @@ func (in ListInput) targets(history History, now time.Time) ([]Target, error) {
 		if len(f.Customers) > 0 && !slices.Contains(f.Customers, c.Name) {
 			continue
 		}
-		for _, env := range in.environments(c) {
-			if len(f.Environments) > 0 && !slices.Contains(f.Environments, env) {
+		for _, t := range in.targetsOf(c) {
+			if len(f.Environments) > 0 && !slices.Contains(f.Environments, t.Environment) {
 				continue
 			}
-			before := history.Targets[c.Name.In(env).String()]
+			before := history.Targets[t.String()]
 			if f.Stale > 0 && now.Sub(before.CheckedAt) < f.Stale && !before.Failed {
 				continue
 			}
-			targets = append(targets, Target{Target: c.Name.In(env)})
+			targets = append(targets, Target{Target: t})
 		}
 	}
 	slices.SortStableFunc(targets, func(a, b Target) int {
@@ -107,15 +107,15 @@ func (in ListInput) targets(history History, now time.Time) ([]Target, error) {
 	return targets, nil
 }
 
-// environments are those that a customer may use, and those that it has left.
-func (in ListInput) environments(c pipeline.Customer) []pipeline.Environment {
-	envs := c.Allowed()
+// targetsOf are those that a customer has, and those that it has left.
+func (in ListInput) targetsOf(c pipeline.Customer) []pipeline.Target {
+	targets := c.Targets()
 	for _, t := range in.Left {
 		if t.Customer == c.Name {
-			envs = append(envs, t.Environment)
+			targets = append(targets, t)
 		}
 	}
-	return envs
+	return targets
 }
 
 // check refuses names that do not exist: a filter with a typo would find nothing
@@ -127,7 +127,8 @@ func (in ListInput) check() error {
 		}
 	}
 	for _, env := range in.Filter.Environments {
-		if !slices.ContainsFunc(in.Customers, func(c pipeline.Customer) bool { return slices.Contains(in.environments(c), env) }) {
+		of := func(t pipeline.Target) bool { return t.Environment == env }
+		if !slices.ContainsFunc(in.Customers, func(c pipeline.Customer) bool { return slices.ContainsFunc(in.targetsOf(c), of) }) {
 			return pipeline.Usagef("no customer has an environment %q", env).Nextf("metapipe.yml says which there are")
 		}
 	}

@@ -44,7 +44,7 @@ func (w *work) find(ctx context.Context, repo *repository, t task, number int) (
 	if err != nil {
 		return Issue{}, false, fmt.Errorf("find out who we are: %w", err)
 	}
-	marker := w.marker(t.Finding)
+	marker := w.Marker(t.Finding)
 	ours := func(i Issue) bool { return strings.EqualFold(i.Author, login) && strings.HasPrefix(i.Body, marker) }
 	if number > 0 {
 		issue, err := w.GitHub.Issue(ctx, repo.slug, number)

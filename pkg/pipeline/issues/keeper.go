@@ -83,7 +83,7 @@ func (w *work) pick(findings []Finding) (todo []task, outcomes []Outcome) {
 		t := task{Finding: f}
 		stored, known := w.book.of(f)
 		if f.Body != "" {
-			t.body = w.marker(f) + "\n" + f.Body
+			t.body = w.Marker(f) + "\n" + f.Body
 			t.hash = hashOf(t.body)
 		}
 		switch {
@@ -104,9 +104,9 @@ func (w *work) pick(findings []Finding) (todo []task, outcomes []Outcome) {
 	return append(ended, todo...), outcomes
 }
 
-// marker is the first line of an issue, by which it is found again.
-func (w *work) marker(f Finding) string {
-	return pipeline.Marker(w.Manager, f.Customer.Name, w.Kind.Name+":"+f.Name)
+// Marker is the first line of an issue, by which it is found again.
+func (k Keeper) Marker(f Finding) string {
+	return pipeline.Marker(k.Manager, f.Customer.Name, k.Kind.Name+":"+f.Name)
 }
 
 func falseFirst(a, b bool) int {

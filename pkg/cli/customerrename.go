@@ -156,7 +156,7 @@ func (m renaming) print(r registry.RenameResult) error {
 		if move.Done {
 			to += " (there already)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", move.What, move.Environment, report.TerminalLine(move.From), to)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", move.What, pipeline.Target{Environment: move.Environment, Stack: move.Stack}.Name(), report.TerminalLine(move.From), to)
 	}
 	err := w.Flush()
 	if !r.Applied {

@@ -76,8 +76,8 @@ func (m *StateMover) PushState(_ context.Context, job pipeline.Job, kept pipelin
 // LocksByTarget is the lock of one target.
 type LocksByTarget map[string]*pipeline.Lock
 
-func (l LocksByTarget) Lock(_ context.Context, c pipeline.Customer, t pipeline.Target) (*pipeline.Lock, bool, error) {
-	return l[string(c.Name)+"/"+string(t.Environment)], true, nil
+func (l LocksByTarget) Lock(_ context.Context, _ pipeline.Customer, t pipeline.Target) (*pipeline.Lock, bool, error) {
+	return l[t.String()], true, nil
 }
 
 // Backend is where the state of a target lies.

@@ -48,6 +48,7 @@ const (
 type RenameMove struct {
 	What        string               `json:"what"` // state, last apply, registration, rename
 	Environment pipeline.Environment `json:"environment,omitempty"`
+	Stack       pipeline.StackName   `json:"stack,omitempty"`
 	From        string               `json:"from"`
 	To          string               `json:"to"`
 	// Done: it is there already.
@@ -95,7 +96,7 @@ func (r *Renamer) Run(ctx context.Context, in RenameInput, apply bool) (RenameRe
 		return result, err
 	}
 	for _, t := range targets {
-		result.Moves = append(result.Moves, t.moves(in)...)
+		result.Moves = append(result.Moves, t.moves()...)
 	}
 	result.Moves = append(result.Moves, registration)
 	if !apply {

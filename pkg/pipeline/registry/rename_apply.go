@@ -30,11 +30,11 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 		if err != nil {
 			return err
 		}
-		if err := r.appendLedger(ctx, in, t.env, t.entry(left)); err != nil {
+		if err := r.appendLedger(ctx, in, t.new, t.entry(left)); err != nil {
 			return err
 		}
 	}
-	if err := r.appendLedger(ctx, in, "", ledger.Entry{}); err != nil {
+	if err := r.appendLedger(ctx, in, pipeline.Target{}, ledger.Entry{}); err != nil {
 		return err
 	}
 	return r.finish(ctx, in, k)
@@ -48,16 +48,16 @@ func (r *Renamer) copyTarget(ctx context.Context, in RenameInput, k known, t mov
 		// Before there is a state under the new name, a record says which repository it is of:
 		// a rename that is stopped and given up leaves it to no other one.
 		if _, err := r.lastApply(ctx, in, k, t, left); err != nil {
-			return left, false, fmt.Errorf("write the record of the last apply of %s: %w", in.New.Name.In(t.env), err)
+			return left, false, fmt.Errorf("write the record of the last apply of %s: %w", t.new, err)
 		}
-		if left.StateVersion, err = r.Engine.PushState(ctx, in.job(in.New.Name.In(t.env), t.to), pipeline.KeptState{File: t.file, Planned: t.there.StateVersion}); err != nil {
+		if left.StateVersion, err = r.Engine.PushState(ctx, in.job(t.new, t.to), pipeline.KeptState{File: t.file, Planned: t.there.StateVersion}); err != nil {
 			return left, false, err
 		}
 		written = true
 	}
 	sealed, err := r.lastApply(ctx, in, k, t, left)
 	if err != nil {
-		return left, false, fmt.Errorf("write the record of the last apply of %s: %w", in.New.Name.In(t.env), err)
+		return left, false, fmt.Errorf("write the record of the last apply of %s: %w", t.new, err)
 	}
 	return left, written || sealed, nil
 }
@@ -69,9 +69,9 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, k known, t movi
 	if !t.last.Found {
 		return false, nil
 	}
-	s, c := r.records(), in.New.Name
+	s := r.records()
 	stored := t.last.Record
-	stored.Receipt.Customer = c
+	stored.Receipt.Customer = t.new.Customer
 	if stored.Path == "" {
 		stored.Path = in.New.Path
 	}
@@ -80,11 +80,11 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, k known, t movi
 	}
 	// Listed before the names are read: what an apply of the new name writes after that
 	// comes behind this record.
-	base, err := record.NextLastApplyBase(ctx, s, c.In(t.env), stored.At, stored.Receipt.Request)
+	base, err := record.NextLastApplyBase(ctx, s, t.new, stored.At, stored.Receipt.Request)
 	if err != nil {
 		return false, err
 	}
-	there, found, err := record.LoadLastApply(ctx, s, c.In(t.env))
+	there, found, err := record.LoadLastApply(ctx, s, t.new)
 	if err != nil {
 		return false, err
 	}
@@ -126,16 +126,19 @@ func (t moving) entry(left pipeline.StateRecord) ledger.Entry {
 	return e
 }
 
-// appendLedger writes both ledgers of a target, or those of the customers, unless their last
-// entries say it already. Only the new name has the state from then on.
-func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env pipeline.Environment, moved ledger.Entry) error {
-	moved.Customer, moved.Message = in.New.Name, fmt.Sprintf("from %s", in.Old)
-	for _, e := range []ledger.Entry{{Target: pipeline.Target{Customer: in.Old}, Message: fmt.Sprintf("to %s", in.New.Name)}, moved} {
+// appendLedger writes both ledgers of a target, or without an environment those of the
+// customers, unless their last entries say it already. Only the new name has the state from
+// then on.
+func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, t pipeline.Target, moved ledger.Entry) error {
+	left := ledger.Entry{Target: t, Message: fmt.Sprintf("to %s", in.New.Name)}
+	moved.Target, moved.Message = t, fmt.Sprintf("from %s", in.Old)
+	left.Customer, moved.Customer = in.Old, in.New.Name
+	for _, e := range []ledger.Entry{left, moved} {
 		l := ledger.Ledger{Store: r.Store, Now: r.Now}
-		e.Event, e.Environment, e.Actor, e.Run = ledger.Renamed, env, in.Actor, in.Run
-		_, last, err := l.HeadEntry(ctx, e.Customer.In(env))
+		e.Event, e.Actor, e.Run = ledger.Renamed, in.Actor, in.Run
+		_, last, err := l.HeadEntry(ctx, e.Target)
 		if err != nil {
-			return fmt.Errorf("read the ledger of %s: %w", ledger.Name(e.Customer.In(env)), err)
+			return fmt.Errorf("read the ledger of %s: %w", ledger.Name(e.Target), err)
 		}
 		if last.SaysRenamed(e) {
 			continue
@@ -195,7 +198,7 @@ func (r *Renamer) catchUp(ctx context.Context, in RenameInput, k known) error {
 		if !written {
 			continue
 		}
-		if err := r.appendLedger(ctx, in, t.env, t.entry(left)); err != nil {
+		if err := r.appendLedger(ctx, in, t.new, t.entry(left)); err != nil {
 			return err
 		}
 	}

@@ -14,8 +14,8 @@ import (
 
 // moving is a target that is on its way.
 type moving struct {
-	env      pipeline.Environment
-	from, to pipeline.Backend
+	old, new pipeline.Target
+	from, to pipeline.Backend     // of their states
 	file     string               // the state in clear; it is removed at the end
 	state    pipeline.StateRecord // under the old name; no lineage: there is none
 	there    pipeline.StateRecord // under the new one
@@ -57,12 +57,12 @@ func (r *Renamer) checkIdle(ctx context.Context, in RenameInput) error {
 			return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("request %s of customer %s is open", open[0].Request.Short(), name),
 				Next: "wait until its run has ended; `metapipe sweep --fix` closes requests of runs that are gone"}
 		}
-		envs, err := StoredEnvironments(ctx, r.Store, name)
+		stored, err := StoredTargets(ctx, r.Store, name)
 		if err != nil {
 			return err
 		}
-		for _, env := range envs {
-			if err := r.free(ctx, in, name.In(env)); err != nil {
+		for _, t := range stored {
+			if err := r.free(ctx, in, t); err != nil {
 				return err
 			}
 		}
@@ -91,38 +91,26 @@ func (r *Renamer) free(ctx context.Context, in RenameInput, t pipeline.Target) e
 	}
 	if kept := record.KeptStates(keys); len(kept) > 0 {
 		return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("an apply of %s could not write its state, which waits to be brought back", t),
-			Next: fmt.Sprintf("give the file the name %s.yml, run `metapipe state recover --customer %s --environment %s --request %s`, and rename then", t.Customer, t.Customer, t.Environment, kept[0])}
+			Next: fmt.Sprintf("give the file the name %s.yml, run `metapipe state recover %s --request %s`, and rename then", t.Customer, t.Flags(), kept[0])}
 	}
 	return nil
 }
 
 // targets reads what there is under the old name, and holds it against the new one.
 func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]moving, error) {
-	envs, err := StoredEnvironments(ctx, r.Store, in.Old)
+	names, err := r.named(ctx, in)
 	if err != nil {
 		return nil, err
-	}
-	there, err := StoredEnvironments(ctx, r.Store, in.New.Name)
-	if err != nil {
-		return nil, err
-	}
-	for _, env := range there { // also what the old name does not have must not be of another customer
-		if !slices.Contains(envs, env) {
-			envs = append(envs, env)
-		}
-	}
-	for _, rule := range in.New.Manager.Environments { // of another kind of backend the store knows nothing
-		if !slices.Contains(envs, rule.Name) {
-			envs = append(envs, rule.Name)
-		}
 	}
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the run directory: %w", err)
 	}
 	var all []moving
-	for _, env := range in.New.Manager.InPromotionOrder(envs) {
-		t := moving{env: env, from: in.Backend(in.Old.In(env)), to: in.Backend(in.New.Name.In(env)), file: filepath.Join(in.RunDir, string(env)+".tfstate")}
-		err := r.checkOld(ctx, in, in.Old.In(env))
+	for _, name := range names {
+		t := moving{old: name, new: name, file: filepath.Join(in.RunDir, name.Part()+".tfstate")}
+		t.old.Customer = in.Old
+		t.from, t.to = in.Backend(t.old), in.Backend(t.new)
+		err := r.checkOld(ctx, in, t.old)
 		if err == nil {
 			err = r.read(ctx, in, &t)
 		}
@@ -137,6 +125,34 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]movin
 	return all, nil
 }
 
+// named are the targets under the new name that a rename looks at, in order: those that the
+// store has of either name, since also what the old one does not have must not be of another
+// customer, and those that metapipe.yml declares, since the store knows nothing of another
+// kind of backend.
+func (r *Renamer) named(ctx context.Context, in RenameInput) ([]pipeline.Target, error) {
+	old, err := StoredTargets(ctx, r.Store, in.Old)
+	if err != nil {
+		return nil, err
+	}
+	there, err := StoredTargets(ctx, r.Store, in.New.Name)
+	if err != nil {
+		return nil, err
+	}
+	var declared, all []pipeline.Target
+	for _, rule := range in.New.Manager.Environments {
+		for _, stack := range in.New.Manager.StackNames() {
+			declared = append(declared, pipeline.Target{Environment: rule.Name, Stack: stack})
+		}
+	}
+	for _, t := range slices.Concat(old, there, declared) {
+		t.Customer = in.New.Name
+		if !slices.Contains(all, t) {
+			all = append(all, t)
+		}
+	}
+	return in.New.InOrder(all), nil
+}
+
 // checkOld refuses to move what another repository or path has built under the old name.
 func (r *Renamer) checkOld(ctx context.Context, in RenameInput, t pipeline.Target) error {
 	old := in.New
@@ -147,29 +163,29 @@ func (r *Renamer) checkOld(ctx context.Context, in RenameInput, t pipeline.Targe
 func (in RenameInput) job(t pipeline.Target, backend pipeline.Backend) pipeline.Job {
 	c := in.New
 	c.Name = t.Customer
-	return pipeline.Job{Customer: c, Environment: t.Environment, ManagerDir: in.ManagerDir, Dir: filepath.Join(in.RunDir, string(t.Customer), string(t.Environment)),
+	return pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, ManagerDir: in.ManagerDir, Dir: filepath.Join(in.RunDir, filepath.FromSlash(t.Folder())),
 		Backend: backend, Log: pipeline.TargetInput{}.LogOrDiscard()}
 }
 
 func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err error) {
-	t.state, err = r.Engine.PullState(ctx, in.job(in.Old.In(t.env), t.from), t.file)
+	t.state, err = r.Engine.PullState(ctx, in.job(t.old, t.from), t.file)
 	if lost := pipeline.AsLost(err); lost != nil {
 		return refuseLost(in, lost)
 	}
 	if err != nil {
-		return fmt.Errorf("read the state of %s: %w", in.Old.In(t.env), err)
+		return fmt.Errorf("read the state of %s: %w", t.old, err)
 	}
-	other := filepath.Join(in.RunDir, string(t.env)+".there.tfstate")
-	t.there, err = r.Engine.PullState(ctx, in.job(in.New.Name.In(t.env), t.to), other)
+	other := filepath.Join(in.RunDir, t.new.Part()+".there.tfstate")
+	t.there, err = r.Engine.PullState(ctx, in.job(t.new, t.to), other)
 	if err == nil && t.state.Lineage != "" && t.there.Lineage != "" {
 		t.copied, err = r.Engine.SameState(t.file, other)
 	}
 	_ = os.Remove(other) // the directory goes with it
 	if err != nil {
-		return fmt.Errorf("read the state of %s: %w", in.New.Name.In(t.env), err)
+		return fmt.Errorf("read the state of %s: %w", t.new, err)
 	}
-	if t.last, err = record.OpenLastApply(ctx, r.records(), in.Old.In(t.env)); err != nil {
-		return record.TamperedOr(err, "the record of the last apply of "+in.Old.In(t.env).String())
+	if t.last, err = record.OpenLastApply(ctx, r.records(), t.old); err != nil {
+		return record.TamperedOr(err, "the record of the last apply of "+t.old.String())
 	}
 	return nil
 }
@@ -185,7 +201,7 @@ func refuseLost(in RenameInput, lost *pipeline.LostState) error {
 // checkLost refuses an old name without the state that it had, and notes whether the
 // target was ended.
 func (r *Renamer) checkLost(ctx context.Context, in RenameInput, t *moving) error {
-	known, err := ledger.Remember(ctx, r.records(), in.Old.In(t.env))
+	known, err := ledger.Remember(ctx, r.records(), t.old)
 	if err != nil {
 		return err
 	}
@@ -201,9 +217,9 @@ func (r *Renamer) checkLost(ctx context.Context, in RenameInput, t *moving) erro
 // tool may give a state a new lineage with its first write to a backend. Where a rename is
 // only to be finished, the new name may have gone on, and the old state may be removed.
 func (r *Renamer) compare(ctx context.Context, in RenameInput, k known, t *moving) error {
-	last, found, err := record.LoadLastApply(ctx, r.records(), in.New.Name.In(t.env))
+	last, found, err := record.LoadLastApply(ctx, r.records(), t.new)
 	if err != nil {
-		return record.TamperedOr(err, "the record of the last apply of "+in.New.Name.In(t.env).String())
+		return record.TamperedOr(err, "the record of the last apply of "+t.new.String())
 	}
 	if found && last.Receipt.RepositoryID == in.New.RepositoryID && k.name == in.New.Name && t.goneOn(last) {
 		t.ahead = true
@@ -218,24 +234,24 @@ func (r *Renamer) compare(ctx context.Context, in RenameInput, k known, t *movin
 		why = fmt.Sprintf("was applied for another repository (id %d)", last.Receipt.RepositoryID)
 	case t.there.Lineage == "" || t.from.String() == t.to.String() || t.copied:
 	case t.there.Lineage != t.state.Lineage && found && last.State != nil && last.State.StateVersion == t.there.StateVersion:
-		why = fmt.Sprintf("has a copy, in %s, that a former rename has made under a lineage of its own, and the state of %s has changed since", t.to, in.Old.In(t.env))
+		why = fmt.Sprintf("has a copy, in %s, that a former rename has made under a lineage of its own, and the state of %s has changed since", t.to, t.old)
 		next = fmt.Sprintf("look whether %s is the older one, move it to another place, and run this again: it copies the state once more (docs/RECOVERY.md, \"A customer was renamed\")", t.to)
 	case t.there.Lineage != t.state.Lineage:
 		why = "has another state, in " + t.to.String()
 	case t.there.Serial > t.state.Serial:
-		why = fmt.Sprintf("has a newer state, in %s: serial %d, and %s has %d", t.to, t.there.Serial, in.Old.In(t.env), t.state.Serial)
+		why = fmt.Sprintf("has a newer state, in %s: serial %d, and %s has %d", t.to, t.there.Serial, t.old, t.state.Serial)
 	}
 	if why == "" {
 		return nil
 	}
-	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s %s", in.New.Name.In(t.env), why),
+	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s %s", t.new, why),
 		Next: next}
 }
 
 // freeName is what the operator does about a new name that is in use.
 func (in RenameInput) freeName(t moving) string {
 	return fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, "+
-		"and the state in %s where that is another place, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name.In(t.env)), record.LedgerPrefix(in.New.Name.In("")), t.to)
+		"and the state in %s where that is another place, and run this again", in.New.Name, record.LedgerPrefix(t.new), record.LedgerPrefix(pipeline.Target{Customer: in.New.Name}), t.to)
 }
 
 // goneOn reports whether the new name has left what it got from the old one behind. last
@@ -247,13 +263,13 @@ func (t moving) goneOn(last record.LastApply) bool {
 	return t.state.Lineage == "" || t.last.Found && last.At.After(t.last.Record.At) || !t.copied && t.there.Lineage == t.state.Lineage && t.there.Serial > t.state.Serial
 }
 
-func (t moving) moves(in RenameInput) []RenameMove {
+func (t moving) moves() []RenameMove {
 	var moves []RenameMove
 	if t.state.Lineage != "" {
-		moves = append(moves, RenameMove{What: MoveState, Environment: t.env, From: t.from.String(), To: t.to.String(), Done: t.here()})
+		moves = append(moves, RenameMove{What: MoveState, Environment: t.new.Environment, Stack: t.new.Stack, From: t.from.String(), To: t.to.String(), Done: t.here()})
 	}
 	if t.last.Found {
-		moves = append(moves, RenameMove{What: MoveLastApply, Environment: t.env, From: record.LastApplyPrefix(in.Old.In(t.env)), To: record.LastApplyPrefix(in.New.Name.In(t.env))})
+		moves = append(moves, RenameMove{What: MoveLastApply, Environment: t.new.Environment, Stack: t.new.Stack, From: record.LastApplyPrefix(t.old), To: record.LastApplyPrefix(t.new)})
 	}
 	return moves
 }

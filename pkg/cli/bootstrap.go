@@ -15,9 +15,9 @@ import (
 )
 
 type bootstrapOptions struct {
-	managerDir, logBucket, customer, environment string
-	planDays, versionDays                        int32
-	apply, json                                  bool
+	managerDir, logBucket, customer, environment, stack string
+	planDays, versionDays                               int32
+	apply, json                                         bool
 }
 
 func newBootstrapCmd(app *App) *cobra.Command {
@@ -44,8 +44,8 @@ prints what it would set. With --apply it sets that, and keeps settings that are
 Policies and lifecycle rules of others stay.
 
 It also prints the least policies for the roles of fetch-vars, plan, apply, report,
-drift, sweep (and unlock) and rekey. --customer and --environment cut them to one prefix,
-as the session policy of a job should be.`,
+drift, sweep (and unlock) and rekey. --customer, --environment and --stack cut them to
+one prefix, as the session policy of a job should be.`,
 		Example: "  metapipe bootstrap state\n  metapipe bootstrap state --apply",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.bootstrapState(cmd.Context(), o) },
@@ -56,6 +56,7 @@ as the session policy of a job should be.`,
 	cmd.Flags().Int32Var(&o.versionDays, "version-days", 365, "`DAYS` after which replaced versions go")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "cut the policies to this customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "cut the policies to this environment `NAME`")
+	cmd.Flags().StringVar(&o.stack, "stack", "", "cut the policies to this stack `NAME`")
 	cmd.Flags().BoolVar(&o.apply, "apply", false, "set what is missing")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
@@ -133,8 +134,8 @@ func (m cloud) stateBucket() (pipeline.Bucket, error) {
 func (m cloud) targets() []string {
 	var targets []string
 	for _, c := range m.config.Customers {
-		for _, env := range c.Allowed() {
-			targets = append(targets, string(c.Name)+"/"+string(env))
+		for _, t := range c.Targets() {
+			targets = append(targets, t.Folder())
 		}
 	}
 	slices.Sort(targets)
@@ -156,6 +157,14 @@ func (m cloud) policies(o bootstrapOptions, bucket pipeline.Bucket) (map[store.R
 			return nil, err
 		}
 		scope.Environment = string(env)
+	}
+	scope.Stack = anyStack(m.config.Manager, scope.Environment)
+	if o.stack != "" {
+		stack, declared := m.config.Manager.Stack(pipeline.StackName(o.stack))
+		if !declared {
+			return nil, m.noStack(o.stack)
+		}
+		scope.Stack = string(stack.Name)
 	}
 	policies := map[store.Role]store.Policy{}
 	for _, role := range store.Roles() {

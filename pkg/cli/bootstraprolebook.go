@@ -41,6 +41,15 @@ func gate(env pipeline.Environment, work pipeline.Work) string {
 	return string(env) + "-" + string(work)
 }
 
+// anyStack is the pattern of the stacks of an environment in a policy. The pattern of all
+// environments covers their stacks, and targets that were left without one.
+func anyStack(m pipeline.Manager, env string) string {
+	if env == "*" || len(m.Stacks) == 0 {
+		return ""
+	}
+	return "*"
+}
+
 // roles are all roles, or those of one account.
 func (b roleBook) roles() (iam.Roles, error) {
 	all := iam.Roles{Issuer: b.issuer(), Boundary: b.options.prefix + "boundary"}
@@ -103,7 +112,7 @@ func (b roleBook) jobRoles() ([]iam.Role, error) {
 
 // jobRole is the role of one command, for all customers; env may be "*".
 func (b roleBook) jobRole(role store.Role, env string, subjects ...string) (iam.Role, error) {
-	policy, err := b.policy(role, "*", env)
+	policy, err := b.policy(role, "*", env, anyStack(b.manager.config.Manager, env))
 	r := iam.Role{Label: string(role), Path: "/", Description: "metapipe " + string(role), Subjects: subjects, Session: minRoleSession, Policies: []iam.Policy{policy}}
 	if env != "*" {
 		r.Label, r.Description = r.Label+"-"+env, r.Description+" in "+env
@@ -128,8 +137,8 @@ func (b roleBook) plain() bool {
 		slices.ContainsFunc(c.Customers, func(c pipeline.Customer) bool { return c.Manager.Role == "" }))
 }
 
-func (b roleBook) policy(role store.Role, customer, env string) (iam.Policy, error) {
-	policy, err := store.RolePolicy(role, store.Scope{Bucket: b.bucket, Customer: customer, Environment: env, SealingKeys: b.manager.config.Manager.SealingKeys})
+func (b roleBook) policy(role store.Role, customer, env, stack string) (iam.Policy, error) {
+	policy, err := store.RolePolicy(role, store.Scope{Bucket: b.bucket, Customer: customer, Environment: env, Stack: stack, SealingKeys: b.manager.config.Manager.SealingKeys})
 	return iam.Policy{Name: string(role), Document: policy.JSON()}, err
 }
 

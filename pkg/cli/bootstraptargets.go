@@ -18,6 +18,7 @@ type targetRole struct {
 	account, path, name string
 	customers           map[string]bool
 	environments        map[pipeline.Environment]bool
+	stacks              map[pipeline.StackName]bool
 	works               map[pipeline.Work]bool
 	gates               map[string]bool // environments of its jobs
 	limits              pipeline.Limits // the longest
@@ -63,22 +64,23 @@ func (b roleBook) targetRoles() (roles []iam.Role, notes []string, err error) {
 func (b roleBook) named() (found map[string]*targetRole, accounts []string) {
 	found = map[string]*targetRole{}
 	for _, c := range b.manager.config.Customers {
-		for _, rule := range c.Manager.Environments {
+		for _, t := range c.Targets() {
 			for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
-				if c.Manager.Role == "" || !c.Allows(rule.Name) {
+				if c.Manager.Role == "" {
 					continue
 				}
-				arn := c.Manager.Role.Of(c.Name.In(rule.Name), work)
+				arn := c.Manager.Role.Of(t, work)
 				r := found[arn]
 				if r == nil {
-					r = &targetRole{customers: map[string]bool{}, environments: map[pipeline.Environment]bool{}, works: map[pipeline.Work]bool{}, gates: map[string]bool{}}
+					r = &targetRole{customers: map[string]bool{}, environments: map[pipeline.Environment]bool{}, stacks: map[pipeline.StackName]bool{}, works: map[pipeline.Work]bool{}, gates: map[string]bool{}}
 					if m := awsRole.FindStringSubmatch(arn); m != nil {
 						r.account, r.path, r.name = m[1], m[2], m[3]
 						accounts = append(accounts, r.account)
 					}
 					found[arn] = r
 				}
-				r.customers[string(c.Name)], r.environments[rule.Name], r.works[work], r.gates[gate(rule.Name, work)] = true, true, true, true
+				r.customers[string(c.Name)], r.environments[t.Environment], r.stacks[t.Stack] = true, true, true
+				r.works[work], r.gates[t.Gate(work)] = true, true
 				r.limits.PlanTimeout = max(r.limits.PlanTimeout, c.Manager.Limits.PlanTimeout)
 				r.limits.ApplyTimeout = max(r.limits.ApplyTimeout, c.Manager.Limits.ApplyTimeout)
 			}
@@ -91,7 +93,7 @@ func (b roleBook) named() (found map[string]*targetRole, accounts []string) {
 // targetRole trusts the environments of its work. Drift plans in no environment.
 func (b roleBook) targetRole(r targetRole, number int) (iam.Role, error) {
 	role := iam.Role{Label: fmt.Sprintf("numbered-%d", number+1), Name: r.name, Path: r.path, Session: minRoleSession, Bounded: true, Variable: "plan_policy_arns",
-		Description: "metapipe for " + onlyName(r.customers, "several customers") + " in " + onlyName(r.environments, "several environments")}
+		Description: "metapipe for " + onlyName(r.customers, "several customers") + " in " + onlyName(r.environments, "several environments") + inStack(r.stacks)}
 	for _, g := range slices.Sorted(maps.Keys(r.gates)) {
 		role.Subjects = append(role.Subjects, b.subject.Of(actions.InEnvironment(g)))
 	}
@@ -105,7 +107,7 @@ func (b roleBook) targetRole(r targetRole, number int) (iam.Role, error) {
 			role.Variable = "apply_policy_arns"
 		}
 		role.Session = max(role.Session, r.limits.SessionTime(work))
-		policy, err := b.policy(store.Role(work), onlyName(r.customers, "*"), onlyName(r.environments, "*"))
+		policy, err := b.policy(store.Role(work), onlyName(r.customers, "*"), onlyName(r.environments, "*"), onlyName(r.stacks, "*"))
 		if err != nil {
 			return role, err
 		}
@@ -113,6 +115,14 @@ func (b roleBook) targetRole(r targetRole, number int) (iam.Role, error) {
 	}
 	role.Label = labelOf(r.name, role.Label)
 	return role, nil
+}
+
+// inStack names the one stack of a role; nothing where stacks have no names.
+func inStack(stacks map[pipeline.StackName]bool) string {
+	if name := onlyName(stacks, "several stacks"); name != "" {
+		return ", " + name
+	}
+	return ""
 }
 
 // onlyName is the one name of a set, or what stands for several.

@@ -18,7 +18,7 @@ import (
 )
 
 // workflows checks the manager's workflows, and writes them before that where the
-// operator asks for it. A manager whose metapipe.yml has errors has no environments to
+// operator asks for it. A manager whose metapipe.yml has errors has no targets to
 // compare with.
 func (v *validation) workflows(found pipeline.Problems) error {
 	if broken(found) {
@@ -37,7 +37,7 @@ func (v *validation) workflows(found pipeline.Problems) error {
 			return err
 		}
 	}
-	raw, err := readWorkflow(root)
+	raw, err := readWorkflow(root, workflow.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		v.lacks(forGitHub, "the workflows in "+workflow.Dir, "run `metapipe validate --write-workflows` and commit them")
 		return nil
@@ -47,14 +47,20 @@ func (v *validation) workflows(found pipeline.Problems) error {
 			Nextf("make it a plain file, or remove it and run `metapipe validate --write-workflows`")
 	}
 	if v.o.writeWorkflows {
-		if raw, err = v.writeChain(root, raw, environmentsOf(v.config.Manager)); err != nil {
+		if raw, err = v.writeChain(root, raw, v.config.Manager.Chain()); err != nil {
 			return err
 		}
 	}
-	v.add(workflow.Check(raw, environmentsOf(v.config.Manager))...)
-	if _, err := root.Stat(workflow.Target); errors.Is(err, fs.ErrNotExist) {
+	v.add(workflow.Check(raw, v.config.Manager.Chain())...)
+	switch target, err := readWorkflow(root, workflow.Target); {
+	case errors.Is(err, fs.ErrNotExist):
 		v.add(pipeline.Problem{Position: pipeline.Position{File: workflow.File}, Rule: workflow.RuleChain,
 			Message: "the jobs call " + workflow.Target + ", which is not there: GitHub would start no run at all", Remedy: "run `metapipe validate --write-workflows` and commit the file"})
+	case err != nil:
+		return pipeline.Usagef("read %s of the manager", workflow.Target).Because(text.FileError(err)).
+			Nextf("make it a plain file, or remove it and run `metapipe validate --write-workflows`")
+	default:
+		v.add(workflow.CheckTarget(target, v.config.Manager.Chain())...)
 	}
 	v.add(workflow.CheckScheduled(root.FS())...)
 	v.add(workflow.CheckState(root.FS(), pipeline.Position{File: config.ManagerFile}, v.config.Manager.State)...)
@@ -94,8 +100,8 @@ func (v *validation) wrote(name string) {
 	}
 }
 
-func readWorkflow(root *os.Root) (raw []byte, err error) {
-	f, err := root.Open(workflow.File)
+func readWorkflow(root *os.Root, name string) (raw []byte, err error) {
+	f, err := root.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +113,8 @@ func readWorkflow(root *os.Root) (raw []byte, err error) {
 	return raw, err
 }
 
-func (v *validation) writeChain(root *os.Root, raw []byte, environments []pipeline.Environment) ([]byte, error) {
-	written, err := workflow.Write(raw, environments)
+func (v *validation) writeChain(root *os.Root, raw []byte, chain []pipeline.Target) ([]byte, error) {
+	written, err := workflow.Write(raw, chain)
 	if err != nil {
 		return nil, pipeline.Usagef("write the chain of jobs into %s", workflow.File).Because(err).
 			Nextf("put the two comments around its jobs for environments, or remove the file and run this again")

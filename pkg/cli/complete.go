@@ -55,6 +55,13 @@ func (a *App) completion(flag string) cobra.CompletionFunc {
 			}
 			return names
 		}
+	case "stack":
+		names = func(c config.Config) (names []string) {
+			for _, stack := range c.Manager.Stacks {
+				names = append(names, string(stack.Name)+"\t"+stack.Root)
+			}
+			return names
+		}
 	default:
 		return nil
 	}

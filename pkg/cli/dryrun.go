@@ -109,10 +109,10 @@ func (m dryRun) job(ctx context.Context, o planOptions, guessed bool) (job pipel
 	if c.Offboarded {
 		m.app.logf("customer %s is offboarded (%s): this plan is only shown, and its environments can only be destroyed", c.Name, c.File)
 	}
-	env := pipeline.Environment("") // DryRun says which there are
-	if o.environment != "" {
-		if env, err = pipeline.ParseEnvironment(o.environment); err != nil {
-			return job, nil, pipeline.Usagef("--environment").Because(err).Nextf("one of %s", pipeline.AllowedNames(c))
+	t := pipeline.Target{Customer: c.Name} // without an environment DryRun says which there are
+	if o.filters() {
+		if t, err = parseTarget(c, o.targetOptions); err != nil {
+			return job, nil, err
 		}
 	}
 	file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
@@ -128,12 +128,12 @@ func (m dryRun) job(ctx context.Context, o planOptions, guessed bool) (job pipel
 		m.guess(document)
 		c.Manager = m.config.Manager
 	}
-	job = pipeline.Job{Customer: c, Environment: env, Variables: document, ManagerDir: m.dir, Log: m.app.Err}
+	job = pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, Variables: document, ManagerDir: m.dir, Log: m.app.Err}
 	if o.state {
 		if m.place(o.store).isMissing() {
 			return job, nil, m.place(o.store).missing()
 		}
-		if err := credentialsOf(m.manager).confine(ctx, c, c.Name.In(env), pipeline.WorkPlan); err != nil {
+		if err := credentialsOf(m.manager).confine(ctx, c, t, pipeline.WorkPlan); err != nil {
 			return job, nil, err
 		}
 		if err := m.openStore(ctx, o.store); err != nil {
@@ -142,10 +142,10 @@ func (m dryRun) job(ctx context.Context, o planOptions, guessed bool) (job pipel
 		if err := registry.CheckRegistered(ctx, m.store, nil, c); err != nil {
 			return job, nil, err
 		}
-		if err := m.checkHistory(ctx, c, c.Name.In(env)); err != nil {
+		if err := m.checkHistory(ctx, c, t); err != nil {
 			return job, nil, err
 		}
-		job.Backend = m.backend(c.Name.In(env))
+		job.Backend = m.backend(t)
 	}
 	job.Dir, remove, err = m.workDir(o.directories)
 	return job, remove, err

@@ -22,7 +22,7 @@ import (
 
 type fetchOptions struct {
 	directories
-	customer, environment, commit, mode, confirm string
+	customer, environment, stack, commit, mode, confirm string
 }
 
 func newFetchVarsCmd(app *App) *cobra.Command {
@@ -39,8 +39,8 @@ operator's request for the head of the customer's default branch, or --commit.
 
 With --mode destroy the request ends one environment: it plans the destroy of all that
 is in its state, with the variables that were applied last, and waits for an approval
-like any apply. Name the target in --customer and --environment, and once more in
---confirm. No payload can ask for it.
+like any apply. Name the target in --customer, --environment and, where stacks have
+names, --stack, and once more in --confirm. No payload can ask for it.
 
 An older request that waits for an approval of the same target is superseded: its
 plan is taken out of use, its run is cancelled, and its statuses are closed. An
@@ -51,8 +51,8 @@ ends with exit code 0: there is nothing left to do.
 Environment: SOURCE_REPOS_PAT (customers: contents, pull requests, actions,
 deployments read; statuses write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY,
 GITHUB_TOKEN (own repository: actions write, contents read).
-Outputs: request-id, customer, mode, environments and applies (JSON arrays, in
-promotion order), outcome, reason.`,
+Outputs: request-id, customer, mode, targets and applies (JSON arrays of environments, or
+of environment/stack, in the order of deployment), outcome, reason.`,
 		Example: "  metapipe fetch-vars --customer example-customer --mode plan\n" +
 			"  metapipe fetch-vars --customer example-customer --environment staging --mode destroy --confirm example-customer/staging",
 		Args: noArguments,
@@ -61,9 +61,10 @@ promotion order), outcome, reason.`,
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "make a request for this customer `NAME` instead of reading the event")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "with --customer: only this environment `NAME`")
+	cmd.Flags().StringVar(&o.stack, "stack", "", "with --customer: only this stack `NAME`; with --mode destroy needed where metapipe.yml names stacks")
 	cmd.Flags().StringVar(&o.commit, "commit", "", "with --customer: this commit `SHA` of the default branch")
 	cmd.Flags().StringVar(&o.mode, "mode", "apply", "with --customer: `MODE` apply, plan, dry-run or destroy")
-	cmd.Flags().StringVar(&o.confirm, "confirm", "", "with --mode destroy: the `TARGET` once more, as customer/environment")
+	cmd.Flags().StringVar(&o.confirm, "confirm", "", "with --mode destroy: the `TARGET` once more, as customer/environment or customer/environment/stack")
 	return cmd
 }
 
@@ -247,6 +248,12 @@ func manualRequest(o fetchOptions, m *manager) (*intake.ManualRequest, error) {
 			return nil, err
 		}
 	}
+	if o.stack != "" {
+		if _, declared := m.config.Manager.Stack(pipeline.StackName(o.stack)); !declared {
+			return nil, m.noStack(o.stack)
+		}
+		ask.Stack = pipeline.StackName(o.stack)
+	}
 	if o.commit != "" {
 		if ask.Commit, err = pipeline.ParseSHA(o.commit); err != nil {
 			return nil, pipeline.Usagef("--commit").Because(err)
@@ -266,13 +273,14 @@ func (m fetching) result(r pipeline.Request, cause error) error {
 	case cause != nil:
 		outcome = pipeline.OutcomeFailed
 	}
-	applies := []pipeline.Environment{}
+	targets, applies := []string{}, []string{}
 	for _, t := range r.Targets {
+		targets = append(targets, t.Name())
 		if r.Applies(t.Target) {
-			applies = append(applies, t.Environment)
+			applies = append(applies, t.Name())
 		}
 	}
-	environmentsJSON, err := json.Marshal(append([]pipeline.Environment{}, r.Environments()...))
+	targetsJSON, err := json.Marshal(targets)
 	if err != nil {
 		return err
 	}
@@ -281,5 +289,5 @@ func (m fetching) result(r pipeline.Request, cause error) error {
 		return err
 	}
 	return m.outputs("request-id", string(r.ID), "customer", string(r.Customer), "mode", string(r.Mode),
-		"environments", string(environmentsJSON), "applies", string(appliesJSON), "outcome", string(outcome), "reason", string(reason))
+		"targets", string(targetsJSON), "applies", string(appliesJSON), "outcome", string(outcome), "reason", string(reason))
 }

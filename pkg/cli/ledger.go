@@ -14,9 +14,8 @@ import (
 )
 
 type ledgerOptions struct {
-	directories
-	customer, environment string
-	verify, json          bool
+	targetOptions
+	verify, json bool
 }
 
 func newLedgerCmd(app *App) *cobra.Command {
@@ -42,13 +41,14 @@ Exit code 6: something is missing, changed, reordered, or not what GitHub rememb
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "only this environment `NAME`")
+	cmd.Flags().StringVar(&o.stack, "stack", "", "with --environment: only this stack `NAME`")
 	cmd.Flags().BoolVar(&o.verify, "verify", false, "compare with what GitHub remembers, too")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories, customer: o.customer}}, func(m *manager) error { return auditOf(m).check(o) })
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: o.targetOptions}, func(m *manager) error { return auditOf(m).check(o) })
 	if err != nil {
 		return err
 	}
@@ -95,13 +95,18 @@ func auditOf(m *manager) audit { return audit{m} }
 // environments that the checkout does not.
 func (m audit) check(o ledgerOptions) error {
 	if o.customer == "" {
-		if o.environment != "" || o.verify {
-			return pipeline.Usagef("--environment and --verify need --customer").Nextf("%s", m.config.Advice())
+		if o.filters() || o.verify {
+			return pipeline.Usagef("--environment, --stack and --verify need --customer").Nextf("%s", m.config.Advice())
 		}
 		return nil
 	}
-	if c, err := m.customer(o.customer); err == nil && o.environment != "" {
-		return targetFlagsOf(m.manager).checkTarget(targetOptions{directories: o.directories, customer: string(c.Name), environment: o.environment})
+	if o.environment == "" && o.stack != "" {
+		return pipeline.Usagef("--stack needs --environment").Nextf("name the environment too")
+	}
+	if c, err := m.customer(o.customer); err == nil && o.one(c) {
+		return targetFlagsOf(m.manager).checkTarget(o.targetOptions)
+	} else if err == nil {
+		return m.checkFilter(o.targetOptions)
 	} else if err != nil && m.place(o.store).isMissing() {
 		return err
 	}
@@ -144,14 +149,25 @@ func (m audit) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditRepo
 		}
 		auditor.GitHub = client
 	}
-	if o.environment != "" {
-		env, err := targetFlagsOf(m.manager).storedTarget(ctx, c, o.environment)
+	if o.one(c) {
+		t, err := targetFlagsOf(m.manager).storedTarget(ctx, c, o.targetOptions)
 		if err != nil {
 			return nil, err
 		}
-		return m.auditTarget(ctx, auditor, c, c.Name.In(env))
+		return m.auditTarget(ctx, auditor, c, t)
 	}
-	environments, err := targetFlagsOf(m.manager).stored(ctx, c)
-	reports, unread := m.auditAll(ctx, auditor, c, append([]pipeline.Environment{""}, environments...))
+	targets, err := targetFlagsOf(m.manager).stored(ctx, c)
+	if o.environment == "" {
+		targets = append([]pipeline.Target{{Customer: c.Name}}, targets...)
+	} else if targets = slices.DeleteFunc(targets, func(t pipeline.Target) bool { return !o.fits(t) }); len(targets) == 0 && err == nil {
+		return nil, m.nothingFits(o.targetOptions)
+	}
+	reports, unread := m.auditAll(ctx, auditor, c, targets)
 	return reports, errors.Join(err, unread, m.noteLeft(ctx, c, reports))
+}
+
+// one reports whether the flags name one target of a customer, and not all stacks of an
+// environment.
+func (o ledgerOptions) one(c pipeline.Customer) bool {
+	return o.environment != "" && (o.stack != "" || len(c.Manager.Stacks) == 0)
 }

@@ -80,21 +80,24 @@ func (m audit) leftLedgers(ctx context.Context, auditor ledger.Auditor, o ledger
 		}
 		auditor.GitHub = client
 	}
-	envs, err := registry.StoredEnvironments(ctx, m.store, name)
+	stored, err := registry.StoredTargets(ctx, m.store, name)
 	if err != nil {
 		return nil, err
 	}
-	envs = m.config.Manager.InPromotionOrder(envs)
+	stored = pipeline.Customer{Name: name, Manager: m.config.Manager}.InOrder(stored)
+	targets := slices.DeleteFunc(slices.Clone(stored), func(t pipeline.Target) bool { return !o.fits(t) })
 	if o.environment == "" {
-		envs = append([]pipeline.Environment{""}, envs...)
-	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {
-		return nil, pipeline.Usagef("the store has no environment %q of customer %s", o.environment, name).
-			Nextf("one of %s", pipeline.JoinNames(envs))
+		targets = append([]pipeline.Target{{Customer: name}}, targets...)
+	} else if len(targets) == 0 {
+		var names []string
+		for _, t := range stored {
+			names = append(names, t.Name())
+		}
+		asked := pipeline.Target{Environment: pipeline.Environment(o.environment), Stack: pipeline.StackName(o.stack)}
+		return nil, pipeline.Usagef("the store has no environment %q of customer %s", asked.Name(), name).
+			Nextf("one of %s", pipeline.JoinNames(names))
 	}
-	if o.environment != "" {
-		envs = []pipeline.Environment{pipeline.Environment(o.environment)}
-	}
-	reports, err := m.auditAll(ctx, auditor, c, envs)
+	reports, err := m.auditAll(ctx, auditor, c, targets)
 	for i := range reports {
 		if note != "" && reports[i].Customer == name {
 			reports[i].Notes = append(reports[i].Notes, note)
@@ -118,11 +121,11 @@ func (m audit) noteLeft(ctx context.Context, c pipeline.Customer, reports []ledg
 
 // auditAll reads the ledgers of several targets. What is wrong with one does not hide the
 // others: the error names each that could not be read.
-func (m audit) auditAll(ctx context.Context, auditor ledger.Auditor, c pipeline.Customer, envs []pipeline.Environment) ([]ledger.AuditReport, error) {
+func (m audit) auditAll(ctx context.Context, auditor ledger.Auditor, c pipeline.Customer, targets []pipeline.Target) ([]ledger.AuditReport, error) {
 	var reports []ledger.AuditReport
 	var unread []error
-	for _, env := range envs {
-		found, err := m.auditTarget(ctx, auditor, c, c.Name.In(env))
+	for _, t := range targets {
+		found, err := m.auditTarget(ctx, auditor, c, t)
 		reports = append(reports, found...)
 		if err == nil {
 			continue

@@ -16,7 +16,7 @@ import (
 type reportOptions struct {
 	directories
 	customer, request      string
-	applying               string
+	applying, stack        string
 	final, cancelled, json bool
 }
 
@@ -50,6 +50,7 @@ Outputs: outcome (the state of the overall status).`,
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`; may be empty when fetch-vars found none")
 	cmd.Flags().StringVar(&o.request, "request", "", "request `ID`; may be empty when fetch-vars accepted none")
 	cmd.Flags().StringVar(&o.applying, "applying", "", "only report that the apply of `ENVIRONMENT` begins")
+	cmd.Flags().StringVar(&o.stack, "stack", "", "with --applying: the stack `NAME`, where metapipe.yml names stacks")
 	cmd.Flags().BoolVar(&o.final, "final", false, "close what is still open: this is the last report of the run")
 	cmd.Flags().BoolVar(&o.cancelled, "cancelled", false, "with --final: a job of the run was cancelled")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the report as JSON")
@@ -66,19 +67,34 @@ func (m reporting) check(o reportOptions) error {
 	if o.customer == "" || o.request == "" {
 		return nil
 	}
-	if _, err := m.customer(o.customer); err != nil {
+	c, err := m.customer(o.customer)
+	if err != nil {
 		return err
 	}
-	if err := checkRequest(o.request); err != nil || o.applying == "" {
+	if err := checkRequest(o.request); err != nil {
 		return err
 	}
-	if _, err := pipeline.ParseEnvironment(o.applying); err != nil {
-		return pipeline.Usagef("--applying").Because(err)
+	_, err = o.applyingTarget(c)
+	return err
+}
+
+// applyingTarget is the target whose apply begins; the zero value where none does.
+func (o reportOptions) applyingTarget(c pipeline.Customer) (t pipeline.Target, err error) {
+	if o.applying == "" {
+		return t, nil
 	}
-	return nil
+	env, err := pipeline.ParseEnvironment(o.applying)
+	if err != nil {
+		return t, pipeline.Usagef("--applying").Because(err)
+	}
+	stack, err := stackOf(c, o.stack)
+	return pipeline.Target{Customer: c.Name, Environment: env, Stack: stack}, err
 }
 
 func (a *App) report(ctx context.Context, o reportOptions) error {
+	if o.stack != "" && o.applying == "" {
+		return pipeline.Usagef("--stack needs --applying").Nextf("leave --stack out: every other report is about all targets of the request")
+	}
 	if o.applying != "" && o.final {
 		return pipeline.Usagef("--applying is the first report of a job and --final the last of the run").Nextf("use one of them")
 	}
@@ -112,7 +128,9 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 		return err
 	}
 	in := publish.ReportInput{Manager: m.slug(ctx), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()}
-	in.Applying = pipeline.Environment(o.applying)
+	if in.Applying, err = o.applyingTarget(c); err != nil {
+		return err
+	}
 	result, summary, err := reportingOf(m).reporter(client).Run(ctx, in)
 	var none *pipeline.NoRequestError
 	if errors.As(err, &none) { // fetch-vars puts out an id only after it has stored the request

@@ -34,8 +34,8 @@ func newStateListCmd(app *App) *cobra.Command {
 change, and who holds its lock. It reads the counting of a state and no value of it.
 Customers without a file in customers/ are shown where the store has a state of them:
 a renamed file leaves its states under the old name. LEFT names applied targets in an
-environment that metapipe.yml does not declare any more, or that the customer's file does
-not allow any more: nothing plans them. Those that metapipe customer rename
+environment, or of a stack, that metapipe.yml does not declare any more, or that the
+customer's file does not allow any more: nothing plans them. Those that metapipe customer rename
 has copied are shown with the new name; with METAPIPE_KEY the record of that is verified.
 UNREAD means that the rest is not known of this one; the command fails (exit code 1) after
 it has shown the others. LOST means that the last apply left a state, and that it is gone, older or another one
@@ -48,6 +48,7 @@ nothing was built since.`,
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "only this customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "only this environment `NAME`")
+	cmd.Flags().StringVar(&o.stack, "stack", "", "only this stack `NAME`")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
@@ -72,6 +73,7 @@ Environment: METAPIPE_KEY (with --log).`,
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
+	o.stackFlag(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&o.log, "log", false, "print what the plans and applies of --request, or of the newest request, have printed")
 	cmd.Flags().StringVar(&o.request, "request", "", "with --log: request `ID` (default: the one with the newest log)")
@@ -129,11 +131,10 @@ func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 func (a *App) stateList(ctx context.Context, o stateOptions) error {
 	o.list = true
 	m, err := a.stateManager(ctx, o, func(m *manager) error {
-		if err := checkStoredName(o.customer); err != nil || o.environment == "" {
+		if err := checkStoredName(o.customer); err != nil {
 			return err
 		}
-		_, err := m.storedEnvironment(o.environment, o.store)
-		return err
+		return m.checkFilter(o.targetOptions)
 	})
 	if err != nil {
 		return err
@@ -142,16 +143,12 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 	if err != nil {
 		return err
 	}
-	states, err := statesOf(m).list(ctx, customers, left, o.environment)
+	states, err := statesOf(m).list(ctx, customers, left, o.targetOptions)
 	if err != nil {
 		return err
 	}
-	if len(states) == 0 && o.environment != "" {
-		if _, err := m.environment("environment", o.environment); err != nil {
-			return err
-		}
-		return pipeline.Usagef("no customer asked for has an environment %q", o.environment).
-			Nextf("metapipe.yml and the customer's file say which there are")
+	if len(states) == 0 && o.filters() {
+		return m.nothingFits(o.targetOptions)
 	}
 	if o.json {
 		err = a.printJSON(states)
@@ -177,8 +174,8 @@ func (a *App) printStates(states []targetState) error {
 			fmt.Fprintf(a.Out, "\nUNREAD %s: %s\n", s.name(), report.TerminalLine(s.Unread))
 		}
 		if s.LockDamaged != nil {
-			fmt.Fprintf(a.Out, "\nLOCK %s/%s: the record of the lock is damaged (%s)\n→ when you know that no process works on the state, remove %s\n", s.Customer,
-				s.Environment, report.TerminalLine(s.LockDamaged.Why), report.TerminalLine(s.LockDamaged.Place))
+			fmt.Fprintf(a.Out, "\nLOCK %s: the record of the lock is damaged (%s)\n→ when you know that no process works on the state, remove %s\n", s.Target,
+				report.TerminalLine(s.LockDamaged.Why), report.TerminalLine(s.LockDamaged.Place))
 		}
 		if s.Lost != nil {
 			fmt.Fprintf(a.Out, "\nLOST %s: %s\n→ %s\n", s.Target, report.TerminalLine(s.Lost.Why), s.Lost.Operator())
@@ -188,14 +185,14 @@ func (a *App) printStates(states []targetState) error {
 }
 
 func (a *App) stateShow(ctx context.Context, o stateOptions) error {
-	m, c, env, err := a.onStoredTarget(ctx, o.targetOptions)
+	m, c, t, err := a.onStoredTarget(ctx, o.targetOptions)
 	if err != nil {
 		return err
 	}
 	if o.log || o.request != "" {
-		return logsOf(m).show(ctx, c, c.Name.In(env), o)
+		return logsOf(m).show(ctx, c, t, o)
 	}
-	state, err := statesOf(m).target(ctx, c, c.Name.In(env))
+	state, err := statesOf(m).target(ctx, c, t)
 	if err != nil {
 		return err
 	}
@@ -203,7 +200,7 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		return a.printJSON(state)
 	}
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{{"target", fmt.Sprintf("%s/%s", c.Name, env)}, {"state", report.TerminalLine(state.Place)}, {"size", state.size()}, {"serial", state.serial()},
+	for _, line := range [][2]string{{"target", t.String()}, {"state", report.TerminalLine(state.Place)}, {"size", state.size()}, {"serial", state.serial()},
 		{"lineage", report.TerminalLine(state.Lineage)}, {"changed", state.changed()}, {"lock", state.lock()}} {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 	}
@@ -217,7 +214,7 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		fmt.Fprintf(w, "lost\t%s\nrestore\t%s\n", report.TerminalLine(state.Lost.Why), state.Lost.Restore())
 	}
 	for _, request := range state.Kept {
-		fmt.Fprintf(w, "kept\tmetapipe state recover --customer %s --environment %s --request %s\n", c.Name, env, request)
+		fmt.Fprintf(w, "kept\tmetapipe state recover %s --request %s\n", t.Flags(), request)
 	}
 	return w.Flush()
 }

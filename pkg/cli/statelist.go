@@ -4,15 +4,16 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // list reads the states of customers, and of those without a file. What is wrong with one of
 // them does not hide the others.
-func (m states) list(ctx context.Context, customers []pipeline.Customer, left []pipeline.CustomerName, only string) ([]targetState, error) {
+func (m states) list(ctx context.Context, customers []pipeline.Customer, left []pipeline.CustomerName, only targetOptions) ([]targetState, error) {
 	states := []targetState{}
 	for _, c := range customers {
-		environments, err := targetFlagsOf(m.manager).stored(ctx, c)
+		targets, err := targetFlagsOf(m.manager).stored(ctx, c)
 		if err != nil {
 			one := targetState{Target: pipeline.Target{Customer: c.Name}, Unread: err.Error()}
 			if err := m.goOn(ctx, err); err != nil {
@@ -20,11 +21,11 @@ func (m states) list(ctx context.Context, customers []pipeline.Customer, left []
 			}
 			states = append(states, one)
 		}
-		for _, env := range environments {
-			if only != "" && only != string(env) {
+		for _, t := range targets {
+			if !only.fits(t) {
 				continue
 			}
-			state, err := m.target(ctx, c, c.Name.In(env))
+			state, err := m.target(ctx, c, t)
 			if err != nil {
 				state.Unread = err.Error()
 				if err := m.goOn(ctx, err); err != nil {
@@ -76,4 +77,64 @@ func unreadStates(states []targetState) error {
 		return nil
 	}
 	return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d states could not be read", unread, len(states)), Next: "the list says why for each"}
+}
+
+// filters reports whether the flags choose among the targets of a customer.
+func (o targetOptions) filters() bool { return o.environment != "" || o.stack != "" }
+
+// fits reports whether a target passes the flags that choose among targets.
+func (o targetOptions) fits(t pipeline.Target) bool {
+	return (o.environment == "" || o.environment == string(t.Environment)) && (o.stack == "" || o.stack == string(t.Stack))
+}
+
+// checkFilter checks as much of the flags that choose among targets as needs no store, which
+// may know an environment and a stack that metapipe.yml does not declare any more.
+func (m *manager) checkFilter(o targetOptions) error {
+	if o.environment != "" {
+		if _, err := m.storedEnvironment(o.environment, o.store); err != nil {
+			return err
+		}
+	}
+	if o.stack == "" {
+		return nil
+	}
+	if _, err := pipeline.ParseStackName(o.stack); err != nil {
+		return pipeline.Usagef("--stack").Because(err).Nextf("%s", m.stackChoices())
+	}
+	if _, declared := m.config.Manager.Stack(pipeline.StackName(o.stack)); !declared && m.place(o.store).isMissing() {
+		return m.noStack(o.stack)
+	}
+	return nil
+}
+
+// nothingFits says that no target passes the flags that choose among targets.
+func (m *manager) nothingFits(o targetOptions) error {
+	if o.environment != "" {
+		if _, err := m.environment("environment", o.environment); err != nil {
+			return err
+		}
+	}
+	if _, declared := m.config.Manager.Stack(pipeline.StackName(o.stack)); o.stack != "" && !declared {
+		return m.noStack(o.stack)
+	}
+	what := fmt.Sprintf("an environment %q", o.environment)
+	switch {
+	case o.environment == "":
+		what = fmt.Sprintf("a stack %q", o.stack)
+	case o.stack != "":
+		what += fmt.Sprintf(" with a stack %q", o.stack)
+	}
+	return pipeline.Usagef("no customer asked for has %s", what).Nextf("metapipe.yml and the customer's file say which there are")
+}
+
+func (m *manager) noStack(name string) error {
+	return pipeline.Usagef("stack %s does not exist in %s", pipeline.QuoteTyped(name), config.ManagerFile).Nextf("%s", m.stackChoices())
+}
+
+// stackChoices says which stacks there are.
+func (m *manager) stackChoices() string {
+	if len(m.config.Manager.Stacks) == 0 {
+		return config.ManagerFile + " names no stacks: leave --stack out"
+	}
+	return "one of " + pipeline.JoinNames(m.config.Manager.StackNames())
 }

@@ -43,6 +43,7 @@ Environment: METAPIPE_KEY.`,
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
+	o.stackFlag(cmd)
 	cmd.Flags().StringVar(&o.reason, "reason", "", "`TEXT` for the ledger: why this state is the right one")
 	cmd.Flags().Int64Var(&o.repository, "repository-id", 0, "`ID` of the repository that the target belongs to from now on, as the customer's file has it")
 	return cmd
@@ -52,14 +53,14 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 	if err := recovery.CheckReason(o.reason); err != nil {
 		return err
 	}
-	m, c, env, left, err := a.acceptedTarget(ctx, o)
+	m, c, t, left, err := a.acceptedTarget(ctx, o)
 	if err != nil {
 		return err
 	}
 	if left {
-		return acceptLeft(ctx, m, c, c.Name.In(env), o.reason)
+		return acceptLeft(ctx, m, c, t, o.reason)
 	}
-	state, in, err := m.lostState(ctx, c, c.Name.In(env))
+	state, in, err := m.lostState(ctx, c, t)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 
 // acceptedTarget opens the manager and the target that the flags name. left: its customer
 // has no file, and records in the store.
-func (a *App) acceptedTarget(ctx context.Context, o acceptOptions) (m *manager, c pipeline.Customer, env pipeline.Environment, left bool, err error) {
+func (a *App) acceptedTarget(ctx context.Context, o acceptOptions) (m *manager, c pipeline.Customer, t pipeline.Target, left bool, err error) {
 	m, err = a.stateManager(ctx, stateOptions{targetOptions: o.targetOptions}, func(m *manager) error {
 		if _, err := pipeline.ParseCustomerName(o.customer); err != nil || m.place(o.store).isMissing() {
 			return targetFlagsOf(m).checkTarget(o.targetOptions)
@@ -92,22 +93,22 @@ func (a *App) acceptedTarget(ctx context.Context, o acceptOptions) (m *manager, 
 		return nil // the store may know it
 	})
 	if err != nil {
-		return nil, c, "", false, err
+		return nil, c, t, false, err
 	}
 	if left, err = leftoversOf(m).isUnregistered(ctx, o.customer); err != nil {
-		return nil, c, "", false, err
+		return nil, c, t, false, err
 	}
 	if !left {
-		c, env, err = targetFlagsOf(m).target(ctx, o.targetOptions)
-		return m, c, env, false, err
+		c, t, err = targetFlagsOf(m).target(ctx, o.targetOptions)
+		return m, c, t, false, err
 	}
 	c = pipeline.Customer{Name: pipeline.CustomerName(o.customer), Manager: m.config.Manager}
 	if o.repository != 0 {
-		return nil, c, "", true, pipeline.Usagef("--repository-id: %s does not exist, so no file names a repository", customerFile(c.Name)).
+		return nil, c, t, true, pipeline.Usagef("--repository-id: %s does not exist, so no file names a repository", customerFile(c.Name)).
 			Nextf("leave --repository-id out, or give the customer its file first")
 	}
-	env, err = targetFlagsOf(m).storedTarget(ctx, c, o.environment)
-	return m, c, env, true, err
+	t, err = targetFlagsOf(m).storedTarget(ctx, c, o.targetOptions)
+	return m, c, t, true, err
 }
 
 // acceptLeft accepts that the record of the last apply of a customer without a file cannot
@@ -128,11 +129,11 @@ func acceptLeft(ctx context.Context, m *manager, c pipeline.Customer, t pipeline
 // lostTarget opens the manager, the target that the flags name and its state, which
 // no one may be working on.
 func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, targetState, pipeline.TargetInput, error) {
-	m, c, env, err := a.onStoredTarget(ctx, o)
+	m, c, t, err := a.onStoredTarget(ctx, o)
 	if err != nil {
 		return nil, targetState{}, pipeline.TargetInput{}, err
 	}
-	state, in, err := m.lostState(ctx, c, c.Name.In(env))
+	state, in, err := m.lostState(ctx, c, t)
 	return m, state, in, err
 }
 

@@ -57,6 +57,7 @@ Environment: METAPIPE_KEY. AWS: s3:ListBucketVersions and s3:GetObjectVersion.`,
 	o.runFlag(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
+	o.stackFlag(cmd)
 	cmd.Flags().StringVar(&o.version, "version", "", "version `ID` of the bucket (default: the newest that fits the last apply)")
 	cmd.Flags().StringVar(&o.file, "file", "", "state `FILE` from a backup, instead of a version of the bucket")
 	cmd.Flags().BoolVar(&o.apply, "apply", false, "restore it, instead of showing what there is")

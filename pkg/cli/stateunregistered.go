@@ -63,19 +63,19 @@ func (m leftovers) stateCustomers(ctx context.Context, name string) (registered 
 
 // leftStates are the states that a customer without a file has in the store. Which
 // customer's backend another kind of state is in is not known without the file.
-func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, only string) ([]targetState, error) {
-	envs, err := registry.StoredEnvironments(ctx, m.store, name)
+func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, only targetOptions) ([]targetState, error) {
+	stored, err := registry.StoredTargets(ctx, m.store, name)
 	if err != nil {
 		return []targetState{{Target: pipeline.Target{Customer: name}, Unregistered: true, Unread: err.Error()}}, statesOf(m.manager).goOn(ctx, err)
 	}
 	to, unread := m.renamedTo(ctx, name)
 	var states []targetState
-	for _, env := range m.config.Manager.InPromotionOrder(envs) {
-		if only != "" && only != string(env) {
+	c := pipeline.Customer{Name: name, Manager: m.config.Manager}
+	for _, t := range c.InOrder(stored) {
+		if !only.fits(t) {
 			continue
 		}
-		c := pipeline.Customer{Name: name, Manager: m.config.Manager}
-		state := targetState{Target: name.In(env), Place: m.backend(c.Name.In(env)).String(), Unregistered: to == "", RenamedTo: to, RenameUnread: unread}
+		state := targetState{Target: t, Place: m.backend(t).String(), Unregistered: to == "", RenamedTo: to, RenameUnread: unread}
 		if err := m.leftState(ctx, c, &state); err != nil {
 			state.Unread = err.Error()
 			if err := statesOf(m.manager).goOn(ctx, err); err != nil {
@@ -89,7 +89,7 @@ func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, o
 
 // leftState fills in what the store has of one of them.
 func (m leftovers) leftState(ctx context.Context, c pipeline.Customer, state *targetState) error {
-	kept, err := m.store.List(ctx, record.KeptPrefix(c.Name.In(state.Environment)))
+	kept, err := m.store.List(ctx, record.KeptPrefix(state.Target))
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (a *App) printUnregistered(states []targetState) {
 		if environments[s.Customer] == nil {
 			order = append(order, s)
 		}
-		environments[s.Customer] = append(environments[s.Customer], string(s.Environment))
+		environments[s.Customer] = append(environments[s.Customer], s.Name())
 	}
 	for _, s := range order {
 		envs := strings.Join(environments[s.Customer], ", ")

@@ -41,6 +41,7 @@ Environment: GITHUB_TOKEN (own repository: actions read).`,
 	o.runFlag(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
+	o.stackFlag(cmd)
 	cmd.Flags().StringVar(&o.lockID, "lock-id", "", "`ID` of the lock, as `state show` prints it")
 	cmd.Flags().BoolVar(&o.noRun, "no-run", false, "release a lock that no run of metapipe has taken")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
@@ -49,18 +50,18 @@ Environment: GITHUB_TOKEN (own repository: actions read).`,
 }
 
 func (a *App) unlock(ctx context.Context, o unlockOptions) error {
-	m, c, env, err := a.onStoredTarget(ctx, o.targetOptions)
+	m, c, t, err := a.onStoredTarget(ctx, o.targetOptions)
 	if err != nil {
 		return err
 	}
-	free, err := statesOf(m).free(ctx, c, c.Name.In(env))
+	free, err := statesOf(m).free(ctx, c, t)
 	if err != nil {
 		return err
 	}
 	if free && o.lockID != "" {
-		return a.printUnlocked(o, unlockResult{Target: c.Name.In(env)})
+		return a.printUnlocked(o, unlockResult{Target: t})
 	}
-	dir, remove, err := m.workDir(o.directories, string(c.Name), string(env))
+	dir, remove, err := m.workDir(o.directories, string(c.Name), t.Part())
 	if err != nil {
 		return err
 	}
@@ -70,11 +71,11 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 		return err
 	}
 	lock, err := unlocker.Run(ctx, sweep.UnlockInput{LockID: o.lockID, NoRun: o.noRun,
-		TargetInput: pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c.Name.In(env)), Run: m.run(), Actor: m.operator(), Log: a.Err}})
+		TargetInput: pipeline.TargetInput{Customer: c, Environment: t.Environment, Stack: t.Stack, ManagerDir: m.dir, RunDir: dir, Backend: m.backend(t), Run: m.run(), Actor: m.operator(), Log: a.Err}})
 	if err != nil {
 		return err
 	}
-	return a.printUnlocked(o, unlockResult{Target: c.Name.In(env), Released: true, Lock: &lock})
+	return a.printUnlocked(o, unlockResult{Target: t, Released: true, Lock: &lock})
 }
 
 // unlockResult is what --json prints.

@@ -37,6 +37,18 @@ func (m Manager) Declares(t Target) bool {
 	return declared && slices.Contains(m.StackNames(), t.Stack)
 }
 
+// Chain are the targets of every environment and stack of metapipe.yml, without a customer, in
+// the order in which they are deployed.
+func (m Manager) Chain() []Target {
+	var chain []Target
+	for _, rule := range m.Environments {
+		for _, stack := range m.StackNames() {
+			chain = append(chain, Target{Environment: rule.Name, Stack: stack})
+		}
+	}
+	return chain
+}
+
 // StackNames are the stacks that the customer has, in the order of metapipe.yml: one
 // without a name where metapipe.yml declares none.
 func (c Customer) StackNames() []StackName {

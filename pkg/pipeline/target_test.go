@@ -43,8 +43,11 @@ func TestTargetsShareNothing(t *testing.T) {
 		"local":   func(t pipeline.Target) string { return pipeline.State{}.Target(t, "/states").Path() },
 		"role":    func(t pipeline.Target) string { return role.Of(t, pipeline.WorkApply) },
 		"ledger":  func(t pipeline.Target) string { return record.LedgerPrefix(t) },
-		"queue":   func(t pipeline.Target) string { return record.QueuePrefix(t) },
-		"plans":   func(t pipeline.Target) string { return record.PlansPrefix(t, "x") },
+		"issue": func(t pipeline.Target) string {
+			return pipeline.Marker(pipeline.Slug{Owner: "acme", Name: "manager"}, t.Customer, "drift:"+t.Name())
+		},
+		"queue": func(t pipeline.Target) string { return record.QueuePrefix(t) },
+		"plans": func(t pipeline.Target) string { return record.PlansPrefix(t, "x") },
 		"status": func(t pipeline.Target) string {
 			return pipeline.Request{Customer: t.Customer, SharedRepository: true}.StatusContext(t)
 		},

@@ -52,7 +52,7 @@ func doneAnswer(r stepResult) string {
 			return skipped
 		}
 	case "fetch-vars":
-		return "accepted: " + strings.Join(listOf(r.outputs["environments"]), ", ")
+		return "accepted: " + strings.Join(listOf(r.outputs["targets"]), ", ")
 	case "plan":
 		if outcome == string(pipeline.OutcomeNoChanges) {
 			return "no changes"

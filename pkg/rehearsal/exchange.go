@@ -34,7 +34,7 @@ type exchange struct {
 // state compares the overall status of the commit.
 func (x *exchange) state(want pipeline.StatusState) bool { return x.overall.State == string(want) }
 
-// rejected is the environment that a reviewer said no to, or empty.
+// rejected is the target that a reviewer said no to, or empty.
 func (x *exchange) rejected() string {
 	if x.manager == nil {
 		return ""

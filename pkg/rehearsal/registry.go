@@ -93,7 +93,7 @@ func unregistered(m pipeline.Manager, managerDir, dir string, remote pipeline.Sl
 // customerFile is the file in customers/ for an unregistered one.
 func customerFile(c pipeline.Customer, id int64) (name string, f hub.File) {
 	text := fmt.Sprintf("# written by the rehearsal\nrepository: %s\nrepository_id: %d\n", c.Repository, id)
-	if c.Root != config.DefaultRoot {
+	if len(c.Manager.Stacks) == 0 && c.Root != config.DefaultRoot {
 		text += "root: \"" + c.Root + "\"\n"
 	}
 	return config.CustomersDir + "/" + string(c.Name) + ".yml", hub.File{Content: []byte(text)}

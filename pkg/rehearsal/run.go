@@ -35,8 +35,11 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 		return Result{}, err
 	}
 	if o.Tool != nil {
-		if err := o.Tool(ctx, s.setup.who.Manager.Tool); err != nil {
-			return Result{}, err
+		for _, stack := range s.setup.who.StackNames() {
+			_, tool := s.setup.who.Module(stack)
+			if err := o.Tool(ctx, tool); err != nil {
+				return Result{}, err
+			}
 		}
 	}
 	if s.folder, err = newFolder(o.Out, started); err != nil {

@@ -161,14 +161,14 @@ func (s *rehearsal) nothingNew(ctx context.Context, before string) error {
 	return nil
 }
 
-// nothingToApply: every environment ended, and none that may be applied had
+// nothingToApply: every target ended, and none that may be applied had
 // anything to apply.
 func nothingToApply(m *managerRun) bool {
 	if m == nil || len(m.outcomes) == 0 {
 		return false
 	}
-	for env, outcome := range m.outcomes {
-		held := outcome == string(pipeline.OutcomePlanned) && !slices.Contains(m.applies, env)
+	for name, outcome := range m.outcomes {
+		held := outcome == string(pipeline.OutcomePlanned) && !slices.Contains(m.applies, name)
 		if !held && outcome != string(pipeline.OutcomeNoChanges) {
 			return false
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
@@ -46,16 +47,16 @@ type managerRun struct {
 	*rehearsal
 	run                   *workflowRun
 	customer, request     string
-	environments          []string
+	targets               []string // by their names, such as "staging" or "staging/network"
 	applies               []string
 	approve               Approve
-	outcomes              map[string]string // by environment
-	rejected              string            // environment that a reviewer said no to
+	outcomes              map[string]string // by target
+	rejected              string            // target that a reviewer said no to
 	failed                bool
 	lastFile, lastSummary string // the last job summary: its file, and its text
 }
 
-// answer plays the manager's workflow: prepare, then one environment after the
+// answer plays the manager's workflow: prepare, then one target after the
 // other, and at last the final report, whatever happened before.
 func (s *rehearsal) answer(ctx context.Context, q hub.Queued, approve Approve) (*managerRun, error) {
 	m := &managerRun{rehearsal: s, approve: approve, outcomes: map[string]string{}, run: &workflowRun{
@@ -82,9 +83,9 @@ func (m *managerRun) jobs(ctx context.Context) error {
 	if err := m.prepare(ctx); err != nil || m.failed {
 		return err
 	}
-	for _, env := range m.environments {
-		err := m.environment(ctx, env)
-		// A failure stops the environments after it, but where nothing is applied
+	for _, name := range m.targets {
+		err := m.deploy(ctx, name)
+		// A failure stops the targets after it, but where nothing is applied
 		// all of them are planned: a reviewer wants to see every mistake at once.
 		if err != nil || (m.failed && len(m.applies) > 0) || ctx.Err() != nil {
 			return err
@@ -120,8 +121,8 @@ func (m *managerRun) report(ctx context.Context, j *job, more ...string) error {
 }
 
 // applying reports that the apply begins: `continue-on-error: true`.
-func (m *managerRun) applying(ctx context.Context, j *job, env string) error {
-	result, err := m.command(ctx, j, []string{"SOURCE_REPOS_PAT"}, "report", "--customer", m.customer, "--request", m.request, "--applying", env)
+func (m *managerRun) applying(ctx context.Context, j *job, t pipeline.Target) error {
+	result, err := m.command(ctx, j, []string{"SOURCE_REPOS_PAT"}, "report", "--customer", m.customer, "--request", m.request, "--applying", string(t.Environment), "--stack", string(t.Stack))
 	if err != nil {
 		return err
 	}
@@ -139,39 +140,49 @@ func (m *managerRun) prepare(ctx context.Context) error {
 	if err == nil {
 		err = m.tellNews(result.event)
 		m.customer, m.request = result.outputs["customer"], result.outputs["request-id"]
-		m.environments, m.applies = listOf(result.outputs["environments"]), listOf(result.outputs["applies"])
+		m.targets, m.applies = listOf(result.outputs["targets"]), listOf(result.outputs["applies"])
 		m.failed = result.exit != exitDone
 		err = errors.Join(err, m.report(ctx, j))
 	}
 	return errors.Join(err, j.close(ctx.Err() != nil))
 }
 
-// environment plans one environment, and applies the plan behind its gate.
-func (m *managerRun) environment(ctx context.Context, env string) error {
-	planned, err := m.target(ctx, "plan", env, env+"-plan")
+// targetNamed is the target of a name that fetch-vars put out, without its customer.
+func targetNamed(name string) pipeline.Target {
+	env, stack, _ := strings.Cut(name, "/")
+	return pipeline.Target{Environment: pipeline.Environment(env), Stack: pipeline.StackName(stack)}
+}
+
+// deploy plans one target, and applies the plan behind its gate.
+func (m *managerRun) deploy(ctx context.Context, name string) error {
+	t := targetNamed(name)
+	planned, err := m.target(ctx, pipeline.WorkPlan, t)
 	if err != nil {
 		return err
 	}
-	m.outcomes[env] = planned.outputs["outcome"]
-	if planned.exit != exitDone || m.outcomes[env] != string(pipeline.OutcomeWaiting) || !slices.Contains(m.applies, env) || ctx.Err() != nil {
+	m.outcomes[name] = planned.outputs["outcome"]
+	if planned.exit != exitDone || m.outcomes[name] != string(pipeline.OutcomeWaiting) || !slices.Contains(m.applies, name) || ctx.Err() != nil {
 		return nil
 	}
-	open, err := m.gate(ctx, env, planned.outputs)
+	open, err := m.gate(ctx, t, planned.outputs)
 	if err != nil || !open {
 		m.failed = true
 		return err
 	}
-	applied, err := m.target(ctx, "apply", env, applyEnvironment(env), "--receipt", planned.outputs["receipt"])
+	applied, err := m.target(ctx, pipeline.WorkApply, t, "--receipt", planned.outputs["receipt"])
 	if err == nil {
-		m.outcomes[env] = applied.outputs["outcome"]
+		m.outcomes[name] = applied.outputs["outcome"]
 	}
 	return err
 }
 
-// target is the job of one command on one environment, followed by its report.
-func (m *managerRun) target(ctx context.Context, subcommand, env, environment string, more ...string) (stepResult, error) {
-	name := subcommand + "-" + env
-	if _, err := m.run.repo.EnterEnvironment(m.run.run.ID, name, environment); err != nil {
+// jobOf is the name of the job of one command on one target.
+func jobOf(work pipeline.Work, t pipeline.Target) string { return string(work) + "-" + t.Part() }
+
+// target is the job of one command on one target, followed by its report.
+func (m *managerRun) target(ctx context.Context, work pipeline.Work, t pipeline.Target, more ...string) (stepResult, error) {
+	name := jobOf(work, t)
+	if _, err := m.run.repo.EnterEnvironment(m.run.run.ID, name, t.Gate(work)); err != nil {
 		return stepResult{}, err
 	}
 	j, err := m.newJob(name)
@@ -179,13 +190,13 @@ func (m *managerRun) target(ctx context.Context, subcommand, env, environment st
 		return stepResult{}, err
 	}
 	var secrets []string
-	if subcommand == "apply" {
+	if work == pipeline.WorkApply {
 		secrets = []string{"GITHUB_TOKEN"}
-		if err := m.applying(ctx, j, env); err != nil {
+		if err := m.applying(ctx, j, t); err != nil {
 			return stepResult{}, errors.Join(err, j.close(true))
 		}
 	}
-	args := append([]string{subcommand, "--customer", m.customer, "--request", m.request, "--environment", env}, more...)
+	args := append([]string{string(work), "--customer", m.customer, "--request", m.request, "--environment", string(t.Environment), "--stack", string(t.Stack)}, more...)
 	result, err := m.command(ctx, j, secrets, args...)
 	m.failed = m.failed || result.exit != exitDone
 	if err == nil {
@@ -210,8 +221,8 @@ func (m *managerRun) finish(ctx context.Context, cancelled bool) error {
 }
 
 // gate stands before the apply job. It reports whether the job may run.
-func (m *managerRun) gate(ctx context.Context, env string, plan map[string]string) (bool, error) {
-	repo, id, job, name := m.run.repo, m.run.run.ID, "apply-"+env, applyEnvironment(env)
+func (m *managerRun) gate(ctx context.Context, t pipeline.Target, plan map[string]string) (bool, error) {
+	repo, id, job, name := m.run.repo, m.run.run.ID, jobOf(pipeline.WorkApply, t), t.Gate(pipeline.WorkApply)
 	at, err := repo.EnterEnvironment(id, job, name)
 	if err != nil || at == hub.GateOpen {
 		return err == nil, err
@@ -220,7 +231,7 @@ func (m *managerRun) gate(ctx context.Context, env string, plan map[string]strin
 		m.narrator.say(story.GitHub, story.Failed, "environment "+name, "does not admit this branch")
 		return false, nil
 	}
-	yes, why, err := m.review(ctx, env, plan)
+	yes, why, err := m.review(ctx, t.Name(), plan)
 	if err != nil {
 		return false, err
 	}
@@ -228,7 +239,7 @@ func (m *managerRun) gate(ctx context.Context, env string, plan map[string]strin
 		return false, err
 	}
 	if !yes {
-		m.rejected = env
+		m.rejected = t.Name()
 		return false, nil
 	}
 	at, err = repo.AwaitEnvironment(ctx, id, job, name)
@@ -240,8 +251,8 @@ func (m *managerRun) gate(ctx context.Context, env string, plan map[string]strin
 
 // review is what the reviewer sees and says at a gate: the plan in one line, the
 // receipt that ties the apply to it, and where the whole of it is written.
-func (m *managerRun) review(ctx context.Context, env string, plan map[string]string) (yes bool, why string, err error) {
-	e := m.narrator.begin(story.Reviewer, env+" waits for approval", counted(plan)+" · receipt "+plan["receipt-code"])
+func (m *managerRun) review(ctx context.Context, target string, plan map[string]string) (yes bool, why string, err error) {
+	e := m.narrator.begin(story.Reviewer, target+" waits for approval", counted(plan)+" · receipt "+plan["receipt-code"])
 	e.show(story.Part{Kind: story.Summary, Title: "The job summary that the reviewer sees; receipt " + plan["receipt-code"], Markdown: m.lastSummary})
 	e.line(shown{lineText, "The plan is in the job summary: " + m.folder.path("manager", "summaries", m.lastFile)})
 	switch m.approve {
@@ -250,7 +261,7 @@ func (m *managerRun) review(ctx context.Context, env string, plan map[string]str
 	case ApproveNo:
 		yes, why = false, "rejected by the rehearsal"
 	default:
-		yes, why, err = m.ask(ctx, fmt.Sprintf("%-*s? Apply this plan to %s? [y/N] ", gutter, "", env))
+		yes, why, err = m.ask(ctx, fmt.Sprintf("%-*s? Apply this plan to %s? [y/N] ", gutter, "", target))
 	}
 	switch {
 	case err != nil:

@@ -1,5 +1,5 @@
 // Package workflow compares the chain of jobs in the manager's workflow with the
-// environments of metapipe.yml, and writes it.
+// environments and stacks of metapipe.yml, and writes it.
 //
 // Jobs of a matrix have no order among themselves
 // (https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstrategymatrix),
@@ -9,6 +9,7 @@ package workflow
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 )
 
 // File is the manager's workflow in its repository, and Target the reusable one
-// for one environment that its jobs call.
+// for one target that its jobs call.
 const (
 	File   = ".github/workflows/infra-deploy.yml"
 	Target = "./.github/workflows/infra-target.yml"
@@ -38,16 +39,16 @@ const rewrite = "run `metapipe validate --write-workflows` and commit the file"
 
 // chainJob is a job that calls Target.
 type chainJob struct {
-	id          string
-	line        int
-	environment string
-	needs       []string
+	id     string
+	line   int
+	target pipeline.Target // as written: its names may be none
+	needs  []string
 }
 
-// Check compares the workflow raw with the environments, which are in promotion
-// order. A chain that leads to the same environments in the same order and is
+// Check compares the workflow raw with the chain of targets that metapipe.yml says, in the
+// order of deployment. A chain that leads to the same targets in the same order and is
 // written in another way is a warning only.
-func Check(raw []byte, environments []pipeline.Environment) pipeline.Problems {
+func Check(raw []byte, chain []pipeline.Target) pipeline.Problems {
 	c := checker{}
 	var document yaml.Node
 	if err := yaml.NewDecoder(bytes.NewReader(raw)).Decode(&document); err != nil || len(document.Content) == 0 {
@@ -55,7 +56,7 @@ func Check(raw []byte, environments []pipeline.Environment) pipeline.Problems {
 		return c.problems
 	}
 	jobs, finish := chainOf(document.Content[0])
-	c.environments(jobs, environments)
+	c.targets(jobs, chain)
 	c.order(jobs)
 	if finish.id == "" {
 		c.add(0, RuleChain, "there is no job finish, so a request that is cancelled would stay pending", rewrite)
@@ -63,9 +64,26 @@ func Check(raw []byte, environments []pipeline.Environment) pipeline.Problems {
 		c.needs(finish, jobs)
 	}
 	if len(c.problems) == 0 {
-		c.edited(raw, environments)
+		c.edited(raw, chain)
 	}
 	return c.problems
+}
+
+// CheckTarget holds that the workflow raw, which is Target, takes a stack where the chain
+// hands it one: GitHub starts no run at all with an input that is not declared.
+func CheckTarget(raw []byte, chain []pipeline.Target) pipeline.Problems {
+	stacked := slices.ContainsFunc(chain, func(t pipeline.Target) bool { return t.Stack != "" })
+	file := path.Clean(Target)
+	var document yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(raw)).Decode(&document); err != nil || len(document.Content) == 0 {
+		return pipeline.Problems{{Position: pipeline.Position{File: file}, Rule: RuleUnreadable, Message: fmt.Sprintf("the workflow is not YAML: %v", err), Remedy: "fix the file, or copy it again"}}
+	}
+	if !stacked || get(get(get(get(document.Content[0], "on"), "workflow_call"), "inputs"), "stack") != nil {
+		return nil
+	}
+	return pipeline.Problems{{Position: pipeline.Position{File: file}, Rule: RuleChain,
+		Message: "metapipe.yml names stacks, and the workflow has no input `stack`: GitHub would start no run at all",
+		Remedy:  "remove the file, run `metapipe validate --write-workflows`, and commit both workflows"}}
 }
 
 type checker struct {
@@ -76,23 +94,22 @@ func (c *checker) add(line int, rule, message, remedy string) {
 	c.problems = append(c.problems, pipeline.Problem{Position: pipeline.Position{File: File, Line: line}, Rule: rule, Message: message, Remedy: remedy})
 }
 
-// environments holds that each environment has its one job, in the same order.
-func (c *checker) environments(jobs []chainJob, want []pipeline.Environment) {
-	var got []pipeline.Environment
+// targets holds that each target has its one job, in the same order.
+func (c *checker) targets(jobs []chainJob, want []pipeline.Target) {
+	var got []pipeline.Target
 	for _, j := range jobs {
-		env := pipeline.Environment(j.environment)
 		switch {
-		case !slices.Contains(want, env):
-			c.add(j.line, RuleChain, fmt.Sprintf("job %q deploys to %q, which metapipe.yml does not name", j.id, j.environment), rewrite)
-		case slices.Contains(got, env):
-			c.add(j.line, RuleChain, fmt.Sprintf("job %q deploys to %q a second time", j.id, j.environment), rewrite)
+		case !slices.Contains(want, j.target):
+			c.add(j.line, RuleChain, fmt.Sprintf("job %q deploys to %q, which metapipe.yml does not name", j.id, j.target.Name()), rewrite)
+		case slices.Contains(got, j.target):
+			c.add(j.line, RuleChain, fmt.Sprintf("job %q deploys to %q a second time", j.id, j.target.Name()), rewrite)
 		default:
-			got = append(got, env)
+			got = append(got, j.target)
 		}
 	}
-	for _, env := range want {
-		if !slices.Contains(got, env) {
-			c.add(0, RuleChain, fmt.Sprintf("no job deploys to %q, which metapipe.yml names: its requests would never be planned", env), rewrite)
+	for _, t := range want {
+		if !slices.Contains(got, t) {
+			c.add(0, RuleChain, fmt.Sprintf("no job deploys to %q, which metapipe.yml names: its requests would never be planned", t.Name()), rewrite)
 		}
 	}
 	if len(c.problems) == 0 && !slices.Equal(got, want) {
@@ -100,7 +117,7 @@ func (c *checker) environments(jobs []chainJob, want []pipeline.Environment) {
 	}
 }
 
-// order holds that each job waits for prepare and for all environments before it.
+// order holds that each job waits for prepare and for all targets before it.
 func (c *checker) order(jobs []chainJob) {
 	for i, j := range jobs {
 		if !slices.Contains(j.needs, "prepare") {
@@ -113,14 +130,14 @@ func (c *checker) order(jobs []chainJob) {
 func (c *checker) needs(j chainJob, earlier []chainJob) {
 	for _, e := range earlier {
 		if !slices.Contains(j.needs, e.id) {
-			c.add(j.line, RuleChain, fmt.Sprintf("job %q does not need %q: it would not wait for %s", j.id, e.id, e.environment), rewrite)
+			c.add(j.line, RuleChain, fmt.Sprintf("job %q does not need %q: it would not wait for %s", j.id, e.id, e.target.Name()), rewrite)
 		}
 	}
 }
 
 // edited reports a chain that was changed by hand, at its first other line.
-func (c *checker) edited(raw []byte, environments []pipeline.Environment) {
-	written, err := Write(raw, environments)
+func (c *checker) edited(raw []byte, chain []pipeline.Target) {
+	written, err := Write(raw, chain)
 	if err != nil || bytes.Equal(raw, written) {
 		return // without marks the file is its owner's own
 	}
@@ -134,10 +151,10 @@ func (c *checker) edited(raw []byte, environments []pipeline.Environment) {
 	c.problems[len(c.problems)-1].Warning = true
 }
 
-func list(environments []pipeline.Environment) string {
-	names := make([]string, len(environments))
-	for i, env := range environments {
-		names[i] = string(env)
+func list(chain []pipeline.Target) string {
+	names := make([]string, len(chain))
+	for i, t := range chain {
+		names[i] = t.Name()
 	}
 	return strings.Join(names, " → ")
 }
@@ -156,13 +173,22 @@ func chainOf(root *yaml.Node) (jobs []chainJob, finish chainJob) {
 		case j.id == "finish":
 			finish = j
 		case slices.Equal(texts(get(body, "uses")), []string{Target}):
-			if env := texts(get(get(body, "with"), "environment")); len(env) == 1 {
-				j.environment = env[0]
-			}
+			j.target = targetOf(get(body, "with"))
 			jobs = append(jobs, j)
 		}
 	}
 	return jobs, finish
+}
+
+// targetOf reads which target a job hands to Target.
+func targetOf(with *yaml.Node) (t pipeline.Target) {
+	if env := texts(get(with, "environment")); len(env) == 1 {
+		t.Environment = pipeline.Environment(env[0])
+	}
+	if stack := texts(get(with, "stack")); len(stack) == 1 {
+		t.Stack = pipeline.StackName(stack[0])
+	}
+	return t
 }
 
 // get returns the value of a key, nil where there is none.

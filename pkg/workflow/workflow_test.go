@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -19,7 +20,17 @@ func shipped(t testing.TB) []byte {
 	return raw
 }
 
-var two = []pipeline.Environment{"staging", "production"}
+var two = chain("staging", "production")
+
+// chain are targets by their names: "staging", or "staging/network".
+func chain(names ...string) []pipeline.Target {
+	targets := make([]pipeline.Target, len(names))
+	for i, name := range names {
+		env, stack, _ := strings.Cut(name, "/")
+		targets[i] = pipeline.Target{Environment: pipeline.Environment(env), Stack: pipeline.StackName(stack)}
+	}
+	return targets
+}
 
 func TestShippedWorkflowIsWritten(t *testing.T) {
 	t.Parallel()
@@ -32,7 +43,7 @@ func TestShippedWorkflowIsWritten(t *testing.T) {
 
 func TestWriteSatisfiesCheck(t *testing.T) {
 	t.Parallel()
-	for _, environments := range [][]pipeline.Environment{{"prod"}, two, {"1st", "eu-west", "prepare", "finish"}} {
+	for _, environments := range [][]pipeline.Target{chain("prod"), two, chain("1st", "eu-west", "prepare", "finish"), chain("a/b", "a/c", "b/b", "b/c"), chain("a", "a-b", "a/b", "a-b/c", "a/b-c")} {
 		written, err := Write(shipped(t), environments)
 		if err != nil {
 			t.Fatal(err)
@@ -67,17 +78,20 @@ func TestCheck(t *testing.T) {
 	}
 	cases := map[string]struct {
 		change       func(string) string
-		environments []pipeline.Environment
+		environments []pipeline.Target
 		want         string
 		warning      bool
 	}{
 		"as shipped":      {environments: two},
-		"one more":        {environments: []pipeline.Environment{"staging", "qa", "production"}, want: `no job deploys to "qa"`},
+		"one more":        {environments: chain("staging", "qa", "production"), want: `no job deploys to "qa"`},
 		"one less":        {environments: two[:1], want: `job "target-production" deploys to "production", which metapipe.yml does not name`},
-		"other order":     {environments: []pipeline.Environment{"production", "staging"}, want: "promote through staging → production, and metapipe.yml through production → staging"},
+		"other order":     {environments: chain("production", "staging"), want: "promote through staging → production, and metapipe.yml through production → staging"},
 		"does not wait":   {change: edit("needs: [prepare, target-staging]", "needs: prepare"), environments: two, want: "would not wait for staging"},
 		"without prepare": {change: edit("needs: [prepare]", "needs: []"), environments: two, want: "does not need the job prepare"},
 		"twice":           {change: edit(`environment: "production"`, `environment: "staging"`), environments: two, want: "a second time"},
+		"with stacks":     {environments: chain("staging/network", "production/network"), want: `job "target-staging" deploys to "staging", which metapipe.yml does not name`},
+		"another stack": {change: edit(`environment: "production"`, "environment: \"production\"\n      stack: \"network\""), environments: two,
+			want: `job "target-production" deploys to "production/network", which metapipe.yml does not name`},
 		"no last job":     {change: edit("\n  finish:", "\n  last:"), environments: two, want: "there is no job finish"},
 		"not a workflow":  {change: func(string) string { return "[" }, environments: two, want: "not YAML"},
 		"empty":           {change: func(string) string { return "" }, environments: two, want: "not YAML"},
@@ -104,6 +118,87 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTargetTakesStacks: a workflow for one target that takes no stack fits a manager without
+// stacks alone.
+func TestTargetTakesStacks(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "workflows", "manager", "infra-target.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := []byte(strings.Replace(string(raw), "      stack: #", "      other: #", 1))
+	stacks := chain("staging/network")
+	if problems := append(append(CheckTarget(raw, stacks), CheckTarget(raw, two)...), CheckTarget(older, two)...); len(problems) > 0 {
+		t.Errorf("problems: %v", problems)
+	}
+	if problems := CheckTarget(older, stacks); len(problems) != 1 || !strings.Contains(problems.Error(), "infra-target.yml: workflow-chain: metapipe.yml names stacks, and the workflow has no input `stack`") {
+		t.Errorf("an older workflow: %v", problems)
+	}
+	if problems := CheckTarget([]byte("["), two); problems.Err() == nil {
+		t.Error("what is not YAML is taken for a workflow")
+	}
+}
+
+// jobForm is what GitHub takes as the id of a job, and what expressions take as a property.
+var jobForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+
+// TestJobsOfTargets: hostile names give no two targets one job, one concurrency group or one
+// name of an artifact, also where case does not count, and no job of the chain another one's id.
+func TestJobsOfTargets(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "workflows", "manager", "infra-target.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := expression(t, string(raw), "group: ")
+	artifact := expression(t, string(raw), "name: errored-state-")
+	labels := []string{"a", "a-a", "a-b", "a--b", "aa", "0", "1-0", "staging", "staging-network", "network", "network-staging", "prepare", "finish", "target", "target-a", "true", "null"}
+	jobs, groups, artifacts := map[string]pipeline.Target{}, map[string]pipeline.Target{}, map[string]pipeline.Target{}
+	once := func(what string, seen map[string]pipeline.Target, text string, target pipeline.Target) {
+		if other, taken := seen[strings.ToLower(text)]; taken {
+			t.Fatalf("%s and %s have one %s: %s", other, target, what, text)
+		}
+		seen[strings.ToLower(text)] = target
+	}
+	for _, env := range labels {
+		for _, stack := range append([]string{""}, labels...) {
+			target := pipeline.Target{Environment: pipeline.Environment(env), Stack: pipeline.StackName(stack)}
+			id := JobID(target)
+			if !jobForm.MatchString(id) || id == "prepare" || id == "finish" || stack == "" && id != "target-"+env {
+				t.Errorf("%s has the job %q", target.Name(), id)
+			}
+			once("job", jobs, id, target)
+			once("artifact", artifacts, filled(artifact, "", target), target)
+			for _, customer := range labels {
+				target.Customer = pipeline.CustomerName(customer)
+				once("concurrency group", groups, filled(group, customer, target), target)
+			}
+		}
+	}
+}
+
+// expression is the rest of the line that begins with a text.
+func expression(t *testing.T, raw, begins string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(raw, " "+begins)
+	line, _, _ := strings.Cut(rest, "\n")
+	if !found || !strings.Contains(line, "inputs.stack") || !strings.Contains(line, "inputs.environment") {
+		t.Fatalf("%q is not what the workflow writes after %q", line, begins)
+	}
+	return line
+}
+
+// filled evaluates the few expressions that the workflow writes.
+func filled(text, customer string, target pipeline.Target) string {
+	stack := regexp.MustCompile(`\$\{\{ inputs\.stack && format\('([^']*)', inputs\.stack\) \}\}`)
+	if target.Stack == "" {
+		text = stack.ReplaceAllString(text, "")
+	} else {
+		text = strings.ReplaceAll(stack.ReplaceAllString(text, "$1"), "{0}", string(target.Stack))
+	}
+	return strings.NewReplacer("${{ inputs.customer }}", customer, "${{ inputs.environment }}", string(target.Environment), "${{ github.run_attempt }}", "1").Replace(text)
 }
 
 func TestWriteNeedsMarks(t *testing.T) {

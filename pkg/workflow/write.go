@@ -23,37 +23,50 @@ const (
 // ErrNoChain says that a file does not mark where the chain stands.
 var ErrNoChain = errors.New("the file does not mark its chain of jobs with the comments " + opens + " and " + closes)
 
+// link is one job of the chain.
 type link struct {
-	Name    pipeline.Environment
-	Earlier []pipeline.Environment
+	pipeline.Target
+	Job     string
+	Earlier []string // the jobs before it
 }
 
-// Write returns the workflow raw with the chain of jobs for these environments, in
+// JobID is the id of the job that works on a target. No name holds an underscore, so no two
+// targets have one job.
+func JobID(t pipeline.Target) string {
+	id := "target-" + string(t.Environment)
+	if t.Stack != "" {
+		id += "_" + string(t.Stack)
+	}
+	return id
+}
+
+// Write returns the workflow raw with the chain of jobs for these targets (Manager.Chain), in
 // this order. What stands outside of the chain's marks stays as it is. The error is
 // ErrNoChain where there are no marks.
-func Write(raw []byte, environments []pipeline.Environment) ([]byte, error) {
+func Write(raw []byte, chain []pipeline.Target) ([]byte, error) {
 	from, to, err := region(raw)
 	if err != nil {
 		return nil, err
 	}
-	chain, err := render(environments)
+	text, err := render(chain)
 	if err != nil {
 		return nil, err
 	}
 	if bytes.Contains(raw[from:to], []byte("\r\n")) { // a checkout on Windows
-		chain = bytes.ReplaceAll(chain, []byte("\n"), []byte("\r\n"))
+		text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
 	}
-	return bytes.Join([][]byte{raw[:from], chain, raw[to:]}, nil), nil
+	return bytes.Join([][]byte{raw[:from], text, raw[to:]}, nil), nil
 }
 
-func render(environments []pipeline.Environment) ([]byte, error) {
+func render(chain []pipeline.Target) ([]byte, error) {
 	t, err := template.New("chain").Delims("<%", "%>").Parse(chainText)
 	if err != nil {
 		return nil, fmt.Errorf("parse the template of the chain: %w", err)
 	}
-	links := make([]link, len(environments))
-	for i, env := range environments {
-		links[i] = link{Name: env, Earlier: environments[:i]}
+	links, jobs := make([]link, len(chain)), make([]string, len(chain))
+	for i, t := range chain {
+		jobs[i] = JobID(t)
+		links[i] = link{Target: t, Job: jobs[i], Earlier: jobs[:i]}
 	}
 	var out bytes.Buffer
 	if err := t.Execute(&out, links); err != nil {

@@ -105,7 +105,7 @@ func (a *attempt) undestroyed(args []string) {
 	run := a.ByHand()
 	a.noteRun(run)
 	fetched := a.job(run).Do(3, append([]string{"fetch-vars"}, fixture.DestroyOf(args[0])...)...)
-	fetched.Want(a.T, "outcome=rejected", "reason="+args[1], "environments=[]", "applies=[]")
+	fetched.Want(a.T, "outcome=rejected", "reason="+args[1], "targets=[]", "applies=[]")
 	fetched.Says(a.T, args[2:]...)
 	a.job(run).Do(0, "report", "--customer", "shop", "--request", fetched.Outputs["request-id"], "--final").Want(a.T, "outcome=failure")
 	if a.State("shop/"+args[0]) != before {

@@ -20,7 +20,7 @@ func TestRecoverAnotherRepository(t *testing.T) {
 	id := fmt.Sprint(w.Customer.ID())
 	variables := map[string]string{"infra/variables.yml": "name: again\nenvironments:\n  staging: {}\n"}
 	rejected, end := w.Ask(w.Push("main", variables), 3)
-	end.Want(t, "outcome=rejected", "reason=customer-renamed", "environments=[]")
+	end.Want(t, "outcome=rejected", "reason=customer-renamed", "targets=[]")
 	end.Says(t, "are those of another repository (id 4711)", "--repository-id "+id)
 	page := fixture.RecoveryPage(t, "A customer has another repository id", "NAME", "shop", "ENVIRONMENT", "staging", "--repository-id ID", "--repository-id "+id)
 	page.Run = func(exit int, args ...string) fixture.Result {

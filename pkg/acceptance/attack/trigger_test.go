@@ -76,7 +76,7 @@ func (a *attempt) superseded(args []string) {
 	run := a.dispatches()
 	a.noteRun(run)
 	fetched := a.job(run).Do(0, "fetch-vars")
-	fetched.Want(a.T, "outcome=superseded", "reason=superseded", "environments=[]", "applies=[]")
+	fetched.Want(a.T, "outcome=superseded", "reason=superseded", "targets=[]", "applies=[]")
 	fetched.Says(a.T, args...)
 	a.job(run).Do(0, "report", "--customer", "shop", "--request", fetched.Outputs["request-id"], "--final")
 	a.notGreen([]string{a.values["COMMIT"]})

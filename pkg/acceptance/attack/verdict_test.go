@@ -23,7 +23,7 @@ func (a *attempt) wantRejected(run fixture.WorkflowRun, reason string, texts []s
 	a.noteRun(run)
 	a.Hub.ResetCalls()
 	fetched := a.job(run).Do(3, append([]string{"fetch-vars"}, flags...)...)
-	fetched.Want(a.T, "outcome=rejected", "reason="+reason, "request-id=", "customer=", "environments=[]", "applies=[]")
+	fetched.Want(a.T, "outcome=rejected", "reason="+reason, "request-id=", "customer=", "targets=[]", "applies=[]")
 	fetched.Says(a.T, texts...)
 	printed := a.job(run).Do(0, "report")
 	printed.Want(a.T, "outcome=")
@@ -56,7 +56,7 @@ func (a *attempt) answered(args []string) {
 	a.noteRun(run)
 	fetched := a.job(run).Do(3, "fetch-vars")
 	a.values["REQUEST"] = fetched.Outputs["request-id"]
-	fetched.Want(a.T, "outcome=rejected", "reason="+args[0], "customer=shop", "environments=[]", "applies=[]")
+	fetched.Want(a.T, "outcome=rejected", "reason="+args[0], "customer=shop", "targets=[]", "applies=[]")
 	fetched.Says(a.T, args[1:]...)
 	a.job(run).Do(0, "report", "--customer", "shop", "--request", fetched.Outputs["request-id"], "--final").Want(a.T, "outcome=failure")
 	a.WantStatus(string(a.ask.Commit), "infra/terraform-deploy", "failure: ")

@@ -22,15 +22,17 @@ func TestConcurrencyGroupsKeepTargetsApart(t *testing.T) {
 		var document any
 		fixture.Check(t, yaml.Unmarshal(fixture.Must(os.ReadFile(file))(t), &document))
 		for _, group := range groups(document) {
-			template := pipeline.Template(strings.NewReplacer("${{ inputs.customer }}", pipeline.PlaceholderCustomer, "${{ inputs.environment }}", pipeline.PlaceholderEnvironment).Replace(group))
+			// The unnamed stack adds nothing, and a named one a part of its own.
+			template := pipeline.Template(strings.NewReplacer("${{ inputs.customer }}", pipeline.PlaceholderCustomer, "${{ inputs.environment }}", pipeline.PlaceholderEnvironment,
+				"${{ inputs.stack && format('/{0}', inputs.stack) }}", "/"+pipeline.PlaceholderStack).Replace(group))
 			if !template.Holds(pipeline.PlaceholderCustomer) && !template.Holds(pipeline.PlaceholderEnvironment) {
 				continue
 			}
 			found++
-			if err := template.Check(pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment); err != nil {
+			if err := template.Check(pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderStack); err != nil {
 				t.Errorf("%s: the group %s", filepath.Base(file), err)
 			}
-			if !template.Holds(pipeline.PlaceholderCustomer) || !template.Holds(pipeline.PlaceholderEnvironment) {
+			if !template.Holds(pipeline.PlaceholderCustomer) || !template.Holds(pipeline.PlaceholderEnvironment) || !template.Holds(pipeline.PlaceholderStack) {
 				t.Errorf("%s: the group %q is of several targets", filepath.Base(file), group)
 			}
 		}

@@ -55,7 +55,7 @@ func TestDestroyWithoutRepository(t *testing.T) {
 			w.Hub.ResetCalls()
 			run := w.ByHand()
 			asked := do(run, 0, destroyFlags("shop/staging")...)
-			asked.Want(t, "outcome=requested", "mode=destroy", `environments=["staging"]`)
+			asked.Want(t, "outcome=requested", "mode=destroy", `targets=["staging"]`)
 			asked.Says(t, "nothing is reported to acme/shop", c.why)
 			r := &fixture.Request{W: w, Trigger: run, Run: run, Customer: "shop", ID: asked.Outputs["request-id"]}
 			plan := do(run, 0, r.Args("plan", "staging")...)

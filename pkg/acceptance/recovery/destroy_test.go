@@ -20,7 +20,7 @@ func askDestroy(w *fixture.Setup) *fixture.Request {
 	w.T.Helper()
 	run := w.ByHand()
 	requested := w.NewJob(run).Do(0, destroyFlags("shop/staging")...)
-	requested.Want(w.T, "outcome=requested", "mode=destroy", `environments=["staging"]`, `applies=["staging"]`)
+	requested.Want(w.T, "outcome=requested", "mode=destroy", `targets=["staging"]`, `applies=["staging"]`)
 	return &fixture.Request{W: w, Trigger: run, Run: run, Customer: "shop", ID: requested.Outputs["request-id"]}
 }
 

@@ -18,7 +18,7 @@ func TestRecoverRenamedCustomer(t *testing.T) {
 	w.RenameCustomer("shop", "store")
 	run := w.Push("main", map[string]string{"infra/variables.yml": "name: again\nenvironments:\n  staging: {}\n"})
 	rejected, end := w.Ask(run, 3)
-	end.Want(t, "outcome=rejected", "reason=customer-renamed", "customer=store", "environments=[]")
+	end.Want(t, "outcome=rejected", "reason=customer-renamed", "customer=store", "targets=[]")
 	end.Says(t, "is registered as customer", "give the file its old name (shop.yml)", "metapipe customer rename shop store")
 	if rejected.Customer != "store" {
 		t.Errorf("rejected for %q", rejected.Customer)

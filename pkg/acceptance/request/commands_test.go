@@ -17,7 +17,7 @@ func TestVerbsOneByOne(t *testing.T) {
 	w := fixture.New(t, nil)
 	run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n  staging: {}\n"})
 	r, fetched := w.Ask(run, 0)
-	fetched.Want(t, "customer=shop", "mode=apply", `environments=["staging","production"]`, `applies=["staging","production"]`, "outcome=requested")
+	fetched.Want(t, "customer=shop", "mode=apply", `targets=["staging","production"]`, `applies=["staging","production"]`, "outcome=requested")
 	w.WantStatus(run.SHA, "infra/terraform-deploy", "pending: ")
 	w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "pending: ")
 
@@ -112,7 +112,7 @@ func TestPullRequestIsPlannedAndMerged(t *testing.T) {
 	run, number := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": fixture.VariablesYML})
 	pr := fixture.Must(w.Customer.Pull(number))(t)
 	r, fetched := w.Ask(run, 0)
-	fetched.Want(t, "mode=plan", `environments=["staging"]`, "applies=[]")
+	fetched.Want(t, "mode=plan", `targets=["staging"]`, "applies=[]")
 	p := r.Do(0, "plan", "staging")
 	p.Want(t, "outcome=planned", "has-changes=true", "create=2")
 	r.Do(4, "apply", "staging", "--receipt", p.Outputs["receipt"]).Want(t, "reason=mode-forbids-apply")

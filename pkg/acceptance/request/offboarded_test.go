@@ -17,7 +17,7 @@ func TestOffboardedCustomerPushes(t *testing.T) {
 	triggered := w.NewJob(run).Start("trigger", "--wait", "1h")
 	queued := w.Queued()
 	fetched := w.NewJob(queued).Do(3, "fetch-vars")
-	fetched.Want(t, "outcome=rejected", "reason=customer-offboarded", "environments=[]")
+	fetched.Want(t, "outcome=rejected", "reason=customer-offboarded", "targets=[]")
 	fetched.Says(t, "customer shop is offboarded (customers/shop.yml)", "remove `offboarded` from the file")
 	w.NewJob(queued).Do(0, "report", "--customer", "shop", "--request", fetched.Outputs["request-id"], "--final").Want(t, "outcome=failure")
 	end := triggered.Wait()

@@ -143,7 +143,7 @@ func TestOrderAndBranch(t *testing.T) {
 
 	run := w.Push("feature", both)
 	held, fetched := w.Ask(run, 0)
-	fetched.Want(t, `environments=["staging","production"]`, "applies=[]", "mode=apply")
+	fetched.Want(t, `targets=["staging","production"]`, "applies=[]", "mode=apply")
 	held.Do(0, "plan", "staging").Want(t, "outcome=planned")
 	held.Do(4, "apply", "staging").Want(t, "reason=branch-may-not-apply")
 	held.Do(4, "plan", "qa").Want(t, "reason=")

@@ -120,7 +120,7 @@ func TestLostReplyOfDispatch(t *testing.T) {
 		t.Errorf("trigger ended with exit code %d for request %s, want %s:\n%s", end.Exit, end.Outputs["request-id"], r.ID, end.Log)
 	}
 	before := len(w.Customer.Snapshot().Statuses[run.SHA])
-	w.NewJob(one).Do(3, "fetch-vars").Want(t, "reason=replayed", "environments=[]", "request-id=")
+	w.NewJob(one).Do(3, "fetch-vars").Want(t, "reason=replayed", "targets=[]", "request-id=")
 	w.NewJob(one).Do(0, "report", "--customer", "", "--request", "", "--final")
 	if after := len(w.Customer.Snapshot().Statuses[run.SHA]); after != before {
 		t.Errorf("the second run has written %d statuses to the customer", after-before)

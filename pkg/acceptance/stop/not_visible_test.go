@@ -152,7 +152,7 @@ func TestMergeQueueIsBuiltAnew(t *testing.T) {
 	manager := w.Queued()
 	fixture.Check(t, w.Customer.SetBranch(branch, ""))
 	fetched := w.NewJob(manager).Do(0, "fetch-vars")
-	fetched.Want(t, "outcome=superseded", "reason=superseded", "environments=[]", "applies=[]", "customer=shop")
+	fetched.Want(t, "outcome=superseded", "reason=superseded", "targets=[]", "applies=[]", "customer=shop")
 	fetched.Says(t, "it has been deleted")
 	if strings.Contains(fetched.Log, "PAT") {
 		t.Errorf("the advice is about tokens:\n%s", fetched.Log)

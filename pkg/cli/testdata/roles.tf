@@ -328,7 +328,7 @@ resource "aws_iam_role_policy" "report-report" {
         Effect = "Allow"
         Action = ["s3:DeleteObject"]
         Resource = [
-          "arn:aws:s3:::provider-states/*/*/plans/*/artifact-*.sealed",
+          "arn:aws:s3:::provider-states/*/*/plans/*/artifacts.sealed",
           "arn:aws:s3:::provider-states/_metapipe/open/*/*",
         ]
       },
@@ -585,7 +585,7 @@ resource "aws_iam_role_policy" "sweep-sweep" {
         Effect = "Allow"
         Action = ["s3:DeleteObject"]
         Resource = [
-          "arn:aws:s3:::provider-states/*/*/plans/*/artifact-*.sealed",
+          "arn:aws:s3:::provider-states/*/*/plans/*/artifacts.sealed",
           "arn:aws:s3:::provider-states/*/*/terraform.tfstate.tflock",
           "arn:aws:s3:::provider-states/_metapipe/open/*/*",
         ]
@@ -834,7 +834,7 @@ resource "aws_iam_role_policy" "apply-staging-apply" {
         Effect = "Allow"
         Action = ["s3:DeleteObject"]
         Resource = [
-          "arn:aws:s3:::provider-states/*/staging/plans/*/artifact-*.sealed",
+          "arn:aws:s3:::provider-states/*/staging/plans/*/artifacts.sealed",
           "arn:aws:s3:::provider-states/*/staging/terraform.tfstate.tflock",
           "arn:aws:s3:::provider-states/*/staging/applied/*",
         ]
@@ -1106,7 +1106,7 @@ resource "aws_iam_role_policy" "apply-live-apply" {
         Effect = "Allow"
         Action = ["s3:DeleteObject"]
         Resource = [
-          "arn:aws:s3:::provider-states/*/live/plans/*/artifact-*.sealed",
+          "arn:aws:s3:::provider-states/*/live/plans/*/artifacts.sealed",
           "arn:aws:s3:::provider-states/*/live/terraform.tfstate.tflock",
           "arn:aws:s3:::provider-states/*/live/applied/*",
         ]
@@ -1353,7 +1353,7 @@ resource "aws_iam_role_policy" "target-reports-apply" {
         Effect = "Allow"
         Action = ["s3:DeleteObject"]
         Resource = [
-          "arn:aws:s3:::provider-states/reports/staging/plans/*/artifact-*.sealed",
+          "arn:aws:s3:::provider-states/reports/staging/plans/*/artifacts.sealed",
           "arn:aws:s3:::provider-states/reports/staging/terraform.tfstate.tflock",
           "arn:aws:s3:::provider-states/reports/staging/applied/*",
         ]
@@ -1501,7 +1501,7 @@ resource "aws_iam_role_policy" "target-blog_live_apply-apply" {
         Effect = "Allow"
         Action = ["s3:DeleteObject"]
         Resource = [
-          "arn:aws:s3:::provider-states/blog/live/plans/*/artifact-*.sealed",
+          "arn:aws:s3:::provider-states/blog/live/plans/*/artifacts.sealed",
           "arn:aws:s3:::provider-states/blog/live/terraform.tfstate.tflock",
           "arn:aws:s3:::provider-states/blog/live/applied/*",
         ]
@@ -1778,7 +1778,7 @@ resource "aws_iam_role_policy" "target-blog_staging_apply-apply" {
         Effect = "Allow"
         Action = ["s3:DeleteObject"]
         Resource = [
-          "arn:aws:s3:::provider-states/blog/staging/plans/*/artifact-*.sealed",
+          "arn:aws:s3:::provider-states/blog/staging/plans/*/artifacts.sealed",
           "arn:aws:s3:::provider-states/blog/staging/terraform.tfstate.tflock",
           "arn:aws:s3:::provider-states/blog/staging/applied/*",
         ]

@@ -41,14 +41,14 @@ func (in FetchInput) CheckDestroy() error {
 	if in.Event.Name != "" {
 		by = fmt.Sprintf("in a run that was started by %q", pipeline.PlainLine(in.Event.Name))
 	}
-	return pipeline.Usagef("the destroy of %s was asked for %s", in.Manual.Customer.In(in.Manual.Environment), by).
+	return pipeline.Usagef("the destroy of %s was asked for %s", in.Manual.target(), by).
 		Nextf("start the manager's workflow by hand (Actions, Run workflow) with mode destroy; see docs/ENDING.md")
 }
 
 // checkDestroy refuses a destroy without the typed name of its one target, and a typed
 // name without a destroy.
 func (a ManualRequest) checkDestroy() error {
-	target := a.Customer.In(a.Environment).String()
+	target := a.target().String()
 	switch {
 	case a.Mode != pipeline.ModeDestroy && a.Confirm != "":
 		return pipeline.Usagef("a confirmation (%s) belongs to mode destroy, and the mode is %s", pipeline.QuoteTyped(a.Confirm), a.mode()).
@@ -100,8 +100,8 @@ func TargetKnown(ctx context.Context, s pipeline.Store, t pipeline.Target) (bool
 // have removed the environment since. Without a record that can be believed it is not
 // known what there is to destroy.
 func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pipeline.Request) ([]byte, error) {
-	c, env := request.Customer, from.only
-	target := c.In(env).String()
+	t := pipeline.Target{Customer: request.Customer, Environment: from.only, Stack: from.stack}
+	target := t.String()
 	refuse := func(operator, format string, args ...any) ([]byte, error) {
 		return nil, &pipeline.RefusedError{
 			Reason:   pipeline.ReasonNoDestroy,
@@ -110,7 +110,7 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pip
 			Operator: operator,
 		}
 	}
-	known, err := ledger.Remember(ctx, f.records(), c.In(env))
+	known, err := ledger.Remember(ctx, f.records(), t)
 	if err == nil && known.Unread != nil {
 		err = record.TamperedOr(known.Unread, "the record of the last apply of "+target)
 	}
@@ -136,6 +136,6 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pip
 			"the variables that were applied last (request %s) do not pass the manager's rules any more: %v", last.Receipt.Request.Short(), problems.Err())
 	}
 	request.Blob, request.AppliedBy = last.Receipt.Blob, last.Receipt.Request
-	request.Targets = []pipeline.RequestTarget{{Target: c.In(env)}}
+	request.Targets = []pipeline.RequestTarget{{Target: t}}
 	return raw, nil
 }

@@ -80,10 +80,17 @@ type ManualRequest struct {
 	// repo's default branch.
 	Commit      pipeline.SHA
 	Environment pipeline.Environment // empty: all; a destroy needs one
+	Stack       pipeline.StackName   // empty: all; a destroy needs one where stacks have names
 	Mode        pipeline.Mode
-	// Confirm is the target of a destroy as the operator typed it: customer/environment.
+	// Confirm is the target of a destroy as the operator typed it: customer/environment, with /stack where
+	// stacks have names.
 	Confirm string
 	Actor   string
+}
+
+// target is the one of a request for a single target.
+func (a ManualRequest) target() pipeline.Target {
+	return pipeline.Target{Customer: a.Customer, Environment: a.Environment, Stack: a.Stack}
 }
 
 // ownGitHub reads the manager's own repository.

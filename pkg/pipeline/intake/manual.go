@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -29,7 +30,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	if ask.Mode == pipeline.ModeDestroy && in.Run.Attempt > 1 {
 		return origin{}, &pipeline.RejectedError{
 			Reason:  pipeline.ReasonUnverified,
-			Message: fmt.Sprintf("attempt %d of run %d asks for the destroy of %s again, and approvals of earlier attempts would count for it", in.Run.Attempt, in.Run.ID, ask.Customer.In(ask.Environment)),
+			Message: fmt.Sprintf("attempt %d of run %d asks for the destroy of %s again, and approvals of earlier attempts would count for it", in.Run.Attempt, in.Run.ID, ask.target()),
 			Next:    "start a new run of the manager's workflow for each destroy; do not run one again",
 		}
 	}
@@ -44,7 +45,10 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	if err := customer.CheckOffboarded(ask.mode()); err != nil {
 		return origin{}, err
 	}
-	from := origin{customer: customer, event: pipeline.EventManual, mode: ask.mode(), only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, qualified: customer.SharedRepository}
+	if err := ask.checkStack(customer); err != nil {
+		return origin{}, err
+	}
+	from := origin{customer: customer, event: pipeline.EventManual, mode: ask.mode(), only: ask.Environment, stack: ask.Stack, actor: ask.Actor, requesters: in.Requesters, qualified: customer.SharedRepository}
 	from.id = pipeline.NewRequestID()
 	if in.Run.ID != 0 {
 		from.id = pipeline.ManualID(in.Manager, in.Run.ID, in.Run.Attempt)
@@ -65,6 +69,28 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 		}
 	}
 	return from, f.branch(ctx, pipeline.DispatchRequest{Commit: from.commit, Ref: "refs/heads/" + repo.DefaultBranch}, &from)
+}
+
+// checkStack refuses a stack that the customer does not have, and a destroy of one that is
+// not named. A destroy may end a stack that the customer's file has left out since.
+func (a ManualRequest) checkStack(c pipeline.Customer) error {
+	stacks := c.StackNames()
+	if a.Mode == pipeline.ModeDestroy {
+		stacks = c.Manager.StackNames()
+	}
+	all := a.Stack == "" && a.Mode != pipeline.ModeDestroy
+	if all || slices.Contains(stacks, a.Stack) {
+		return nil
+	}
+	rejected := &pipeline.RejectedError{Reason: pipeline.ReasonNotAllowed, Message: fmt.Sprintf("customer %s has no stack %s", c.Name, pipeline.Quote(string(a.Stack))),
+		Next: "start the workflow with one of the stacks " + pipeline.JoinNames(stacks)}
+	switch {
+	case slices.Contains(stacks, ""):
+		rejected.Next = "start the workflow without a stack: metapipe.yml names none"
+	case a.Stack == "":
+		rejected.Message = fmt.Sprintf("mode destroy works on one stack at a time, and none is named for %s", a.target())
+	}
+	return rejected
 }
 
 // presentManager refuses to run a manual request again with an old commit of the

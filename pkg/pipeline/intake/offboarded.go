@@ -63,7 +63,7 @@ func unseenRefusal(c pipeline.Customer, same error) error {
 // Without such a record lastVariables refuses.
 func (f *FetchVars) withoutRepository(ctx context.Context, from *origin, cause pipeline.RefusalCause) error {
 	c := from.customer
-	known, err := ledger.Remember(ctx, f.records(), c.Name.In(from.only))
+	known, err := ledger.Remember(ctx, f.records(), pipeline.Target{Customer: c.Name, Environment: from.only, Stack: from.stack})
 	if err != nil {
 		return err
 	}

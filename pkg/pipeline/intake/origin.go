@@ -31,7 +31,8 @@ type origin struct {
 	run         pipeline.Run
 	actor       string
 	requesters  []pipeline.Account
-	only        pipeline.Environment
+	only        pipeline.Environment  // empty: all of variables.yml
+	stack       pipeline.StackName    // empty: all that the customer has
 	qualified   bool                  // status contexts carry the customer's name
 	askedAs     pipeline.CustomerName // the former name that the trigger asks for; empty: the present one
 	unseen      string                // why nothing is reported to the repository; empty where it is

@@ -31,11 +31,11 @@ func (f *FetchVars) supersedeOne(ctx context.Context, in FetchInput, entry recor
 	if err != nil || old.Rejected() || old.ManagerRun.ID == in.Run.ID {
 		return err
 	}
-	env, ended, err := endSuperseded(ctx, f.records(), old, f.Now())
+	target, ended, err := endSuperseded(ctx, f.records(), old, f.Now())
 	if err != nil || !ended {
 		return err
 	}
-	f.Logf("request %s waited for the approval of %s, and a newer one has taken its place", old.ID.Short(), env)
+	f.Logf("request %s waited for the approval of %s, and a newer one has taken its place", old.ID.Short(), target)
 	return f.endRun(ctx, in, old)
 }
 
@@ -54,7 +54,7 @@ func (f *FetchVars) endRun(ctx context.Context, in FetchInput, old pipeline.Requ
 // has a newer request. The first target that is not done decides: those after it come only
 // when it has succeeded. An apply that has begun is never touched, and neither is a
 // plan that is being made, since it ends by itself.
-func endSuperseded(ctx context.Context, s record.Records, old pipeline.Request, now time.Time) (pipeline.Environment, bool, error) {
+func endSuperseded(ctx context.Context, s record.Records, old pipeline.Request, now time.Time) (target string, ended bool, err error) {
 	for _, t := range old.Targets {
 		if !old.Applies(t.Target) {
 			continue
@@ -65,7 +65,7 @@ func endSuperseded(ctx context.Context, s record.Records, old pipeline.Request, 
 		}
 		switch {
 		case st.Result.Reason == pipeline.ReasonSuperseded: // someone died between this and the end of the run
-			return t.Environment, true, nil
+			return t.Name(), true, nil
 		case st.Result.Outcome.Succeeded():
 			continue
 		case st.Result.Outcome != pipeline.OutcomeWaiting:
@@ -77,7 +77,7 @@ func endSuperseded(ctx context.Context, s record.Records, old pipeline.Request, 
 		}
 		why := pipeline.SupersededError(old, t.Target, newer)
 		revoked, err := record.RevokePlan(ctx, s, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
-		return t.Environment, revoked, err
+		return t.Name(), revoked, err
 	}
 	return "", false, nil
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// targets fills in request.Targets: the environments declared
-// in metapipe.yml, in its order, that the customer may use and that stand in
-// variables.yml. One that stands there and may not be used is a problem with its
+// targets fills in request.Targets: the environments declared in metapipe.yml, in its order,
+// that the customer may use and that stand in variables.yml, and in each of them the stacks
+// that the customer has. An environment that stands there and may not be used is a problem with its
 // line.
 func targets(from origin, document pipeline.Document, request *pipeline.Request) pipeline.Problems {
 	problems := CheckEnvironments(from.customer, document)
@@ -27,13 +27,14 @@ func targets(from origin, document pipeline.Document, request *pipeline.Request)
 		problems = append(problems, pipeline.Problem{Position: position, Rule: "environment-missing",
 			Message: fmt.Sprintf("environment %q is not in the file", from.only), Remedy: "add it under `environments`, or ask for another one"})
 	}
-	for _, rule := range from.customer.Manager.Environments {
-		if !from.customer.Allows(rule.Name) || !present(rule.Name) || (from.only != "" && from.only != rule.Name) {
+	for _, target := range from.customer.Targets() {
+		env := target.Environment
+		if !present(env) || from.only != "" && from.only != env || from.stack != "" && from.stack != target.Stack {
 			continue
 		}
-		t := pipeline.RequestTarget{Target: request.Customer.In(rule.Name)}
-		if request.Mode == pipeline.ModeApply && !rule.Admits(request.Branch, request.Repository.DefaultBranch) {
-			t.PlanOnly = fmt.Sprintf("branch %q may not apply to %s", request.Branch, rule.Name)
+		t := pipeline.RequestTarget{Target: target}
+		if rule, _ := from.customer.Manager.Rule(env); request.Mode == pipeline.ModeApply && !rule.Admits(request.Branch, request.Repository.DefaultBranch) {
+			t.PlanOnly = fmt.Sprintf("branch %q may not apply to %s", request.Branch, env)
 		}
 		request.Targets = append(request.Targets, t)
 	}
@@ -47,18 +48,28 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 		if slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
 			continue
 		}
-		worked, err := wasWorkedOn(ctx, f.viewed(), from.customer.Name.In(rule.Name))
+		kept, err := f.isKept(ctx, from.customer, rule.Name)
 		if err != nil {
 			return err
 		}
-		if !worked {
-			continue
-		}
-		if !f.isDestroyed(ctx, from.customer.Name.In(rule.Name)) {
+		if kept {
 			request.Removed = append(request.Removed, rule.Name)
 		}
 	}
 	return nil
+}
+
+// isKept reports whether a stack of an environment was worked on before and not destroyed
+// since.
+func (f *FetchVars) isKept(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (bool, error) {
+	for _, stack := range c.Manager.StackNames() {
+		t := pipeline.Target{Customer: c.Name, Environment: env, Stack: stack}
+		worked, err := wasWorkedOn(ctx, f.viewed(), t)
+		if err != nil || worked && !f.isDestroyed(ctx, t) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // wasWorkedOn reports whether the store has requests or applies of a target. It asks for

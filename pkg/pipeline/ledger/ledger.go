@@ -82,6 +82,9 @@ type Entry struct {
 
 // Name names a ledger for people.
 func Name(t pipeline.Target) string {
+	if t.Environment != "" {
+		return t.String()
+	}
 	return strings.TrimSuffix(strings.TrimSuffix(record.LedgerPrefix(t), "/"), "/ledger")
 }
 

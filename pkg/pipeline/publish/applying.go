@@ -13,9 +13,9 @@ import (
 // apply says why.
 func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipeline.Request) (pipeline.Report, error) {
 	report := pipeline.Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}
-	applying := request.Customer.In(in.Applying)
+	applying := in.Applying
 	if !request.WorksOn(applying) {
-		return report, pipeline.Usagef("request %s of %s has no environment %q", request.ID.Short(), request.Customer, in.Applying).
+		return report, pipeline.Usagef("request %s of %s has no environment %q", request.ID.Short(), request.Customer, applying.Name()).
 			Nextf("name one of %s", request.TargetNames())
 	}
 	t, err := r.target(ctx, in, request, applying)

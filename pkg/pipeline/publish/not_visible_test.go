@@ -124,7 +124,7 @@ func TestApplyingIsRefusedForEver(t *testing.T) {
 	w := pipelinetest.New(t)
 	r := w.WaitingRequest()
 	w.Hub.Refuse = func(string) error { return forEver(pipeline.CauseArchived) }
-	if _, err := w.ReportAs(publish.ReportInput{Customer: w.Current, Request: r.ID, Applying: "staging"}); err != nil {
+	if _, err := w.ReportAs(publish.ReportInput{Customer: w.Current, Request: r.ID, Applying: w.Current.Name.In("staging")}); err != nil {
 		t.Error(err)
 	}
 	if _, err := w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "pull_request")); err != nil {

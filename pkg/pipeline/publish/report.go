@@ -57,9 +57,9 @@ type ReportInput struct {
 	Final bool
 	// Cancelled says in a final report that a job was cancelled.
 	Cancelled bool
-	// Applying, when set, is the environment whose apply begins: its status says so,
+	// Applying, when set, is the target whose apply begins: its status says so,
 	// and nothing else is reported.
-	Applying pipeline.Environment
+	Applying pipeline.Target
 	// Unseen closes the request also where its repository cannot be seen: there is
 	// no use in waiting for it.
 	Unseen bool
@@ -80,7 +80,7 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (pipeline.Report, st
 	if err := reportsTo(in.Customer, request); err != nil {
 		return pipeline.Report{}, "", err
 	}
-	if in.Applying != "" {
+	if in.Applying != (pipeline.Target{}) {
 		report, err := r.applying(ctx, in, request)
 		return report, "", err
 	}

@@ -15,7 +15,7 @@ import (
 // applying is the first step of a job behind the gate.
 func applying(w *pipelinetest.Setup, request pipeline.Request, env pipeline.Environment, attempt int) (pipeline.Report, error) {
 	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: pipelinetest.PlainRenderer{}, Now: w.Tick, Logf: w.Logf}
-	report, summary, err := r.Run(context.Background(), publish.ReportInput{Manager: pipelinetest.ManagerSlug, Customer: w.Current, Request: request.ID, Applying: env,
+	report, summary, err := r.Run(context.Background(), publish.ReportInput{Manager: pipelinetest.ManagerSlug, Customer: w.Current, Request: request.ID, Applying: w.Current.Name.In(env),
 		Run: pipeline.Run{ID: 7, Attempt: attempt, URL: "https://hub/run"}})
 	if summary != "" {
 		w.T.Errorf("there is nothing to sum up yet: %q", summary)

@@ -252,6 +252,9 @@ func manualRequest(o fetchOptions, m *manager) (*intake.ManualRequest, error) {
 		if _, declared := m.config.Manager.Stack(pipeline.StackName(o.stack)); !declared {
 			return nil, m.noStack(o.stack)
 		}
+		if _, err := stackOf(c, o.stack); err != nil && ask.Mode != pipeline.ModeDestroy { // which may end what the customer's file has left out
+			return nil, err
+		}
 		ask.Stack = pipeline.StackName(o.stack)
 	}
 	if o.commit != "" {

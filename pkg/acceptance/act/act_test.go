@@ -36,6 +36,8 @@ func TestWorkflows(t *testing.T) {
 		{name: "operator", play: operatorInAct},
 		{name: "two-customers", play: twoCustomersInAct},
 		{name: "monorepo", play: monorepoInAct, files: monorepoFiles(t)},
+		{name: "stacks", play: stacksInAct, files: stacksFiles(t)},
+		{name: "failed-stack", play: failedStackInAct, files: stacksFiles(t)},
 		{name: "fork", play: forkInAct},
 		{name: "forged", play: forgedInAct},
 		{name: "hostile", play: hostileInAct, files: map[string]string{"terraform/hostile.tf": hostileTF}},

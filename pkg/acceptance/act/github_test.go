@@ -108,7 +108,7 @@ func (a *answering) end() journey {
 		if len(j.answered) == before {
 			t.Fatalf("the manager's workflow got nowhere:\n%s", a.now.log)
 		}
-		a.jobs.instead = resumed(t, []byte(workflowsOf(t, "manager")[fixture.ManagerWorkflow]), j.answered)
+		a.jobs.instead = resumed(t, fixture.Must(a.run.Repo.Files("main"))(t)[fixture.ManagerWorkflow].Content, j.answered)
 		a.now = a.w.act(a.run, a.jobs)
 	}
 	conclusion := map[bool]string{true: "success", false: "failure"}[j.manager]
@@ -146,10 +146,14 @@ func resumed(t *testing.T, workflow []byte, steps []actStep) []byte {
 	for i := len(steps) - 1; last.environment == ""; i-- { // a report belongs to the step before it
 		last = steps[i]
 	}
-	for _, env := range []string{"staging", "production"} {
-		name := "target-" + env
-		switch _, planned := stepOf(steps, "plan", env); {
-		case env == last.environment:
+	for _, name := range chainOf(jobs) {
+		with := jobs[name].(map[string]any)["with"].(map[string]any)
+		target := with["environment"].(string)
+		if stack, ok := with["stack"].(string); ok {
+			target += "/" + stack
+		}
+		switch _, planned := stepOf(steps, "plan", target); {
+		case target == last.environment:
 			ends(name, map[string]any{"run": "exit 1"}, map[string]any{"if": "always()"})
 			return fixture.Must(yaml.Marshal(document))(t)
 		case planned:
@@ -160,6 +164,20 @@ func resumed(t *testing.T, workflow []byte, steps []actStep) []byte {
 	}
 	t.Fatal("act has stopped without a reason")
 	return nil
+}
+
+// chainOf are the jobs for targets in the order in which they wait for each other: each needs
+// all that come before it.
+func chainOf(jobs map[string]any) []string {
+	var chain []string
+	for name := range jobs {
+		if strings.HasPrefix(name, "target-") {
+			chain = append(chain, name)
+		}
+	}
+	needs := func(name string) int { return len(jobs[name].(map[string]any)["needs"].([]any)) }
+	slices.SortFunc(chain, func(a, b string) int { return needs(a) - needs(b) })
+	return chain
 }
 
 // withGates puts a job before each one that has an environment: it asks the double
@@ -181,7 +199,7 @@ func withGates(t *testing.T, workflow []byte) []byte {
 			continue
 		}
 		gate := map[string]any{"runs-on": "ubuntu-latest", "steps": []any{
-			map[string]any{"env": map[string]any{"ENVIRONMENT": environment}, "run": `exec ask-gate "$GATES/$ENVIRONMENT"`},
+			map[string]any{"env": map[string]any{"ENVIRONMENT": environment, "STACK": "${{ inputs.stack }}"}, "run": `exec ask-gate "$GATES/$ENVIRONMENT/$STACK"`},
 		}}
 		needs := []any{name + "-gate"}
 		if before, ok := job["needs"]; ok {
@@ -204,12 +222,13 @@ func withGates(t *testing.T, workflow []byte) []byte {
 // gates serves the answers of the double for the jobs of a run.
 func (w *actSetup) gates(run fixture.WorkflowRun, stored string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		environment := strings.TrimPrefix(r.URL.Path, "/")
+		environment, stack, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		_, command, _ := strings.Cut(environment, "-")
-		at, err := run.Repo.EnterEnvironment(run.Run.ID, command+" "+environment, environment)
+		job := command + " " + environment + " " + stack // each job of an environment asks for itself
+		at, err := run.Repo.EnterEnvironment(run.Run.ID, job, environment)
 		if err == nil && at == hub.GateWaiting {
 			w.review(run, environment, actSteps(w.T, stored))
-			at, err = run.Repo.AwaitEnvironment(r.Context(), run.Run.ID, command+" "+environment, environment)
+			at, err = run.Repo.AwaitEnvironment(r.Context(), run.Run.ID, job, environment)
 		}
 		if err != nil {
 			w.T.Errorf("gate of %s: %v", environment, err)
@@ -231,7 +250,13 @@ func (w *actSetup) approves(run fixture.WorkflowRun, environment string, soFar [
 // and gives an answer.
 func (w *actSetup) decides(run fixture.WorkflowRun, environment string, soFar []actStep, yes bool) {
 	env, _, _ := strings.Cut(environment, "-")
-	planned, ok := stepOf(soFar, "plan", env)
+	var planned actStep // the last one in the environment: of its stacks, one waits at a time
+	ok := false
+	for _, s := range soFar {
+		if of, _, _ := strings.Cut(s.environment, "/"); s.command == "plan" && of == env {
+			planned, ok = s, true
+		}
+	}
 	shown := slices.ContainsFunc(soFar, func(s actStep) bool {
 		return strings.Contains(s.summary, planned.outputs["receipt-code"]) && strings.Contains(s.summary, "terraform_data.first")
 	})

@@ -32,7 +32,7 @@ exit "$code"
 
 // actStep is the record of one call of metapipe.
 type actStep struct {
-	command, environment  string
+	command, environment  string // with /stack behind the environment where stacks have names
 	args                  []string
 	exit                  string
 	said, summary, rawOut string
@@ -50,6 +50,9 @@ func actSteps(t *testing.T, stored string) []actStep {
 		s.command, s.outputs = s.args[0], fixture.ParseOutputs(t, s.rawOut)
 		if i := slices.Index(s.args, "--environment"); i >= 0 && i+1 < len(s.args) && (s.command == "plan" || s.command == "apply") {
 			s.environment = s.args[i+1]
+			if i := slices.Index(s.args, "--stack"); i >= 0 && i+1 < len(s.args) && s.args[i+1] != "" {
+				s.environment += "/" + s.args[i+1]
+			}
 		}
 		if s.command != "version" { // the action shows it
 			steps = append(steps, s)

@@ -30,7 +30,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"recreate": (*attempt).recreate, "force-branch": (*attempt).forceBranch, "manager-commit": (*attempt).managerCommit,
 	"ask": (*attempt).asks, "ask-as-victim": (*attempt).asksAsVictim, "forge": (*attempt).forges, "sign": (*attempt).signs,
 	"rejected": (*attempt).rejected, "answered": (*attempt).answered, "accepted": (*attempt).accepted, "back": (*attempt).back, "misconfigured": (*attempt).misconfigured,
-	"plan": (*attempt).plan, "approve": (*attempt).approve, "review": (*attempt).review, "with": (*attempt).withVariables, "tool-shows": (*attempt).toolShows, "reviewers": (*attempt).reviewers,
+	"plan": (*attempt).plan, "approve": (*attempt).approve, "with-receipt-of": (*attempt).withReceiptOf, "review": (*attempt).review, "with": (*attempt).withVariables, "tool-shows": (*attempt).toolShows, "reviewers": (*attempt).reviewers,
 	"keep": (*attempt).keep, "copy": (*attempt).copyObject, "flip": (*attempt).flip, "cut": (*attempt).cut, "edit": (*attempt).edit, "lay": (*attempt).lay, "disbelieved": (*attempt).disbelieved, "reseal": (*attempt).reseal, "remove": (*attempt).removeObjects,
 	"rotate": (*attempt).rotate, "not-rekeyed": (*attempt).notRekeyed, "move-stored": (*attempt).moveStored, "serve-module": (*attempt).serveModule, "exchange-module": (*attempt).exchangeModule,
 	"take-away": (*attempt).takeAway, "save": (*attempt).save, "lay-back": (*attempt).layBack, "rewrite": (*attempt).rewrite, "rename-customer": (*attempt).renameCustomer, "renamed": (*attempt).renamed, "not-renamed": (*attempt).notRenamed, "unregistered": (*attempt).unregistered, "plan-refused": (*attempt).planRefused, "drifted": (*attempt).drifted,

@@ -38,6 +38,15 @@ func (a *attempt) target() *fixture.Job { return a.job(a.r.Run).With(a.with...) 
 // approve says which receipt was approved; `none` compares nothing.
 func (a *attempt) approve(args []string) { a.receipts[args[0]] = args[1] }
 
+// withReceiptOf says that the receipt of one target was approved for another one:
+// with-receipt-of FROM TO.
+func (a *attempt) withReceiptOf(args []string) {
+	if a.receipts[args[0]] == "" {
+		a.T.Fatalf("there is no receipt of %s", args[0])
+	}
+	a.receipts[args[1]] = a.receipts[args[0]]
+}
+
 // reviewers sets who must review an environment: reviewers ENV [LOGIN...].
 func (a *attempt) reviewers(args []string) {
 	for _, login := range args[1:] {
@@ -106,10 +115,13 @@ func (a *attempt) failed(args []string) {
 	a.recorded(a.r.Run, "shop", args[0], ledger.Failed, "")
 }
 
+// part is a target as a part of a path: "staging.network" for "staging/network".
+func part(target string) string { return strings.ReplaceAll(target, "/", ".") }
+
 // folder is where the plan of a target of the present request lies.
 func (a *attempt) folder(env string) string {
 	a.T.Helper()
-	found := fixture.Must(filepath.Glob(filepath.Join(a.Store, "shop", env, "plans", a.r.ID, "*")))(a.T)
+	found := fixture.Must(filepath.Glob(filepath.Join(a.Store, "shop", part(env), "plans", a.r.ID, "*")))(a.T)
 	if len(found) == 0 {
 		a.T.Fatalf("there is no plan of %s", env)
 	}

@@ -100,7 +100,7 @@ func (a *attempt) recorded(run fixture.WorkflowRun, customer, env string, event 
 		args = append(args, "--customer", customer)
 	}
 	if env != "" {
-		args = append(args, "--environment", env)
+		args = append(args, fixture.TargetFlags(env)...)
 	}
 	reader := run
 	reader.Ref = "refs/heads/main" // also for what was tried on a branch
@@ -118,11 +118,11 @@ func (a *attempt) recorded(run fixture.WorkflowRun, customer, env string, event 
 func (a *attempt) refused(args []string) {
 	a.T.Helper()
 	env, reason := args[0], args[1]
-	before := a.State("shop/" + env)
+	before := a.State("shop/" + part(env))
 	refused := a.apply(4, env)
 	refused.Want(a.T, "reason="+reason)
 	refused.Says(a.T, args[2:]...)
-	if a.State("shop/"+env) != before {
+	if a.State("shop/"+part(env)) != before {
 		a.T.Error("a refused apply has changed the state")
 	}
 	a.r.Report("--final")

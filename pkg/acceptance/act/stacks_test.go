@@ -1,0 +1,104 @@
+package act
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// stacksFiles are a manager with two stacks, whose chain of jobs metapipe has written.
+func stacksFiles(t *testing.T) map[string]string {
+	t.Helper()
+	files := map[string]string{
+		"metapipe.yml": `
+environments:
+  - {name: staging, branches: [main]}
+  - {name: production, branches: [main], gated: true}
+stacks:
+  - {name: network, root: network}
+  - {name: hosts, root: hosts}
+limits: {lock_timeout: 0s}
+`,
+		"network/main.tf": fixture.ManagerFiles["terraform/main.tf"],
+		"hosts/main.tf":   strings.ReplaceAll(fixture.ManagerFiles["terraform/main.tf"], "in ${var.environment}", "runs in ${var.environment}"),
+	}
+	dir := t.TempDir()
+	fixture.Check(t, os.CopyFS(filepath.Join(dir, ".github", "workflows"), os.DirFS(filepath.Join(fixture.Root(t), "workflows", "manager"))))
+	for name, text := range files {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		fixture.Check(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		fixture.Check(t, os.WriteFile(file, []byte(text), 0o600))
+	}
+	fixture.RunIn(t, dir, "metapipe", "validate", "--write-workflows")
+	files[fixture.ManagerWorkflow] = string(fixture.Must(os.ReadFile(filepath.Join(dir, filepath.FromSlash(fixture.ManagerWorkflow))))(t))
+	return files
+}
+
+// stacksInAct plans a pull request of two environments with two stacks each, and merges it:
+// every stack is planned, approved and applied by itself, in order.
+func stacksInAct(t *testing.T, w *actSetup) {
+	run, number := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
+	j := w.through(run, nil)
+	w.wantEnds(j, true, true)
+	j.wantSteps(t, "fetch-vars", "report", "plan staging/network", "report", "plan staging/hosts", "report", "plan production/network", "report", "plan production/hosts", "report", "report --final")
+	targets := []string{"staging/network", "staging/hosts", "production/network", "production/hosts"}
+	head := fixture.Must(w.Customer.Pull(number))(t).Head
+	for _, target := range targets {
+		w.WantStatus(head, "infra/terraform-deploy/"+target, "success: ")
+	}
+	w.WantStatus(head, "infra/terraform-deploy", "success: ")
+
+	before := fixture.Must(w.Customer.Head("main"))(t)
+	merged := fixture.Must(w.Customer.MergePull(number, hub.Squash, "casey"))(t)
+	j = w.through(w.PushedFrom("main", before, merged), nil)
+	w.wantEnds(j, true, true)
+	want := []string{"fetch-vars", "report"}
+	for _, target := range targets {
+		want = append(want, "plan "+target, "report", "report --applying", "apply "+target, "report")
+	}
+	j.wantSteps(t, append(want, "report --final")...)
+	for _, target := range targets {
+		w.WantStatus(merged, "infra/terraform-deploy/"+target, "success: Applied")
+		env, stack, _ := strings.Cut(target, "/")
+		says := map[string]string{"network": "shop in " + env, "hosts": "shop runs in " + env}[stack]
+		if !strings.Contains(w.State("shop/"+env+"."+stack), says) {
+			t.Errorf("the state of %s does not say %q", target, says)
+		}
+		if w.State("shop/"+env) != "" {
+			t.Errorf("%s has a state without a stack", env)
+		}
+	}
+	w.wantDeployments(merged, "infra/production/hosts success", "infra/production/network success", "infra/staging/hosts success", "infra/staging/network success")
+	w.WantNothingPending()
+	if len(j.run.Reviews) != 2 {
+		t.Errorf("each stack of production is approved by itself: %+v", j.run.Reviews)
+	}
+	j.wantHandedOn(t, map[string]string{"staging/network": "shop in staging", "staging/hosts": "shop runs in staging",
+		"production/network": "shop in production", "production/hosts": "shop runs in production"})
+}
+
+// failedStackInAct lets the first stack of staging fail: no stack and no environment after it
+// is planned or applied.
+func failedStackInAct(t *testing.T, w *actSetup) {
+	run := w.Push("main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop") + "command: exit 3\n"})
+	j := w.through(run, nil)
+	w.wantEnds(j, false, false)
+	j.wantSteps(t, "fetch-vars", "report", "plan staging/network", "report", "report --applying", "apply staging/network", "report", "report --final")
+	w.WantStatus(run.SHA, "infra/terraform-deploy", "failure: ")
+	w.WantStatus(run.SHA, "infra/terraform-deploy/staging/network", "failure: ")
+	for _, target := range []string{"staging/hosts", "production/network", "production/hosts"} {
+		w.WantStatus(run.SHA, "infra/terraform-deploy/"+target, "error: Stopped: staging/network failed")
+	}
+	for _, part := range []string{"staging.hosts", "production.network", "production.hosts"} {
+		if w.State("shop/"+part) != "" {
+			t.Errorf("%s was applied after staging/network had failed", part)
+		}
+	}
+	w.WantNothingPending()
+	j.wantHandedOn(t, nil)
+}

@@ -225,7 +225,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if err := registry.CheckTargetOwner(ctx, a.viewed(), verified, in.Customer, in.Target()); err != nil {
 		return result, err
 	}
-	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
+	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
 		return result, err
 	}
 	if err := a.claim(ctx, in, request.Mode, folder, ended.last); err != nil {
@@ -317,24 +317,24 @@ func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, req
 	e.State = result.left
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	_, err := ledger.Ledger{Store: a.Store, Now: a.Now}.AppendAfter(last, result.head, e)
+	_, err := ledger.Ledger{Store: a.Store, Now: a.Now}.AppendAfter(last, result.tip, e)
 	return err
 }
 
 // appendApplying records who approved the plan and that it is used from here
 // on. It comes before anything changes: what cannot be recorded does not happen.
-func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, approvers []pipeline.Account) (head pipeline.LedgerHead, err error) {
+func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, approvers []pipeline.Account) (tip ledger.Tip, err error) {
 	chain := ledger.Ledger{Store: a.Store, Now: a.Now, Seen: a.seen}
 	for _, account := range approvers {
 		e := ledger.NewEntry(ledger.Approved, request, in.Target(), in.Run)
 		e.Actor, e.ActorID, e.Receipt = account.Login, account.ID, receipt.Digest()
-		if head, err = chain.Append(ctx, e); err != nil {
-			return head, err
+		if tip, err = chain.Append(ctx, e); err != nil {
+			return tip, err
 		}
 	}
 	e := ledger.NewEntry(ledger.Applying, request, in.Target(), in.Run)
 	e.Receipt = receipt.Digest()
-	return chain.AppendAfter(ctx, head, e)
+	return chain.AppendAfter(ctx, tip, e)
 }
 
 func notAppliedReason(request pipeline.Request, t pipeline.Target) pipeline.Reason {

@@ -43,7 +43,7 @@ type TargetResult struct {
 	StateKept bool
 	SpareFile string // where it is when the store could not take it
 
-	head pipeline.LedgerHead   // of the target's ledger, when this apply had begun
+	tip  ledger.Tip            // of the target's ledger, when this apply had begun
 	left *pipeline.StateRecord // in the backend, when it had ended
 }
 

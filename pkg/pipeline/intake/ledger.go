@@ -22,7 +22,7 @@ func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipel
 		e.Actor, e.ActorID = request.Actor, request.ActorID()
 		switch {
 		case !request.Applies(t.Target):
-			e.Message = "to be planned only"
+			e.Message, e.PlanOnly = "to be planned only", true
 		case request.Mode == pipeline.ModeDestroy:
 			e.Message = "to be destroyed"
 			if from.unseen != "" {

@@ -63,6 +63,7 @@ func (a Auditor) Chain(ctx context.Context, t pipeline.Target) (AuditReport, err
 	r := AuditReport{Customer: t.Customer, Environment: t.Environment, Stack: t.Stack, Entries: []Entry{}, Findings: []string{}}
 	entries, head, err := a.Ledger.Read(ctx, t)
 	r.Entries, r.Head = append(r.Entries, entries...), head
+	r.compareFolds()
 	if errors.Is(err, ErrBroken) {
 		r.broken = true
 		r.find("%v", err)
@@ -133,6 +134,20 @@ func (r *AuditReport) sum(sequence int) string {
 
 func anchorName(d pipeline.Deployment) string {
 	return fmt.Sprintf("deployment %d of %s by %s", d.ID, d.SHA.Short(), pipeline.PlainLine(d.Creator))
+}
+
+// compareFolds makes the fold of each entry anew. Only a renamed target begins with one.
+func (r *AuditReport) compareFolds() {
+	var fold Fold
+	for _, e := range r.Entries {
+		if fold = fold.after(e); e.Event == Renamed && e.Fold.Apply != nil {
+			fold = e.Fold
+		}
+		if !fold.equals(e.Fold) {
+			r.find("entry %d says another status of the target than the entries up to it", e.Sequence)
+			fold = e.Fold
+		}
+	}
 }
 
 // compareHeads holds the chain against the heads that deployments remember.

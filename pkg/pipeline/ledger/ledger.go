@@ -76,8 +76,17 @@ type Entry struct {
 	// and not applied since, and in an "accepted" entry that leaves such a target as it is.
 	Ended bool `json:"ended,omitempty"`
 	// LastState is the number of the last entry before this one that left a state;
-	// noState where none did, 0 in entries of versions that did not write it down.
+	// noState where none did.
 	LastState int `json:"last_state,omitempty"`
+	// PlanOnly is true in a "requested" entry of a request that will not be applied.
+	PlanOnly bool `json:"plan_only,omitempty"`
+	Fold     Fold `json:"fold,omitzero"`
+}
+
+// Tip is the last entry of a ledger, and its number and hash; zero for an empty ledger.
+type Tip struct {
+	pipeline.LedgerHead
+	Last Entry
 }
 
 // Name names a ledger for people.
@@ -91,70 +100,73 @@ func Name(t pipeline.Target) string {
 // Append adds an entry at the end of its ledger, unless the event is recorded
 // there already (a step that runs again). When two append at once, one goes
 // behind the other. It returns the last entry that the ledger has now.
-func (l Ledger) Append(ctx context.Context, e Entry) (pipeline.LedgerHead, error) {
-	head, err := l.append(ctx, e)
+func (l Ledger) Append(ctx context.Context, e Entry) (Tip, error) {
+	tip, err := l.append(ctx, e)
 	if err != nil {
-		return pipeline.LedgerHead{}, fmt.Errorf("record %q in the ledger of %s: %w", e.Event, Name(e.Target), err)
+		return Tip{}, fmt.Errorf("record %q in the ledger of %s: %w", e.Event, Name(e.Target), err)
 	}
-	return head, nil
+	return tip, nil
 }
 
-func (l Ledger) append(ctx context.Context, e Entry) (pipeline.LedgerHead, error) {
+func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {
 	e = e.plain()
 	if err := e.check(); err != nil {
-		return pipeline.LedgerHead{}, err
+		return Tip{}, err
 	}
 	from := l
 	if l.Seen != nil {
 		from.Store = l.Seen
 	}
 	for tried := -1; ; from = l {
-		head, last, err := from.HeadEntry(ctx, e.Target)
+		tip, err := from.Tip(ctx, e.Target)
 		if err != nil {
-			return pipeline.LedgerHead{}, err
+			return Tip{}, err
 		}
-		if head.Sequence <= tried {
-			return pipeline.LedgerHead{}, fmt.Errorf("%w: entry %d is there and is not listed", ErrBroken, head.Sequence+1)
+		if tip.Sequence <= tried {
+			return Tip{}, fmt.Errorf("%w: entry %d is there and is not listed", ErrBroken, tip.Sequence+1)
 		}
-		if recorded, err := from.recorded(ctx, e, last, tried); err != nil || recorded {
-			return head, err
+		if recorded, err := from.recorded(ctx, e, tip.Last, tried); err != nil || recorded {
+			return tip, err
 		}
-		tried, e.LastState = head.Sequence, last.nextLastState()
-		head, err = l.put(ctx, head, e)
+		tried = tip.Sequence
+		tip, err = l.put(ctx, tip, e)
 		if !errors.Is(err, pipeline.ErrExists) { // else another writer was first
-			return head, err
+			return tip, err
 		}
 	}
 }
 
 // AppendAfter is Append for an entry that follows one of our own, and cannot be
-// there yet: in most cases head is still the last one, and nothing has to be read.
-func (l Ledger) AppendAfter(ctx context.Context, head pipeline.LedgerHead, e Entry) (pipeline.LedgerHead, error) {
-	if e = e.plain(); head.Sequence == 0 || e.check() != nil {
+// there yet: in most cases after is still the last one, and nothing has to be read.
+func (l Ledger) AppendAfter(ctx context.Context, after Tip, e Entry) (Tip, error) {
+	if e = e.plain(); after.Sequence == 0 || e.check() != nil {
 		return l.Append(ctx, e)
 	}
-	next, err := l.put(ctx, head, e)
+	next, err := l.put(ctx, after, e)
 	if err != nil { // which says what is the matter with the store
 		return l.Append(ctx, e)
 	}
 	return next, nil
 }
 
-// put writes e, whose LastState is set or not known, behind head. It is ErrExists when head is not the last entry.
-func (l Ledger) put(ctx context.Context, head pipeline.LedgerHead, e Entry) (pipeline.LedgerHead, error) {
+// put writes e behind tip. It is ErrExists when tip is not the last entry.
+func (l Ledger) put(ctx context.Context, tip Tip, e Entry) (Tip, error) {
 	e.Version, e.At = 1, l.Now().UTC()
-	e.Sequence, e.Previous = head.Sequence+1, head.SHA256
-	if head.Sequence == 0 {
-		e.LastState = noState
+	e.Sequence, e.Previous, e.LastState = tip.Sequence+1, tip.SHA256, noState
+	if tip.Sequence > 0 {
+		e.LastState = tip.Last.nextLastState()
+	}
+	if e.Event != Renamed || e.Fold == (Fold{}) { // else it begins where the ledger of the former name ends
+		e.Fold = tip.Last.Fold.after(e)
 	}
 	b, err := json.Marshal(e)
 	if err != nil {
-		return pipeline.LedgerHead{}, err
+		return Tip{}, err
 	}
 	if err := l.Store.Create(ctx, record.LedgerKey(e.Target, e.Sequence), bytes.NewReader(b)); err != nil {
-		return pipeline.LedgerHead{}, err
+		return Tip{}, err
 	}
-	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(b)}, nil
+	return Tip{LedgerHead: pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(b)}, Last: e}, nil
 }
 
 // maxLookBack is how many entries are asked whether they record an event. Anyone who
@@ -193,8 +205,8 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 
 // LastOf looks back for the last entry of a request that was made at a time.
 func (l Ledger) LastOf(ctx context.Context, t pipeline.Target, id pipeline.RequestID, made time.Time) (Entry, bool, error) {
-	_, at, err := l.HeadEntry(ctx, t)
-	for ; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, t, at.Sequence-1) {
+	tip, err := l.Tip(ctx, t)
+	for at := tip.Last; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, t, at.Sequence-1) {
 		if at.Request == id && at.Event != Unlocking { // that is about a lock, and not about its plan
 			return at, true, nil
 		}
@@ -223,21 +235,14 @@ func (e Entry) same(o Entry) bool {
 	return true
 }
 
-// Head returns the last entry's number and hash; zero for an empty ledger.
-func (l Ledger) Head(ctx context.Context, t pipeline.Target) (pipeline.LedgerHead, error) {
-	head, _, err := l.HeadEntry(ctx, t)
-	return head, err
-}
-
-// HeadEntry returns the last entry of a ledger, and its number and hash; zero for an
-// empty ledger.
-func (l Ledger) HeadEntry(ctx context.Context, t pipeline.Target) (pipeline.LedgerHead, Entry, error) {
+// Tip returns the last entry of a ledger.
+func (l Ledger) Tip(ctx context.Context, t pipeline.Target) (Tip, error) {
 	length, err := l.length(ctx, t)
 	if err != nil || length == 0 {
-		return pipeline.LedgerHead{}, Entry{}, err
+		return Tip{}, err
 	}
 	e, sum, err := l.entry(ctx, t, length)
-	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: sum}, e, err
+	return Tip{LedgerHead: pipeline.LedgerHead{Sequence: e.Sequence, SHA256: sum}, Last: e}, err
 }
 
 // maxEntry is far more than an entry has: its texts are short lines.
@@ -322,7 +327,7 @@ func parseEntry(b []byte) (Entry, error) {
 	if err != nil && !errors.Is(err, pipeline.ErrTrailingData) {
 		return Entry{}, fmt.Errorf("ledger entry: %w", err)
 	}
-	if err != nil || e.Version != 1 {
+	if err != nil || e.Version != 1 || e.LastState == 0 {
 		return Entry{}, errors.New("ledger entry: not in the form of this metapipe")
 	}
 	return e, e.check()
@@ -343,7 +348,7 @@ func (e Entry) check() error {
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
 	}
-	if e.Request != "" && !pipeline.IsUUID(string(e.Request)) || e.Commit != "" && !pipeline.ConsistsOf(string(e.Commit), 40, pipeline.Digits+"abcdef") ||
+	if e.Request != "" && !pipeline.IsUUID(string(e.Request)) || !isCommit(e.Commit) ||
 		e.Receipt != "" && !pipeline.IsDigest(e.Receipt) {
 		return errors.New("ledger entry: request, commit or receipt is none")
 	}
@@ -355,8 +360,8 @@ func (e Entry) check() error {
 	if e.State != nil && pipeline.PlainLine(e.State.Lineage) != e.State.Lineage || e.LastState < noState || e.LastState >= max(e.Sequence, 1) {
 		return errors.New("ledger entry: its state is none")
 	}
-	if len(e.Run.URL) > 2048 || strings.ContainsFunc(e.Run.URL, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if !isRunURL(e.Run.URL) {
 		return errors.New("ledger entry: the address of the run is none")
 	}
-	return nil
+	return e.Fold.check()
 }

@@ -132,7 +132,9 @@ func TestBrokenLedgers(t *testing.T) {
 
 // FuzzLedger reads whatever stands where the first entry should.
 func FuzzLedger(f *testing.F) {
-	f.Add([]byte(`{"version":1,"sequence":1,"previous":"","at":"2026-03-01T12:00:00Z","event":"applied","customer":"acme","environment":"staging"}`))
+	f.Add([]byte(`{"version":1,"sequence":1,"previous":"","at":"2026-03-01T12:00:00Z","last_state":-1,"event":"applied","customer":"acme","environment":"staging"}`))
+	f.Add([]byte(`{"version":1,"sequence":1,"previous":"","at":"2026-03-01T12:00:00Z","last_state":-1,"event":"applied","customer":"acme","environment":"staging",` +
+		`"fold":{"request":{"id":"1a2b3c4d-0000-4000-8000-000000000001","event":"applied","at":"2026-03-01T12:00:00Z"},"apply":{"request":"","at":"2026-03-01T12:00:00Z","actor":"\u001b[2J"}}}`))
 	f.Add([]byte(`{"version":1,"sequence":1}{}`))
 	f.Add([]byte("{"))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -90,10 +90,11 @@ func (l Ledger) has(ctx context.Context, t pipeline.Target, sequence int) (bool,
 // Finish appends how an apply ended, when its beginning is the last that the ledger
 // knows of it.
 func (l Ledger) Finish(ctx context.Context, e Entry) error {
-	head, last, err := l.HeadEntry(ctx, e.Target)
+	tip, err := l.Tip(ctx, e.Target)
 	if err != nil {
 		return fmt.Errorf("read the ledger of %s: %w", Name(e.Target), err)
 	}
+	last := tip.Last
 	for (last.Event == Unlocking || last.Event == Restoring) && last.Sequence > 1 { // one that has failed ends no apply
 		if last, _, err = l.entry(ctx, e.Target, last.Sequence-1); err != nil {
 			return fmt.Errorf("read the ledger of %s: %w", Name(e.Target), err)
@@ -102,6 +103,6 @@ func (l Ledger) Finish(ctx context.Context, e Entry) error {
 	if last.Event != Applying || last.Request != e.Request || last.Run.ID != e.Run.ID || last.Run.Attempt != e.Run.Attempt {
 		return nil
 	}
-	_, err = l.AppendAfter(ctx, head, e)
+	_, err = l.AppendAfter(ctx, tip, e)
 	return err
 }

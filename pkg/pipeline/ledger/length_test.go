@@ -42,14 +42,14 @@ func (l *long) Open(_ context.Context, key string) (io.ReadCloser, error) {
 	if _, err := fmt.Sscanf(key, "acme/staging/ledger/%d.json", &n); err != nil || n > l.n {
 		return nil, errors.Join(pipeline.ErrNotFound, err)
 	}
-	return io.NopCloser(strings.NewReader(fmt.Sprintf(`{"version":1,"sequence":%d,"previous":"","at":"2026-03-01T12:00:00Z","event":"failed","customer":"acme","environment":"staging"}`, n))), nil
+	return io.NopCloser(strings.NewReader(fmt.Sprintf(`{"version":1,"sequence":%d,"previous":"","at":"2026-03-01T12:00:00Z","last_state":-1,"event":"failed","customer":"acme","environment":"staging"}`, n))), nil
 }
 
 func TestHeadOfALongLedger(t *testing.T) {
 	t.Parallel()
 	for _, n := range slices.Concat([]int{0, 1, 998, 999, 1000, 1001, 1999, 2000, 2999, 3000, 4096, 7999, 8000, 12_345, 99_999}) {
 		s := &long{n: n}
-		head, err := ledger.Ledger{Store: s}.Head(t.Context(), pipeline.Target{Customer: "acme", Environment: "staging"})
+		head, err := ledger.Ledger{Store: s}.Tip(t.Context(), pipeline.Target{Customer: "acme", Environment: "staging"})
 		if err != nil || head.Sequence != n {
 			t.Errorf("%d entries: %d, %v", n, head.Sequence, err)
 		}
@@ -117,7 +117,7 @@ func TestFloodedLedger(t *testing.T) {
 		t.Errorf("%d entries, %v", len(entries), err)
 	}
 	reject(1000) // the same step again
-	if head, err := chain.Head(t.Context(), pipeline.Target{}); err != nil || head.Sequence != len(entries) {
+	if head, err := chain.Tip(t.Context(), pipeline.Target{}); err != nil || head.Sequence != len(entries) {
 		t.Errorf("%+v, %v", head, err)
 	}
 }

@@ -26,23 +26,22 @@ func (e Entry) nextLastState() int {
 }
 
 // LastState returns the newest entry that left a state, and false where none did. Each
-// entry leads to it, but for those of earlier versions, which are read one by one.
+// entry leads to it.
 func (l Ledger) LastState(ctx context.Context, t pipeline.Target) (Entry, bool, error) {
-	_, at, err := l.HeadEntry(ctx, t)
-	for err == nil && at.Sequence > 0 {
-		switch {
-		case at.leftState():
-			return at, true, nil
-		case at.LastState == noState || at.Sequence == 1:
-			return Entry{}, false, nil
-		case at.LastState > 0:
-			sequence := at.LastState
-			if at, _, err = l.entry(ctx, t, sequence); err == nil && !at.leftState() {
-				err = fmt.Errorf("%w: entry %d is to have left a state, and did not", ErrBroken, sequence)
-			}
-		default:
-			at, _, err = l.entry(ctx, t, at.Sequence-1)
-		}
+	tip, err := l.Tip(ctx, t)
+	if err != nil || tip.Sequence == 0 {
+		return Entry{}, false, err
 	}
-	return Entry{}, false, err
+	sequence := tip.Last.nextLastState()
+	if sequence == tip.Sequence {
+		return tip.Last, true, nil
+	}
+	if sequence == noState {
+		return Entry{}, false, nil
+	}
+	left, _, err := l.entry(ctx, t, sequence)
+	if err == nil && !left.leftState() {
+		err = fmt.Errorf("%w: entry %d is to have left a state, and did not", ErrBroken, sequence)
+	}
+	return left, err == nil, err
 }

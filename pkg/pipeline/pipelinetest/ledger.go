@@ -15,15 +15,21 @@ func (w *Setup) Ledger() ledger.Ledger {
 	return ledger.Ledger{Store: w.Store, Now: func() time.Time { return w.Now }}
 }
 
+// chain reads a ledger that must hold.
+func (w *Setup) chain(t pipeline.Target) []ledger.Entry {
+	w.T.Helper()
+	report := Must[ledger.AuditReport](w.T)(ledger.Auditor{Ledger: w.Ledger()}.Chain(context.Background(), t))
+	if len(report.Findings) > 0 {
+		w.T.Fatalf("ledger of %s: %q", ledger.Name(t), report.Findings)
+	}
+	return report.Entries
+}
+
 // Events are the entries of a ledger, "event who reason" each.
 func (w *Setup) Events(t pipeline.Target) string {
 	w.T.Helper()
-	entries, _, err := w.Ledger().Read(context.Background(), t)
-	if err != nil {
-		w.T.Fatal(err)
-	}
 	var words []string
-	for _, e := range entries {
+	for _, e := range w.chain(t) {
 		words = append(words, strings.Join(strings.Fields(fmt.Sprint(e.Event, " ", e.Actor, " ", e.Reason)), " "))
 	}
 	return strings.Join(words, ", ")
@@ -40,9 +46,9 @@ func (w *Setup) WantEvents(t pipeline.Target, want string) {
 // LastEvent is the last entry of a ledger.
 func (w *Setup) LastEvent(t pipeline.Target) ledger.Entry {
 	w.T.Helper()
-	report := Must[ledger.AuditReport](w.T)(ledger.Auditor{Ledger: ledger.Ledger{Store: w.Store, Now: func() time.Time { return w.Now }}}.Chain(context.Background(), t))
-	if len(report.Entries) == 0 {
+	entries := w.chain(t)
+	if len(entries) == 0 {
 		w.T.Fatal("the ledger is empty")
 	}
-	return report.Entries[len(report.Entries)-1]
+	return entries[len(entries)-1]
 }

@@ -64,11 +64,11 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
 	e := ledger.EndEntry(request, t.Target, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
-	head, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+	tip, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	return &head, nil
+	return &tip.LedgerHead, nil
 }
 
 // recordApplied records the applies that no deployment will be made for, where their

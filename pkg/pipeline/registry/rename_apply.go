@@ -133,14 +133,20 @@ func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, t pipeline.T
 	left := ledger.Entry{Target: t, Message: fmt.Sprintf("to %s", in.New.Name)}
 	moved.Target, moved.Message = t, fmt.Sprintf("from %s", in.Old)
 	left.Customer, moved.Customer = in.Old, in.New.Name
+	var fold ledger.Fold
 	for _, e := range []ledger.Entry{left, moved} {
 		l := ledger.Ledger{Store: r.Store, Now: r.Now}
 		e.Event, e.Actor, e.Run = ledger.Renamed, in.Actor, in.Run
-		_, last, err := l.HeadEntry(ctx, e.Target)
+		tip, err := l.Tip(ctx, e.Target)
 		if err != nil {
 			return fmt.Errorf("read the ledger of %s: %w", ledger.Name(e.Target), err)
 		}
-		if last.SaysRenamed(e) {
+		if e.Customer == in.Old {
+			fold = tip.Last.Fold
+		} else {
+			e.Fold = fold
+		}
+		if tip.Last.SaysRenamed(e) {
 			continue
 		}
 		if _, err := l.Append(ctx, e); err != nil {

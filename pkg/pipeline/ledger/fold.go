@@ -1,0 +1,138 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Fold is what the entries of a ledger come to. Each entry holds the fold up to itself, so
+// that the last one says how its target stands. An audit makes it anew of all entries.
+type Fold struct {
+	// Request is the newest request that was to be applied; nil where there was none.
+	Request *RequestStatus `json:"request,omitempty"`
+	// Apply is the newest apply that went well, also of a destroy.
+	Apply *ApplyStatus `json:"apply,omitempty"`
+}
+
+// RequestStatus is the newest event of a request.
+type RequestStatus struct {
+	ID        pipeline.RequestID `json:"id"`
+	Commit    pipeline.SHA       `json:"commit,omitempty"`
+	Actor     string             `json:"actor,omitempty"`     // who asked
+	Approvers []string           `json:"approvers,omitempty"` // of its plan, at most maxApprovers
+	Event     Event              `json:"event"`
+	Outcome   pipeline.Outcome   `json:"outcome,omitempty"`
+	Reason    pipeline.Reason    `json:"reason,omitempty"`
+	At        time.Time          `json:"at"` // of the event
+	Receipt   string             `json:"receipt,omitempty"`
+	RunURL    string             `json:"run_url,omitempty"` // of the run that recorded the event
+}
+
+// ApplyStatus is an apply that went well.
+type ApplyStatus struct {
+	Request   pipeline.RequestID `json:"request"`
+	Commit    pipeline.SHA       `json:"commit,omitempty"`
+	Actor     string             `json:"actor,omitempty"` // who asked; empty where a newer request had come
+	Approvers []string           `json:"approvers,omitempty"`
+	Receipt   string             `json:"receipt,omitempty"`
+	At        time.Time          `json:"at"`
+	Destroyed bool               `json:"destroyed,omitempty"`
+}
+
+// maxApprovers is more than GitHub lets an environment have as reviewers, who are people
+// and teams. Source: https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
+const maxApprovers = 16
+
+// after is the fold behind the entry e. Other events of older requests change nothing:
+// they end while the newest one is on its way.
+func (f Fold) after(e Entry) Fold {
+	if e.carriedOut() {
+		f.Apply = &ApplyStatus{Request: e.Request, Commit: e.Commit, Receipt: e.Receipt, At: e.At, Destroyed: e.Event == Destroyed}
+		if f.Request != nil && f.Request.ID == e.Request {
+			f.Apply.Actor, f.Apply.Approvers = f.Request.Actor, f.Request.Approvers
+		}
+	}
+	next := RequestStatus{ID: e.Request, Commit: e.Commit}
+	switch {
+	case e.Event == Requested && e.PlanOnly || !e.isStep():
+		return f
+	case e.Event == Requested:
+		next.Actor = e.Actor
+	case f.Request == nil || f.Request.ID != e.Request:
+		return f
+	default:
+		next = *f.Request
+	}
+	next.Event, next.Outcome, next.Reason, next.At, next.RunURL = e.Event, e.Outcome, e.Reason, e.At, e.Run.URL
+	if e.Receipt != "" {
+		next.Receipt = e.Receipt
+	}
+	switch {
+	case e.Event == Planned:
+		next.Approvers = nil
+	case e.Event == Approved && len(next.Approvers) < maxApprovers && !slices.Contains(next.Approvers, e.Actor):
+		next.Approvers = append(slices.Clip(next.Approvers), e.Actor)
+	}
+	f.Request = &next
+	return f
+}
+
+// equals compares what two folds say.
+func (f Fold) equals(o Fold) bool {
+	own, err := json.Marshal(f)
+	other, otherErr := json.Marshal(o)
+	return err == nil && otherErr == nil && bytes.Equal(own, other)
+}
+
+// isStep reports whether the event is a step of a request, and not of a lock or a state.
+func (e Entry) isStep() bool {
+	switch e.Event {
+	case Requested, Planned, Approved, Applying, Applied, Destroyed, Refused, Failed, Superseded, Closed, Rejected:
+		return true
+	}
+	return false
+}
+
+// check holds a fold to the form that after gives it.
+func (f Fold) check() error {
+	var texts, receipts []string
+	var commits []pipeline.SHA
+	if r := f.Request; r != nil {
+		texts = append(texts, r.Actor, string(r.Outcome), string(r.Reason), r.RunURL)
+		texts, receipts, commits = append(texts, r.Approvers...), append(receipts, r.Receipt), append(commits, r.Commit)
+		if !pipeline.IsUUID(string(r.ID)) || !(Entry{Event: r.Event}).isStep() || len(r.Approvers) > maxApprovers || !isRunURL(r.RunURL) {
+			return errFold
+		}
+	}
+	if a := f.Apply; a != nil {
+		texts, receipts, commits = append(append(texts, a.Actor), a.Approvers...), append(receipts, a.Receipt), append(commits, a.Commit)
+		if a.Request != "" && !pipeline.IsUUID(string(a.Request)) || len(a.Approvers) > maxApprovers {
+			return errFold
+		}
+	}
+	plain := func(text string) bool { return pipeline.PlainLine(text) == text }
+	receipt := func(text string) bool { return text == "" || pipeline.IsDigest(text) }
+	if !all(texts, plain) || !all(receipts, receipt) || !all(commits, isCommit) {
+		return errFold
+	}
+	return nil
+}
+
+var errFold = errors.New("ledger entry: its fold is none")
+
+func all[T any](list []T, is func(T) bool) bool {
+	return !slices.ContainsFunc(list, func(v T) bool { return !is(v) })
+}
+
+func isCommit(sha pipeline.SHA) bool {
+	return sha == "" || pipeline.ConsistsOf(string(sha), 40, pipeline.Digits+"abcdef")
+}
+
+func isRunURL(url string) bool {
+	return len(url) <= 2048 && all([]rune(url), func(r rune) bool { return r > ' ' && r <= '~' })
+}

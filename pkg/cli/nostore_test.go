@@ -29,6 +29,7 @@ var storeCommands = map[string][]string{
 	"state recover":   {"--customer blog --environment staging --request " + someRequest},
 	"state restore":   {"--customer blog --environment staging", "--customer blog --environment staging --apply"},
 	"state show":      {"--customer blog --environment staging", "--customer blog --environment staging --log"},
+	"status":          {"", "--customer blog"},
 	"sweep":           {"", "--fix"},
 	"unlock":          {"--customer blog --environment staging --lock-id x"},
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
@@ -40,6 +41,7 @@ var outputs = map[string]reflect.Type{
 	"state-log":       reflect.TypeFor[[]record.KeptLog](),
 	"state-restore":   reflect.TypeFor[restoreResult](),
 	"state-show":      reflect.TypeFor[targetState](),
+	"status":          reflect.TypeFor[fleetstatus.Fleet](),
 	"sweep":           reflect.TypeFor[sweep.Result](),
 	"unlock":          reflect.TypeFor[unlockResult](),
 	"validate":        reflect.TypeFor[validateResult](),

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -108,7 +109,7 @@ func TestPassedSecrets(t *testing.T) {
 }
 
 func testApp(out, complaints io.Writer, environ ...string) App {
-	return App{Out: out, Err: complaints, Environ: append([]string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=provider/infra", "GITHUB_REPOSITORY_ID=1", "GITHUB_RUN_ID=2",
+	return App{Out: out, Err: complaints, Now: time.Now, Environ: append([]string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=provider/infra", "GITHUB_REPOSITORY_ID=1", "GITHUB_RUN_ID=2",
 		"GITHUB_RUN_ATTEMPT=1", "GITHUB_SHA=" + strings.Repeat("a", 40), "GITHUB_REF=refs/heads/main", "GITHUB_EVENT_NAME=push", "GITHUB_ACTOR=robin", "GITHUB_JOB=plan"}, environ...)}
 }
 

@@ -33,7 +33,7 @@ func TestOutputsFit(t *testing.T) {
 		}
 		var names []string
 		for _, l := range left {
-			names = append(names, string(l.Target)+"/"+l.Name)
+			names = append(names, l.Target+"/"+l.Name)
 			if _, there := kept[l.Target][l.Name]; there {
 				t.Errorf("%s: %s is there", name, l.Name)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/report"
 )
@@ -31,6 +32,30 @@ func TestLedgerGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, name+".txt", report.Ledger(r))
+		})
+	}
+}
+
+// TestFleetStatusGolden does the same with testdata/fleetstatus.
+func TestFleetStatusGolden(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/fleetstatus/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden cases: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file, ".json")
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var f fleetstatus.Fleet
+			if err := json.Unmarshal(b, &f); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+".txt", report.FleetStatus(f))
 		})
 	}
 }

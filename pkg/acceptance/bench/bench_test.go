@@ -36,6 +36,7 @@ func TestBench(t *testing.T) {
 		{"request", (*bench).request},
 		{"bucket", (*bench).bucket},
 		{"fleet", (*bench).fleet},
+		{"status", (*bench).status},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(b, t) })
 	}

@@ -66,10 +66,12 @@ var rooms = map[string][]string{
 	"deploy":   {"registry", "ledger", "record"},
 	"publish":  {"registry", "ledger", "record"},
 	// What looks at the fleet, and writes issues about what it finds, stands on these two.
-	"fleet":    {"record"},
-	"issues":   {"record"},
-	"drift":    {"fleet", "issues", "registry", "ledger", "record"},
-	"recovery": {"registry", "ledger", "record"},
+	"fleet":  {"record"},
+	"issues": {"record"},
+	// It shows what drift and the ledgers know.
+	"fleetstatus": {"fleet", "issues", "ledger", "record"},
+	"drift":       {"fleet", "issues", "registry", "ledger", "record"},
+	"recovery":    {"registry", "ledger", "record"},
 	// The sweep reports on the requests that it closes.
 	"sweep": {"publish", "registry", "ledger", "record"},
 	// For the tests of all of them. No shipped package imports it.

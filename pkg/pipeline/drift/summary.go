@@ -6,12 +6,18 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // Scans are the drift scans in a store.
 func Scans(store pipeline.Store, sealer pipeline.Sealer, now func() time.Time) fleet.Scans {
 	return fleet.Scans{Records: record.Records{Store: store, Sealer: sealer}, Now: now, Command: "metapipe drift", Prefix: "_metapipe/scans/"}
+}
+
+// Issues is what the last run knew of the drift issues of all targets, by their names.
+func Issues(ctx context.Context, store pipeline.Store, sealer pipeline.Sealer, now func() time.Time) (issues.Book, error) {
+	return issues.Keeper{Kind: issueKind, Records: record.Records{Store: store, Sealer: sealer}, Now: now}.Load(ctx)
 }
 
 // Observation is what the fleet remembers of a result.

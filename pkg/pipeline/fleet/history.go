@@ -83,6 +83,18 @@ func (s Scans) History(ctx context.Context) (History, error) { return s.historyB
 // historyBefore leaves out the history of one scan, and of its parts. One under a key that is not at hand
 // any more is forgotten: each scan writes the whole of it anew.
 func (s Scans) historyBefore(ctx context.Context, scan string) (History, error) {
+	h, err := s.readHistory(ctx, scan)
+	if errors.Is(err, pipeline.ErrUnknownKey) {
+		return History{Targets: map[string]TargetHistory{}}, nil
+	}
+	return h, err
+}
+
+// Known is the newest history for those who show it: one under a key that is not at hand is
+// ErrUnknownKey, since that is not the same as none.
+func (s Scans) Known(ctx context.Context) (History, error) { return s.readHistory(ctx, "") }
+
+func (s Scans) readHistory(ctx context.Context, scan string) (History, error) {
 	h := History{Targets: map[string]TargetHistory{}}
 	key, err := record.NewestKey(ctx, s.Records, s.Prefix+"history/", s.Now(), func(key string) bool {
 		return scan == "" || !strings.HasPrefix(key, s.Prefix+"history/"+scan)
@@ -93,7 +105,7 @@ func (s Scans) historyBefore(ctx context.Context, scan string) (History, error) 
 	if key == "" {
 		return h, nil
 	}
-	if err := record.ReadFleet(ctx, s.Records, key, &h); err != nil && !errors.Is(err, pipeline.ErrUnknownKey) {
+	if err := record.ReadFleet(ctx, s.Records, key, &h); err != nil {
 		return h, fmt.Errorf("read the last scan: %w", err)
 	}
 	if h.Targets == nil {

@@ -140,7 +140,7 @@ func anchorName(d pipeline.Deployment) string {
 func (r *AuditReport) compareFolds() {
 	var fold Fold
 	for _, e := range r.Entries {
-		if fold = fold.after(e); e.Event == Renamed && e.Fold.Apply != nil {
+		if fold = fold.After(e); e.Event == Renamed && e.Fold.Apply != nil {
 			fold = e.Fold
 		}
 		if !fold.equals(e.Fold) {

@@ -48,9 +48,9 @@ type ApplyStatus struct {
 // and teams. Source: https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
 const maxApprovers = 16
 
-// after is the fold behind the entry e. Other events of older requests change nothing:
+// After is the fold behind the entry e. Other events of older requests change nothing:
 // they end while the newest one is on its way.
-func (f Fold) after(e Entry) Fold {
+func (f Fold) After(e Entry) Fold {
 	if e.carriedOut() {
 		f.Apply = &ApplyStatus{Request: e.Request, Commit: e.Commit, Receipt: e.Receipt, At: e.At, Destroyed: e.Event == Destroyed}
 		if f.Request != nil && f.Request.ID == e.Request {
@@ -98,7 +98,7 @@ func (e Entry) isStep() bool {
 	return false
 }
 
-// check holds a fold to the form that after gives it.
+// check holds a fold to the form that After gives it.
 func (f Fold) check() error {
 	var texts, receipts []string
 	var commits []pipeline.SHA

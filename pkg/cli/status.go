@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+type statusOptions struct {
+	directories
+	customer, environment string
+	json                  bool
+}
+
+func newStatusCmd(app *App) *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Print how each target of the fleet stands now",
+		Long: `status prints each target with its state, since when, whose request that is, what it
+waits for, what was applied last, and what the last drift scan found. It reads the
+store alone, and asks neither GitHub nor the tool.
+
+It shows the targets that metapipe.yml and customers/ name; state list also finds what
+is left of others. It believes the last entry of each ledger; ledger --verify compares
+whole ledgers with what GitHub remembers.
+
+Environment: METAPIPE_KEY, for drift and its issues.
+Exit code 1: a target could not be read.`,
+		Example: `  metapipe status
+  metapipe status --environment production --json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.status(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.customer, "customer", "", "only this customer `NAME`")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "only this environment `NAME`")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *App) status(ctx context.Context, o statusOptions) error {
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories, customer: o.customer}},
+		func(m *manager) error { return fleetStatusOf(m).check(o) })
+	if err != nil {
+		return err
+	}
+	wanted := fleetStatusOf(m).wanted(o)
+	fleet := fleetstatus.Read(ctx, m.store, wanted, a.Now())
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := fleetStatusOf(m).addDrift(ctx, &fleet); err != nil {
+		fleet.DriftUnread = err.Error()
+	}
+	if o.json {
+		err = a.printJSON(fleet)
+	} else {
+		_, err = fmt.Fprint(a.Out, report.FleetStatus(fleet))
+	}
+	if unread := fleet.Unread(); err == nil && unread > 0 {
+		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d targets could not be read", unread, len(fleet.Targets)), Next: "the list says why for each"}
+	}
+	return err
+}
+
+// fleetStatus looks at targets.
+type fleetStatus struct{ *manager }
+
+func fleetStatusOf(m *manager) fleetStatus { return fleetStatus{m} }
+
+func (m fleetStatus) check(o statusOptions) error {
+	if o.customer != "" {
+		if _, err := m.customer(o.customer); err != nil {
+			return err
+		}
+	}
+	if o.environment == "" {
+		return nil
+	}
+	_, err := m.manager.environment("environment", o.environment)
+	return err
+}
+
+// wanted are the targets that the flags name.
+func (m fleetStatus) wanted(o statusOptions) []fleetstatus.Wanted {
+	var wanted []fleetstatus.Wanted
+	for _, c := range driftOf(m.manager).listed() {
+		if o.customer != "" && o.customer != string(c.Name) {
+			continue
+		}
+		for _, t := range c.Targets() {
+			if o.environment != "" && o.environment != string(t.Environment) {
+				continue
+			}
+			rule, _ := c.Manager.Rule(t.Environment)
+			wanted = append(wanted, fleetstatus.Wanted{Target: t, Gated: rule.Gated})
+		}
+	}
+	return wanted
+}
+
+// addDrift enters what the last scan knew. Without the key nothing of it is known.
+func (m fleetStatus) addDrift(ctx context.Context, fleet *fleetstatus.Fleet) error {
+	if m.keys().none() {
+		return errors.New("nothing is known of drift: " + envKey + " is not set")
+	}
+	sealer, err := m.keys().sealer(ctx)
+	if err != nil {
+		return err
+	}
+	history, err := drift.Scans(m.store, sealer, m.app.Now).Known(ctx)
+	if err != nil {
+		return fmt.Errorf("nothing is known of drift: %w", err)
+	}
+	book, err := drift.Issues(ctx, m.store, sealer, m.app.Now)
+	if err != nil {
+		return fmt.Errorf("nothing is known of drift: %w", err)
+	}
+	fleet.AddDrift(history, book)
+	return nil
+}

@@ -1,0 +1,2 @@
+// Package fleetstatus says how each target of the fleet stands now, from the store alone.
+package fleetstatus

@@ -55,10 +55,11 @@ func (a *attempt) reviewers(args []string) {
 	fixture.Check(a.T, a.Manager.SetEnvironment(args[0]+"-apply", hub.EnvironmentRules{Reviewers: args[1:]}))
 }
 
-// review lets someone approve: review ENV LOGIN.
+// review lets someone approve the apply of a target: review ENV LOGIN, or ENV/STACK LOGIN.
 func (a *attempt) review(args []string) {
-	env := args[0] + "-apply"
-	if at := fixture.Must(a.Manager.EnterEnvironment(a.r.Run.Run.ID, "apply", env))(a.T); at != hub.GateWaiting {
+	name, stack, _ := strings.Cut(args[0], "/")
+	env := name + "-apply"
+	if at := fixture.Must(a.Manager.EnterEnvironment(a.r.Run.Run.ID, strings.TrimSuffix("apply-"+stack, "-"), env))(a.T); at != hub.GateWaiting {
 		a.T.Fatalf("the job is %s", at)
 	}
 	fixture.Check(a.T, a.Manager.Review(a.r.Run.Run.ID, env, args[1], true, ""))

@@ -278,7 +278,7 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 	if !request.WorksOn(in.Target()) {
 		return pipeline.Request{}, &pipeline.RefusedError{
 			Reason:   pipeline.ReasonOtherEnvironment,
-			Message:  fmt.Sprintf("request %s of %s is not for environment %s (it is for %s)", in.Request.Short(), in.Customer.Name, in.Environment, request.TargetNames()),
+			Message:  fmt.Sprintf("request %s of %s is not for environment %s (it is for %s)", in.Request.Short(), in.Customer.Name, in.Target().Name(), request.TargetNames()),
 			Next:     pipeline.AskProvider,
 			Operator: "use one of the environments that fetch-vars put out",
 		}

@@ -100,7 +100,7 @@ func (d *Issuer) finding(c pipeline.Customer, r Result) issues.Finding {
 func targetOf(c pipeline.CustomerName, name string) pipeline.Target {
 	t, err := c.ParsePart(name)
 	if err != nil {
-		return c.In(pipeline.Environment(name))
+		return pipeline.Target{Customer: c, Environment: pipeline.Environment(name)}
 	}
 	return t
 }

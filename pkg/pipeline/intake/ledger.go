@@ -12,7 +12,7 @@ import (
 func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipeline.Request) error {
 	chain := ledger.Ledger{Store: f.Store, Now: f.Now, Seen: f.viewed().Store}
 	if request.Rejected() {
-		e := ledger.NewEntry(ledger.Rejected, request, request.Customer.In(""), request.ManagerRun)
+		e := ledger.NewEntry(ledger.Rejected, request, pipeline.Target{Customer: request.Customer}, request.ManagerRun)
 		e.Actor, e.ActorID, e.Outcome, e.Reason, e.Message = request.Actor, request.ActorID(), pipeline.OutcomeRejected, request.Reason, ledger.FirstProblem(request.Problems)
 		_, err := chain.Append(ctx, e)
 		return err

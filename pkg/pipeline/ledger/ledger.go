@@ -89,7 +89,7 @@ type Tip struct {
 	Last Entry
 }
 
-// Name names a ledger for people.
+// Name names a ledger for people: that of a target, of a customer, or of the fleet.
 func Name(t pipeline.Target) string {
 	if t.Environment != "" {
 		return t.String()

@@ -48,7 +48,7 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 	}
 	targets := report.Request.Targets
 	if len(targets) == 0 {
-		targets = []pipeline.RequestTarget{{Target: report.Request.Customer.In("")}}
+		targets = []pipeline.RequestTarget{{Target: pipeline.Target{Customer: report.Request.Customer}}}
 	}
 	var errs []error
 	for _, t := range targets {

@@ -67,7 +67,7 @@ func (s NameRecords) CheckUnrecorded(ctx context.Context, c pipeline.Customer) e
 	if err != nil || empty {
 		return err
 	}
-	return s.checkFormerPaths(ctx, c, c.Name.In(""), paths)
+	return s.checkFormerPaths(ctx, c, pipeline.Target{Customer: c.Name}, paths)
 }
 
 // checkFormerPaths is checkFormerPath for registrations. One that is not verified can only

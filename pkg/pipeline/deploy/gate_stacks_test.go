@@ -24,8 +24,8 @@ func newStackRun(t *testing.T) *stackRun {
 	w := pipelinetest.New(t)
 	w.Current.Manager.Environments[1].Gated = true
 	w.Hub.ApprovalList = nil
-	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("production one\n"), "push")))
-	return &stackRun{w, w.WithStacks(request, "network", "hosts"), 1}
+	w.NameStacks("network", "hosts")
+	return &stackRun{w, pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("production one\n"), "push"))), 1}
 }
 
 // do plays a step and returns the error of a plan or an apply.
@@ -111,7 +111,8 @@ func TestApprovalInAnotherEnvironment(t *testing.T) {
 	t.Parallel()
 	w := pipelinetest.New(t)
 	w.Current.Manager.Environments[0].Gated, w.Current.Manager.Environments[1].Gated = true, true
-	request := w.WithStacks(pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push"))), "network", "hosts")
+	w.NameStacks("network", "hosts")
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
 	w.Hub.ApprovalList = nil
 	for _, target := range request.Targets {
 		in := pipelinetest.Stack(w.Target(request, target.Environment), target.Stack)

@@ -16,7 +16,8 @@ func TestStacksAreReportedApart(t *testing.T) {
 	t.Parallel()
 	w := pipelinetest.New(t)
 	commit := w.Hub.Commit("staging one\n")
-	request := w.WithStacks(pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push"))), "network", "hosts", "apps")
+	w.NameStacks("network", "hosts", "apps")
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
 	work := func(stack pipeline.StackName, fail bool) {
 		in := pipelinetest.Stack(w.Target(request, "staging"), stack)
 		w.Tick()

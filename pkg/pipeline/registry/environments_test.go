@@ -166,14 +166,6 @@ func TestLeftTargets(t *testing.T) {
 	}
 }
 
-// stack sets the stacks of metapipe.yml.
-func stack(w *pipelinetest.Setup, names ...pipeline.StackName) {
-	w.Current.Manager.Stacks = nil
-	for _, name := range names {
-		w.Current.Manager.Stacks = append(w.Current.Manager.Stacks, pipeline.StackRule{Name: name, Root: string(name), Tool: w.Current.Manager.Tool})
-	}
-}
-
 // TestStacksTurnedOn: the first plan of a named stack is refused while the customer's unnamed
 // one is applied, since it would begin with an empty state. What nothing plans is in sight.
 func TestStacksTurnedOn(t *testing.T) {
@@ -183,7 +175,7 @@ func TestStacksTurnedOn(t *testing.T) {
 	w.Current.File = "customers/acme.yml"
 	network := pipeline.Target{Customer: "acme", Environment: "staging", Stack: "network"}
 	s := pipelinetest.RecordsOf(w.Store, w.Sealer)
-	stack(w, "network", "hosts")
+	w.NameStacks("network", "hosts")
 	err := registry.CheckFirstPlan(context.Background(), s, w.Current, network)
 	var renamed *pipeline.RenamedEnvironmentError
 	if !errors.As(err, &renamed) {
@@ -203,7 +195,7 @@ func TestStacksTurnedOn(t *testing.T) {
 	if found.Err != nil || len(found.Targets) != 1 || w.Current.WhyLeft(found.Targets[0]) != "metapipe.yml names stacks now, and the target has none" {
 		t.Errorf("left: %v, %v", found.Targets, found.Err)
 	}
-	stack(w)
+	w.NameStacks()
 	if err := registry.CheckFirstPlan(context.Background(), s, w.Current, w.Current.Name.In("production")); err != nil {
 		t.Errorf("without stacks again: %v", err)
 	}

@@ -16,7 +16,7 @@ import (
 func stacked(t *testing.T) *pipelinetest.Setup {
 	t.Helper()
 	w := pipelinetest.New(t)
-	w.Current.Manager.Stacks = []pipeline.StackRule{{Name: "network"}, {Name: "hosts"}}
+	w.NameStacks("network", "hosts")
 	applyStacks(w, 1)
 	w.Engine.States[w.Backend(stackOf("acme", "hosts")).String()] = 5
 	return w
@@ -30,9 +30,6 @@ func stackOf(c pipeline.CustomerName, stack pipeline.StackName) pipeline.Target 
 func applyStacks(w *pipelinetest.Setup, change int) pipeline.Request {
 	w.T.Helper()
 	request := pipelinetest.Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit("staging "+strings.Repeat("x", change)+"\nproduction one\n"), "push")))
-	if request.Targets[0].Stack == "" {
-		request = w.WithStacks(request, "network", "hosts")
-	}
 	for _, stack := range []pipeline.StackName{"network", "hosts"} {
 		in := pipelinetest.Stack(w.Target(request, "staging"), stack)
 		w.Tick()

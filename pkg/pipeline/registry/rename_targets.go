@@ -138,13 +138,8 @@ func (r *Renamer) named(ctx context.Context, in RenameInput) ([]pipeline.Target,
 	if err != nil {
 		return nil, err
 	}
-	var declared, all []pipeline.Target
-	for _, rule := range in.New.Manager.Environments {
-		for _, stack := range in.New.Manager.StackNames() {
-			declared = append(declared, pipeline.Target{Environment: rule.Name, Stack: stack})
-		}
-	}
-	for _, t := range slices.Concat(old, there, declared) {
+	var all []pipeline.Target
+	for _, t := range slices.Concat(old, there, in.New.Manager.Chain()) {
 		t.Customer = in.New.Name
 		if !slices.Contains(all, t) {
 			all = append(all, t)

@@ -252,10 +252,11 @@ func (w *sweeping) appendOrphan(ctx context.Context, since time.Time, message st
 		return nil // and its ledgers are not looked at any more
 	}
 	chain := ledger.Ledger{Store: w.Store, Now: w.Now}
-	for _, rule := range customer.Manager.Environments {
-		last, found, err := chain.LastOf(ctx, customer.Name.In(rule.Name), w.entry.Request, since)
+	for _, t := range customer.Manager.Chain() {
+		t.Customer = customer.Name
+		last, found, err := chain.LastOf(ctx, t, w.entry.Request, since)
 		if err == nil && found && last.Event == ledger.Requested {
-			_, err = chain.Append(ctx, ledger.Entry{Event: ledger.Closed, Target: customer.Name.In(rule.Name), Request: last.Request, Commit: last.Commit,
+			_, err = chain.Append(ctx, ledger.Entry{Event: ledger.Closed, Target: t, Request: last.Request, Commit: last.Commit,
 				Outcome: pipeline.OutcomeFailed, Message: message, Run: last.Run})
 		}
 		if err != nil {

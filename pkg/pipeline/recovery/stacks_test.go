@@ -15,7 +15,9 @@ import (
 func TestRekeySealsStacks(t *testing.T) {
 	t.Parallel()
 	old, next := store.NewKey(), store.NewKey()
-	sealer := func(keys ...store.Key) *store.Sealer { return pipelinetest.Must[*store.Sealer](t)(store.NewSealer(keys...)) }
+	sealer := func(keys ...store.Key) *store.Sealer {
+		return pipelinetest.Must[*store.Sealer](t)(store.NewSealer(keys...))
+	}
 	w := pipelinetest.New(t)
 	w.Sealer = sealer(old)
 	w.NameStacks("network", "hosts")

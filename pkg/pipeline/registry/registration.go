@@ -271,23 +271,3 @@ func StoredTargets(ctx context.Context, s pipeline.Store, c pipeline.CustomerNam
 	})
 	return targets, nil
 }
-
-// StoredEnvironments are the environments of a customer that have a folder in the store,
-// in ascending order.
-func StoredEnvironments(ctx context.Context, s pipeline.Store, c pipeline.CustomerName) ([]pipeline.Environment, error) {
-	folders, err := s.Folders(ctx, string(c)+"/")
-	if err != nil {
-		return nil, fmt.Errorf("look for environments of %s in the store: %w", c, err)
-	}
-	var envs []pipeline.Environment
-	for _, folder := range folders {
-		switch folder {
-		case "requests/", "pulls/", "ledger/": // no environment can have these names
-			continue
-		}
-		if env, err := pipeline.ParseEnvironment(strings.TrimSuffix(folder, "/")); err == nil {
-			envs = append(envs, env)
-		}
-	}
-	return envs, nil
-}

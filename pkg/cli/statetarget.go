@@ -127,7 +127,7 @@ func (m states) target(ctx context.Context, c pipeline.Customer, t pipeline.Targ
 	if err := m.end(ctx, &state); err != nil {
 		return state, err
 	}
-	if !c.Allows(t.Environment) && state.Ended == nil && (state.Lost != nil || state.Exists && state.Resources != 0) {
+	if !c.Has(t) && state.Ended == nil && (state.Lost != nil || state.Exists && state.Resources != 0) {
 		state.Left = c.WhyLeft(t)
 	}
 	if m.config.Manager.State.Backend.Type != "" {

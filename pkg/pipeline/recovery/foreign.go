@@ -37,9 +37,29 @@ func (r *Restorer) owner(ctx context.Context, t pipeline.Target, known ledger.Re
 				continue
 			}
 		}
+		if gave, err := r.hasGiven(ctx, other, t); err != nil {
+			return &other, err
+		} else if gave {
+			continue
+		}
 		return &other, nil
 	}
 	return nil, r.lineages.unread
+}
+
+// hasGiven reports whether a target of the same customer has given its state away: there is
+// none in its place, and that was accepted. So the state of a customer without stacks becomes
+// the one of a stack.
+func (r *Restorer) hasGiven(ctx context.Context, other, to pipeline.Target) (bool, error) {
+	if other.Customer != to.Customer {
+		return false, nil
+	}
+	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, other)
+	if err != nil || !known.NoneLeft() {
+		return false, nil //nolint:nilerr // what cannot be believed gives nothing away
+	}
+	found, err := r.storedLineage(ctx, other)
+	return err == nil && found == "", err
 }
 
 // memory is what the store remembers of a target: what the ledger alone does where the

@@ -114,6 +114,10 @@ func (f *FetchVars) run(ctx context.Context, in FetchInput) (pipeline.Request, e
 	if err != nil {
 		return pipeline.Request{}, f.recordUnverified(ctx, in, err)
 	}
+	fresh, err := f.look(ctx, from.customer)
+	if err != nil {
+		return pipeline.Request{}, err
+	}
 	if known, found, err := f.known(ctx, in, from); err != nil {
 		return known, err
 	} else if found {
@@ -163,14 +167,16 @@ func (f *FetchVars) run(ctx context.Context, in FetchInput) (pipeline.Request, e
 		return request, rejected
 	}
 	err = errors.Join(f.rank(ctx, request), f.announce(ctx, from, request, nil))
-	f.supersede(ctx, in, request)
+	if !fresh { // one that has come since then sees that it is older by itself
+		f.supersede(ctx, in, request)
+	}
 	return request, err
 }
 
 // known returns the request when this manager run has accepted it before (a
 // re-run of the job), and rejects one that another run has accepted.
 func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (pipeline.Request, bool, error) {
-	request, err := record.LoadRequest(ctx, f.records(), from.customer.Name, from.id)
+	request, err := record.LoadRequest(ctx, f.viewed(), from.customer.Name, from.id)
 	if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
 		return pipeline.Request{}, false, record.TamperedOr(err, fmt.Sprintf("the record %s, which stands where this request is to be written,", record.RequestKey(from.customer.Name, from.id)))
 	}

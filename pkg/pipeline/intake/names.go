@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 
@@ -71,6 +72,22 @@ func (f *FetchVars) formerPath(ctx context.Context, c pipeline.Customer) (pipeli
 	return r.Customer, pipeline.Evidence{RepositoryID: r.RepositoryID, Path: r.Path}, nil
 }
 
+// look asks for what fetch-vars needs of the names in the store in any case, in the order in
+// which later questions are answered by it: the registrations of the repository, and where
+// it has none, the customers. It reports whether the store has nothing of the customer.
+func (f *FetchVars) look(ctx context.Context, c pipeline.Customer) (fresh bool, err error) {
+	seen := f.viewed()
+	keys, err := seen.List(ctx, registry.RegistrationsOf(c.RepositoryID))
+	if err != nil {
+		return false, fmt.Errorf("look for the registrations of repository %d: %w", c.RepositoryID, err)
+	}
+	if len(keys) > 0 {
+		return false, nil
+	}
+	names, err := registry.StoredCustomers(ctx, seen)
+	return err == nil && !slices.Contains(names, c.Name), err
+}
+
 // Register writes down which customer a path of a repository is, before its first
 // request, and again where that is recorded under a key that is not at hand. Where the
 // store knows another name, it is a *RenamedError.
@@ -87,11 +104,6 @@ func (f *FetchVars) Register(ctx context.Context, c pipeline.Customer) error {
 	}
 	if err != nil || number > 0 && !unknown {
 		return registry.RegistrationError(err, c)
-	}
-	if number == 0 { // shows whether the store has anything of the customer, and is needed in any case
-		if _, err := registry.StoredCustomers(ctx, seen); err != nil {
-			return err
-		}
 	}
 	former, err := registry.NameRecords{Records: f.viewed()}.NameByApplies(ctx, c)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -50,13 +51,20 @@ func (v *View) Now() *View {
 // record has.
 const maxViewed = 64 << 10
 
-// Open implements pipeline.Store. A missing object is asked for again.
+// Open implements pipeline.Store. A missing object is asked for again, unless a list has
+// shown that nothing begins with a folder of its key.
 func (v *View) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	v.objects.mu.Lock()
 	b, seen := v.objects.read[key]
 	v.objects.mu.Unlock()
 	if seen {
 		return io.NopCloser(bytes.NewReader(b)), ctx.Err()
+	}
+	v.mu.Lock()
+	empty := v.empty(key)
+	v.mu.Unlock()
+	if empty {
+		return nil, errors.Join(fmt.Errorf("open %q: %w", key, pipeline.ErrNotFound), ctx.Err())
 	}
 	r, err := v.Store.Open(ctx, key)
 	if err != nil {
@@ -103,6 +111,9 @@ func (v *View) listed(q question, ask func() ([]string, error)) ([]string, error
 	v.mu.Lock()
 	known, seen := v.lists[q]
 	seen = seen || v.empty(q.prefix)
+	if !seen {
+		known, seen = v.within(q)
+	}
 	v.mu.Unlock()
 	if seen {
 		return slices.Clone(known), nil
@@ -115,6 +126,29 @@ func (v *View) listed(q question, ask func() ([]string, error)) ([]string, error
 	v.lists[q] = slices.Clone(answer)
 	v.mu.Unlock()
 	return answer, nil
+}
+
+// within answers a question from the list of a folder that the prefix leads through.
+func (v *View) within(q question) (answer []string, seen bool) {
+	for at := 0; !seen; {
+		slash := strings.Index(q.prefix[at:], "/")
+		if slash < 0 {
+			return nil, false
+		}
+		at += slash + 1
+		answer, seen = v.lists[question{prefix: q.prefix[:at]}]
+	}
+	answer = slices.DeleteFunc(slices.Clone(answer), func(key string) bool { return !strings.HasPrefix(key, q.prefix) || key <= q.after })
+	if !q.folders {
+		return answer, true
+	}
+	var folders []string
+	for _, key := range answer {
+		if folder, _, inside := strings.Cut(strings.TrimPrefix(key, q.prefix), "/"); inside && !slices.Contains(folders, folder+"/") {
+			folders = append(folders, folder+"/")
+		}
+	}
+	return folders, true
 }
 
 // empty reports whether nothing begins with prefix, since a folder that it leads through was

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,9 @@ func TestView(t *testing.T) {
 	if listed(v, "bolt/a/") != 0 || len(pipelinetest.Must[[]string](t)(v.Folders(ctx, "bolt/"))) != 0 {
 		t.Error("a view looks into a folder that was not there")
 	}
+	if !strings.Contains(read(v, "bolt/a/1"), "not found") || read(v.Now(), "bolt/a/1") != "one" {
+		t.Error("a view opens what lies in a folder that was not there")
+	}
 	if listed(v, "acme/b/") != 0 || listed(v, "acmes") != 1 {
 		t.Error("a view does not look where something may be")
 	}
@@ -94,4 +98,63 @@ func TestView(t *testing.T) {
 	if got := listed(v, "acme/a/"); got != 1 || !strings.Contains(read(v, "acme/a/2"), "not found") {
 		t.Errorf("a view knows what it has deleted, and lists %d keys", got)
 	}
+}
+
+// TestViewOfAFolder: the list of a folder answers every question about what lies below it,
+// as the store would.
+func TestViewOfAFolder(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := pipelinetest.New(t).Store
+	for _, key := range []string{"acme/a/1", "acme/a/2", "acme/a/b/3", "acme/ab/4", "acme/c", "acmes/5"} {
+		if err := s.Create(ctx, key, strings.NewReader(key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := record.NewView(s)
+	pipelinetest.Must[[]string](t)(v.List(ctx, "acme/"))
+	asked := &asked{Store: s}
+	v.Store = asked
+	for _, prefix := range []string{"acme/", "acme/a/", "acme/a", "acme/a/b/", "acme/c", "acme/none/", "acme/a/b/3"} {
+		for name, ask := range map[string]func(pipeline.Store) ([]string, error){
+			"List":      func(s pipeline.Store) ([]string, error) { return s.List(ctx, prefix) },
+			"ListAfter": func(s pipeline.Store) ([]string, error) { return s.ListAfter(ctx, prefix, "acme/a/1") },
+			"Folders":   func(s pipeline.Store) ([]string, error) { return s.Folders(ctx, prefix) },
+		} {
+			if name == "Folders" && !strings.HasSuffix(prefix, "/") {
+				continue
+			}
+			want := pipelinetest.Must[[]string](t)(ask(s))
+			if got := pipelinetest.Must[[]string](t)(ask(v)); !slices.Equal(got, want) {
+				t.Errorf("%s of %s: got %q, want %q", name, prefix, got, want)
+			}
+		}
+	}
+	if asked.n != 0 {
+		t.Errorf("the store was asked %d times", asked.n)
+	}
+	if pipelinetest.Must[[]string](t)(v.List(ctx, "acmes/")); asked.n != 1 {
+		t.Error("another folder is not asked for")
+	}
+}
+
+// asked counts the lists that a store is asked for.
+type asked struct {
+	pipeline.Store
+	n int
+}
+
+func (a *asked) List(ctx context.Context, prefix string) ([]string, error) {
+	a.n++
+	return a.Store.List(ctx, prefix)
+}
+
+func (a *asked) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
+	a.n++
+	return a.Store.ListAfter(ctx, prefix, after)
+}
+
+func (a *asked) Folders(ctx context.Context, prefix string) ([]string, error) {
+	a.n++
+	return a.Store.Folders(ctx, prefix)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
@@ -29,13 +28,13 @@ var errUnverified = errors.New("it was not verified")
 
 // pathsOf is paths for one of the readers.
 func pathsOf(ctx context.Context, s record.Reader, repository int64) ([]pathOf, error) {
-	folders, err := s.Folders(ctx, fmt.Sprintf("%s%d/", Registrations, repository))
+	folders, err := s.Folders(ctx, RegistrationsOf(repository))
 	if err != nil {
 		return nil, fmt.Errorf("look for the registrations of repository %d: %w", repository, err)
 	}
 	var all []pathOf
 	for _, folder := range folders {
-		folder = fmt.Sprintf("%s%d/%s/", Registrations, repository, strings.TrimSuffix(folder, "/"))
+		folder = RegistrationsOf(repository) + folder
 		keys, err := s.List(ctx, folder)
 		if err != nil {
 			return nil, fmt.Errorf("look for the registrations of repository %d: %w", repository, err)

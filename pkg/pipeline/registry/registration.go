@@ -30,8 +30,13 @@ type Registration struct {
 	Accepted []string `json:"accepted,omitempty"`
 }
 
+// RegistrationsOf holds the registrations of all paths of a repository, a folder for each.
+func RegistrationsOf(repository int64) string {
+	return fmt.Sprintf("%s%d/", Registrations, repository)
+}
+
 func registrationPrefix(c pipeline.Customer) string {
-	return fmt.Sprintf("%s%d/%s/", Registrations, c.RepositoryID, pipeline.SHA256Hex([]byte(c.Path))[:32])
+	return RegistrationsOf(c.RepositoryID) + pipeline.SHA256Hex([]byte(c.Path))[:32] + "/"
 }
 
 // RegistrationKey is the key of the numbered registration of a repository and path.

@@ -54,7 +54,7 @@ func (PlainRenderer) Status(r pipeline.Report, t pipeline.Target) string {
 	if t.Environment == "" {
 		return "overall" + describe(r) + strings.Repeat(" and so on", 20)
 	}
-	return string(t.Environment)
+	return t.Name()
 }
 
 func describe(r pipeline.Report) string {

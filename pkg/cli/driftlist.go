@@ -19,20 +19,21 @@ import (
 
 // driftTargets are the flags that choose the targets of a scan.
 type driftTargets struct {
-	customers, environments []string
-	stale, changed          time.Duration
+	customers, environments, stacks []string
+	stale, changed                  time.Duration
 }
 
 func (o *driftTargets) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.customers, "customer", nil, "only this customer `NAME`; may be given again")
 	f.StringArrayVar(&o.environments, "environment", nil, "only this environment `NAME`; may be given again")
+	f.StringArrayVar(&o.stacks, "stack", nil, "only this stack `NAME`; may be given again")
 	f.DurationVar(&o.stale, "stale", 0, "only targets that no scan has looked at for this `DURATION`, or without success")
 	f.DurationVar(&o.changed, "changed-since", 0, "only targets that were asked for or applied within this `DURATION`, such as 24h")
 }
 
 func (o driftTargets) filtered() bool {
-	return len(o.customers) > 0 || len(o.environments) > 0 || o.stale != 0 || o.changed != 0
+	return len(o.customers) > 0 || len(o.environments) > 0 || len(o.stacks) > 0 || o.stale != 0 || o.changed != 0
 }
 
 func (o driftTargets) check() error {
@@ -62,6 +63,12 @@ func (o driftTargets) filter(m *manager, store string) (fleet.Filter, error) {
 			return f, err
 		}
 		f.Environments = append(f.Environments, env)
+	}
+	for _, s := range o.stacks {
+		if err := m.checkFilter(targetOptions{directories: directories{store: store}, stack: s}); err != nil {
+			return f, err
+		}
+		f.Stacks = append(f.Stacks, pipeline.StackName(s))
 	}
 	return f, nil
 }
@@ -132,6 +139,12 @@ func (m driftStep) begin(ctx context.Context, filter fleet.Filter, shards int) (
 		left := slices.ContainsFunc(in.Left, func(t pipeline.Target) bool { return t.Environment == env })
 		if _, missing := m.environment("environment", string(env)); missing != nil && !left {
 			return fleet.Listing{}, missing
+		}
+	}
+	for _, stack := range filter.Stacks {
+		left := slices.ContainsFunc(in.Left, func(t pipeline.Target) bool { return t.Stack == stack })
+		if _, declared := m.config.Manager.Stack(stack); !declared && !left {
+			return fleet.Listing{}, m.noStack(string(stack))
 		}
 	}
 	return drift.Scans(m.store, m.sealer, m.app.Now).List(ctx, in)

@@ -67,9 +67,10 @@ func TestStackOfCustomer(t *testing.T) {
 		"ledger --stack hosts":                                           "need --customer",
 		"state list --stack hostz":                                       "stack \"hostz\" does not exist",
 		"state list --stack Hosts":                                       "use 1–40 lower-case letters",
-		"report --customer shop --request 11111111-2222-4333-8444-555555555555 --stack network":                "--stack needs --applying",
-		"report --customer shop --request 11111111-2222-4333-8444-555555555555 --applying staging":             "--stack is missing",
-		"fetch-vars --customer shop --stack hostz":                                                             "does not exist in metapipe.yml",
+		"report --customer shop --request 11111111-2222-4333-8444-555555555555 --stack network":    "--stack needs --applying",
+		"report --customer shop --request 11111111-2222-4333-8444-555555555555 --applying staging": "--stack is missing",
+		"drift --stack hostz":                      `stack "hostz" does not exist`,
+		"fetch-vars --customer shop --stack hostz": "does not exist in metapipe.yml",
 		"fetch-vars --customer shop --environment staging --mode destroy --confirm shop/staging --stack hosts": "shop/staging/hosts is not confirmed",
 	} {
 		var out, complaints bytes.Buffer
@@ -122,6 +123,32 @@ func TestStacksInLists(t *testing.T) {
 		}
 		if code != ExitDone || want != "" && strings.Join(got, " ") != want {
 			t.Errorf("%s: exit code %d, %v, want %s\n%s%s", args, code, got, want, &out, &complaints)
+		}
+	}
+}
+
+// TestRolesOfStacks: the roles of stacks are cut to their stack, and those of the jobs of an
+// environment to all of its stacks.
+func TestRolesOfStacks(t *testing.T) {
+	t.Parallel()
+	exit, out, log := rolesOf(t, map[string]string{
+		"metapipe.yml":       strings.Replace(rolesManager, "environments:", "stacks: [{name: network, root: terraform}, {name: hosts, root: .}]\nenvironments:", 1),
+		"main.tf":            "",
+		"customers/shop.yml": "repository: acme/shop\nrepository_id: 3\nrole: arn:aws:iam::123456789012:role/shop_{{ environment }}_{{ stack }}-{{ command }}\n",
+		"customers/blog.yml": "repository: acme/blog\nrepository_id: 1\nstacks: [network]\nrole: arn:aws:iam::123456789012:role/blog_{{ environment }}_{{ command }}\n",
+	}, known...)
+	if exit != 0 {
+		t.Fatalf("exit code %d: %s", exit, log)
+	}
+	for _, text := range []string{"shop_staging_network-plan", "shop_live_hosts-apply", "provider-states/shop/staging.network/", "provider-states/shop/live.hosts/", "provider-states/blog/staging.network/",
+		"provider-states/*/staging.*/", "metapipe for shop in staging, network"} {
+		if !strings.Contains(out, text) {
+			t.Errorf("no %q in:\n%s", text, out)
+		}
+	}
+	for _, text := range []string{"provider-states/shop/staging/", "provider-states/shop/staging.*", "blog_staging.hosts"} {
+		if strings.Contains(out, text) {
+			t.Errorf("%q in:\n%s", text, out)
 		}
 	}
 }

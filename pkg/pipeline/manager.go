@@ -190,20 +190,6 @@ func (r EnvironmentRule) Admits(branch, defaultBranch string) bool {
 	})
 }
 
-// InPromotionOrder sorts environments as metapipe.yml does. Those that it does not name
-// come last, in the order that they had.
-func (m Manager) InPromotionOrder(envs []Environment) []Environment {
-	place := func(env Environment) int {
-		if i := slices.IndexFunc(m.Environments, func(r EnvironmentRule) bool { return r.Name == env }); i >= 0 {
-			return i
-		}
-		return len(m.Environments)
-	}
-	sorted := slices.Clone(envs)
-	slices.SortStableFunc(sorted, func(a, b Environment) int { return place(a) - place(b) })
-	return sorted
-}
-
 // SessionTime is how long credentials must last for the work.
 func (l Limits) SessionTime(work Work) time.Duration {
 	if work == WorkApply {

@@ -16,6 +16,7 @@ import (
 type Filter struct {
 	Customers    []pipeline.CustomerName
 	Environments []pipeline.Environment
+	Stacks       []pipeline.StackName
 	// Stale leaves out targets that a scan has looked at, with success, in this time.
 	// 0 leaves out none.
 	Stale time.Duration
@@ -91,7 +92,7 @@ func (in ListInput) targets(history History, now time.Time) ([]Target, error) {
 			continue
 		}
 		for _, t := range in.targetsOf(c) {
-			if len(f.Environments) > 0 && !slices.Contains(f.Environments, t.Environment) {
+			if len(f.Environments) > 0 && !slices.Contains(f.Environments, t.Environment) || len(f.Stacks) > 0 && !slices.Contains(f.Stacks, t.Stack) {
 				continue
 			}
 			before := history.Targets[t.String()]
@@ -126,10 +127,17 @@ func (in ListInput) check() error {
 			return pipeline.Usagef("customer %q is not registered", name).Nextf("name one of the files in customers/, without .yml")
 		}
 	}
+	has := func(of func(pipeline.Target) bool) bool {
+		return slices.ContainsFunc(in.Customers, func(c pipeline.Customer) bool { return slices.ContainsFunc(in.targetsOf(c), of) })
+	}
 	for _, env := range in.Filter.Environments {
-		of := func(t pipeline.Target) bool { return t.Environment == env }
-		if !slices.ContainsFunc(in.Customers, func(c pipeline.Customer) bool { return slices.ContainsFunc(in.targetsOf(c), of) }) {
+		if !has(func(t pipeline.Target) bool { return t.Environment == env }) {
 			return pipeline.Usagef("no customer has an environment %q", env).Nextf("metapipe.yml says which there are")
+		}
+	}
+	for _, stack := range in.Filter.Stacks {
+		if !has(func(t pipeline.Target) bool { return t.Stack == stack }) {
+			return pipeline.Usagef("no customer has a stack %q", stack).Nextf("metapipe.yml says which there are")
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +52,13 @@ func TestScanOfStacks(t *testing.T) {
 	}
 	if n := list(fleet.Filter{Environments: []pipeline.Environment{"live"}}).Targets; n != 1 {
 		t.Errorf("%d targets of an environment that was left", n)
+	}
+	if n := list(fleet.Filter{Stacks: []pipeline.StackName{"network"}}).Targets; n != 2 {
+		t.Errorf("%d targets of a stack that one customer has", n)
+	}
+	_, err := c.scans.List(t.Context(), fleet.ListInput{Customers: c.customers, Filter: fleet.Filter{Stacks: []pipeline.StackName{"portal"}}, Shards: 1})
+	if err == nil || !strings.Contains(err.Error(), `no customer has a stack "portal"`) {
+		t.Errorf("a stack that there is not: %v", err)
 	}
 	c.customers[1].Stacks = nil // beta gets the other stack, too
 	if n := list(fleet.Filter{Stale: time.Hour}).Targets; n != 2 {

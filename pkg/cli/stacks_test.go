@@ -69,6 +69,7 @@ func TestStackOfCustomer(t *testing.T) {
 		"state list --stack Hosts":                                       "use 1–40 lower-case letters",
 		"report --customer shop --request 11111111-2222-4333-8444-555555555555 --stack network":    "--stack needs --applying",
 		"report --customer shop --request 11111111-2222-4333-8444-555555555555 --applying staging": "--stack is missing",
+		"status --stack hostz":                     `stack "hostz" does not exist`,
 		"drift --stack hostz":                      `stack "hostz" does not exist`,
 		"fetch-vars --customer shop --stack hostz": "does not exist in metapipe.yml",
 		"fetch-vars --customer shop --environment staging --mode destroy --confirm shop/staging --stack hosts": "shop/staging/hosts is not confirmed",
@@ -103,6 +104,7 @@ func TestStacksInLists(t *testing.T) {
 		"state list --customer shop --environment live --stack hosts":  "live/hosts",
 		"state list --customer blog":                                   "staging/network live/network",
 		"state show --customer shop --environment staging":             "", // the store still has it
+		"status --customer shop --stack hosts":                         "staging/hosts live/hosts",
 		"ledger --customer shop --environment staging":                 "staging/network staging/hosts staging",
 		"ledger --customer shop --environment staging --stack network": "staging/network",
 		"state show --customer shop --environment old --stack hosts":   "",

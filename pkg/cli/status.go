@@ -14,9 +14,8 @@ import (
 )
 
 type statusOptions struct {
-	directories
-	customer, environment string
-	json                  bool
+	targetOptions
+	json bool
 }
 
 func newStatusCmd(app *App) *cobra.Command {
@@ -42,12 +41,13 @@ Exit code 1: a target could not be read.`,
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "only this customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "only this environment `NAME`")
+	cmd.Flags().StringVar(&o.stack, "stack", "", "only this stack `NAME`")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (a *App) status(ctx context.Context, o statusOptions) error {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories, customer: o.customer}},
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: o.targetOptions},
 		func(m *manager) error { return fleetStatusOf(m).check(o) })
 	if err != nil {
 		return err
@@ -82,11 +82,15 @@ func (m fleetStatus) check(o statusOptions) error {
 			return err
 		}
 	}
-	if o.environment == "" {
-		return nil
+	if o.environment != "" {
+		if _, err := m.manager.environment("environment", o.environment); err != nil {
+			return err
+		}
 	}
-	_, err := m.manager.environment("environment", o.environment)
-	return err
+	if _, declared := m.config.Manager.Stack(pipeline.StackName(o.stack)); o.stack != "" && !declared {
+		return m.noStack(o.stack)
+	}
+	return nil
 }
 
 // wanted are the targets that the flags name.
@@ -97,7 +101,7 @@ func (m fleetStatus) wanted(o statusOptions) []fleetstatus.Wanted {
 			continue
 		}
 		for _, t := range c.Targets() {
-			if o.environment != "" && o.environment != string(t.Environment) {
+			if !o.fits(t) {
 				continue
 			}
 			rule, _ := c.Manager.Rule(t.Environment)

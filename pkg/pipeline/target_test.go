@@ -51,6 +51,12 @@ func TestTargetsShareNothing(t *testing.T) {
 		"status": func(t pipeline.Target) string {
 			return pipeline.Request{Customer: t.Customer, SharedRepository: true}.StatusContext(t)
 		},
+		"own status": func(t pipeline.Target) string {
+			return string(t.Customer) + " " + pipeline.Request{Customer: t.Customer}.StatusContext(t)
+		},
+		"own deployment": func(t pipeline.Target) string {
+			return string(t.Customer) + " " + pipeline.Request{Customer: t.Customer}.DeploymentEnvironment(t)
+		},
 		"deployment": func(t pipeline.Target) string {
 			return pipeline.Request{Customer: t.Customer, SharedRepository: true}.DeploymentEnvironment(t)
 		},

@@ -23,9 +23,9 @@ func (e *OwnerError) What() string {
 	says := fmt.Sprintf("the last apply of %s was for repository id %d", e.Target, e.Owner)
 	switch {
 	case e.Registered && e.Claimed:
-		says = fmt.Sprintf("no apply of %s is on record, and an unverified registration claims that customer %s is of repository id %d", e.Target, e.Customer.Name, e.Owner)
+		says = fmt.Sprintf("no apply of %s is on record, and an unverified registration claims that customer %s is of repository id %d", e.Target, e.Target.Customer, e.Owner)
 	case e.Registered:
-		says = fmt.Sprintf("no apply of %s is on record, and customer %s was registered for repository id %d", e.Target, e.Customer.Name, e.Owner)
+		says = fmt.Sprintf("no apply of %s is on record, and customer %s was registered for repository id %d", e.Target, e.Target.Customer, e.Owner)
 	case e.Claimed:
 		says = "an unverified record claims that " + says
 	}

@@ -96,7 +96,8 @@ func TestApprovalOfAnotherStack(t *testing.T) {
 				return
 			}
 			var refused *pipeline.RefusedError
-			if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonMissingProtection || !strings.Contains(refused.Message, "may all be for other plans of that run") || refused.Next == "" || refused.Operator == "" {
+			if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonMissingProtection ||
+				!strings.Contains(refused.Message, "may all be for other plans of that run") || refused.Next == "" || refused.Operator == "" {
 				t.Fatalf("got %v", err)
 			}
 			if r.w.Engine.Applies != applies {

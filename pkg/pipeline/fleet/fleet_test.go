@@ -25,7 +25,9 @@ type cost struct {
 }
 
 func (c cost) Observation() fleet.Observation {
-	o := fleet.Observation{Target: fleet.Target{Target: pipeline.Target{Customer: c.Customer, Environment: c.Environment, Stack: c.Stack}}, Failed: c.Unknown, CheckedAt: c.CheckedAt, Duration: pipeline.Seconds(time.Second)}
+	o := fleet.Observation{
+		Target: fleet.Target{Target: pipeline.Target{Customer: c.Customer, Environment: c.Environment, Stack: c.Stack}},
+		Failed: c.Unknown, CheckedAt: c.CheckedAt, Duration: pipeline.Seconds(time.Second)}
 	switch {
 	case c.Unknown:
 		o.Kinds = []string{"unknown"}

@@ -22,7 +22,8 @@ func TestScanOfStacks(t *testing.T) {
 	c.customers[1].Stacks = []pipeline.StackName{"hosts"}
 	list := func(f fleet.Filter) fleet.Listing {
 		t.Helper()
-		listing, err := c.scans.List(t.Context(), fleet.ListInput{Customers: c.customers, Filter: f, Shards: 1, Left: []pipeline.Target{{Customer: "acme", Environment: "staging"}, {Customer: "acme", Environment: "live"}}})
+		listing, err := c.scans.List(t.Context(), fleet.ListInput{Customers: c.customers, Filter: f, Shards: 1,
+			Left: []pipeline.Target{{Customer: "acme", Environment: "staging"}, {Customer: "acme", Environment: "live"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -93,7 +93,7 @@ func (s NameRecords) checkUnrecordedPath(ctx context.Context, read record.Reader
 	if len(c.Siblings) == 0 && !c.Offboarded {
 		return nil
 	}
-	former, err := s.requestPath(ctx, c, known.LastRequest())
+	former, err := s.requestPath(ctx, c, t, known.LastRequest())
 	if err != nil {
 		return err
 	}
@@ -109,9 +109,9 @@ func (s NameRecords) checkUnrecordedPath(ctx context.Context, read record.Reader
 	return s.checkFormerPaths(ctx, c, t, paths)
 }
 
-// requestPath is the path that a request of c was accepted for; empty where no request can
-// say it.
-func (s NameRecords) requestPath(ctx context.Context, c pipeline.Customer, id pipeline.RequestID) (string, error) {
+// requestPath is the path that a request for t was accepted for; empty where no request of the
+// repository of c can say it.
+func (s NameRecords) requestPath(ctx context.Context, c pipeline.Customer, t pipeline.Target, id pipeline.RequestID) (string, error) {
 	if id == "" {
 		return "", nil
 	}
@@ -119,12 +119,12 @@ func (s NameRecords) requestPath(ctx context.Context, c pipeline.Customer, id pi
 	if s.Sealer == nil { // on a laptop: what the request claims can only refuse
 		read = record.UnverifiedReader{Store: s.Store}
 	}
-	request, err := record.LoadRequest(ctx, read, c.Name, id)
+	request, err := record.LoadRequest(ctx, read, t.Customer, id)
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound), errors.Is(err, pipeline.ErrUnknownKey):
 		return "", nil
 	case err != nil:
-		return "", record.TamperedOr(err, fmt.Sprintf("the record of request %s, which changed %s last,", id.Short(), c.Name))
+		return "", record.TamperedOr(err, fmt.Sprintf("the record of request %s, which changed %s last,", id.Short(), t.Customer))
 	case request.Repository.ID != c.RepositoryID: // registrations say who owns the target
 		return "", nil
 	}

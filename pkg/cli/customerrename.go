@@ -93,7 +93,7 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 		return err
 	}
 	defer remove()
-	engine, err := capable[pipeline.StateMover](m, pipeline.CapabilityMove)
+	engine, err := capable[pipeline.StateMover](m, m.tool(), pipeline.CapabilityMove)
 	if err != nil {
 		return err
 	}

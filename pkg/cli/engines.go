@@ -58,14 +58,19 @@ func (s *step) engineOptions() engineOptions {
 	return engineOptions{environ: environ, cacheDir: s.app.cacheDir(), binary: s.app.getenv(envTool), now: s.app.Now, secrets: s.app.secrets.list}
 }
 
-// engine is the engine of the manager's tool. It can also look at a state that the tool
-// cannot read.
-func (m *manager) engine() (pipeline.Engine, error) {
-	return newEngine(m.tool(), m.engineOptions())
+// engine is the engine of a tool. It can also look at a state that the tool cannot read.
+func (m *manager) engine(tool string) (pipeline.Engine, error) {
+	return newEngine(tool, m.engineOptions())
 }
 
-// tool is the name of the manager's tool.
+// tool is the name of the manager's tool: that of the unnamed stack.
 func (m *manager) tool() string { return m.config.Manager.Tool.Name }
+
+// toolOf is the name of the tool of a stack.
+func toolOf(c pipeline.Customer, stack pipeline.StackName) string {
+	_, tool := c.Module(stack)
+	return tool.Name
+}
 
 func (m *manager) engineOptions() engineOptions {
 	o := m.step.engineOptions()
@@ -78,14 +83,14 @@ func (m *manager) engineOptions() engineOptions {
 	return o
 }
 
-// capable is the engine of the manager's tool, as what a command needs of it.
-func capable[T any](m *manager, needed pipeline.Capability) (T, error) {
-	engine, err := m.engine()
+// capable is the engine of a tool, as what a command needs of it.
+func capable[T any](m *manager, tool string, needed pipeline.Capability) (T, error) {
+	engine, err := m.engine(tool)
 	if err != nil {
 		var none T
 		return none, err
 	}
-	return pipeline.Capable[T](engine, m.tool(), needed)
+	return pipeline.Capable[T](engine, tool, needed)
 }
 
 // checkTool finds the tool of a rule before it is needed, where its engine can.

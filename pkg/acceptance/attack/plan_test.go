@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -160,10 +161,15 @@ func (a *attempt) object(args []string) (file string, content []byte) {
 	return file, fixture.Must(os.ReadFile(file))(a.T)
 }
 
-// flip flips one bit in the middle of an object: flip ENV OBJECT.
+// flip flips one bit in the middle of an object, or of the byte at a place in it: flip ENV
+// OBJECT [PLACE].
 func (a *attempt) flip(args []string) {
 	file, content := a.object(args)
-	content[len(content)/2] ^= 1
+	at := len(content) / 2
+	if len(args) > 2 {
+		at = fixture.Must(strconv.Atoi(args[2]))(a.T)
+	}
+	content[at] ^= 1
 	a.overwrite(file, content)
 }
 

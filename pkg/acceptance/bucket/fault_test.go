@@ -48,7 +48,7 @@ func TestBucketFaults(t *testing.T) {
 			}
 		}
 	}
-	faults("shop/requests/", "fetch-vars")
+	faults("_metapipe/customers/", "fetch-vars")
 	b.WantNone("", "fetch-vars")
 	fetched := w.NewJob(r.Run).With(b.Root()...).Do(0, "fetch-vars")
 	r.Customer, r.ID = fetched.Outputs["customer"], fetched.Outputs["request-id"]

@@ -220,7 +220,7 @@ func TestAnswers(t *testing.T) {
 		mark   story.Mark
 		want   string
 	}{
-		{stepResult{command: "fetch-vars", outputs: map[string]string{"environments": `["a","b"]`}}, story.Done, "accepted: a, b"},
+		{stepResult{command: "fetch-vars", outputs: map[string]string{"targets": `["a","b"]`}}, story.Done, "accepted: a, b"},
 		{stepResult{command: "fetch-vars", exit: 3, outputs: map[string]string{"reason": "unverified-origin"}}, story.Stopped, "rejected: unverified-origin"},
 		{stepResult{command: "plan", outputs: map[string]string{"outcome": "waiting", "create": "2", "delete": "1", "update": "0"}}, story.Done, "2 to create, 1 to destroy"},
 		{stepResult{command: "plan", outputs: map[string]string{"outcome": "waiting"}}, story.Done, "only outputs change"},

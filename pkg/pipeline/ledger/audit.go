@@ -136,14 +136,11 @@ func anchorName(d pipeline.Deployment) string {
 	return fmt.Sprintf("deployment %d of %s by %s", d.ID, d.SHA.Short(), pipeline.PlainLine(d.Creator))
 }
 
-// compareFolds makes the fold of each entry anew. Only a renamed target begins with one.
+// compareFolds makes the fold of each entry anew.
 func (r *AuditReport) compareFolds() {
 	var fold Fold
 	for _, e := range r.Entries {
-		if fold = fold.After(e); e.Event == Renamed && e.Fold.Apply != nil {
-			fold = e.Fold
-		}
-		if !fold.equals(e.Fold) {
+		if fold = fold.After(e); !fold.equals(e.Fold) {
 			r.find("entry %d says another status of the target than the entries up to it", e.Sequence)
 			fold = e.Fold
 		}

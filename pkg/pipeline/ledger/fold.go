@@ -49,8 +49,12 @@ type ApplyStatus struct {
 const maxApprovers = 16
 
 // After is the fold behind the entry e. Other events of older requests change nothing:
-// they end while the newest one is on its way.
+// they end while the newest one is on its way. The entry of a rename may bring the fold of
+// the ledger of the former name, which goes on in this one.
 func (f Fold) After(e Entry) Fold {
+	if e.Event == Renamed && e.Fold != (Fold{}) {
+		return e.Fold
+	}
 	if e.carriedOut() {
 		f.Apply = &ApplyStatus{Request: e.Request, Commit: e.Commit, Receipt: e.Receipt, At: e.At, Destroyed: e.Event == Destroyed}
 		if f.Request != nil && f.Request.ID == e.Request {

@@ -100,3 +100,18 @@ func TestForgedFold(t *testing.T) {
 		t.Fatalf("%q %v", report.Findings, err)
 	}
 }
+
+// TestFoldOfARename: a target that was never applied keeps its status under the new name,
+// and the audit finds nothing.
+func TestFoldOfARename(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	before, now := pipeline.Target{Customer: "old", Environment: "staging"}, pipeline.Target{Customer: "acme", Environment: "staging"}
+	e := ledger.Entry{Event: ledger.Requested, Target: before, Request: "00000000-0000-4000-8000-000000000001", Actor: "dev", Run: pipeline.Run{ID: 1}}
+	tip := pipelinetest.Must[ledger.Tip](t)(w.Ledger().Append(t.Context(), e))
+	renamed := ledger.Entry{Event: ledger.Renamed, Target: now, Message: "from old", Fold: tip.Last.Fold}
+	pipelinetest.Must[ledger.Tip](t)(w.Ledger().Append(t.Context(), renamed))
+	if got, want := foldText(w.LastEvent(now).Fold), "1 requested  dev []; none"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

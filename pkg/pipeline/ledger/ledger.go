@@ -156,9 +156,7 @@ func (l Ledger) put(ctx context.Context, tip Tip, e Entry) (Tip, error) {
 	if tip.Sequence > 0 {
 		e.LastState = tip.Last.nextLastState()
 	}
-	if e.Event != Renamed || e.Fold == (Fold{}) { // else it begins where the ledger of the former name ends
-		e.Fold = tip.Last.Fold.After(e)
-	}
+	e.Fold = tip.Last.Fold.After(e)
 	b, err := json.Marshal(e)
 	if err != nil {
 		return Tip{}, err

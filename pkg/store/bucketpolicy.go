@@ -154,7 +154,7 @@ func (s Scope) grants() map[Role]grant {
 		},
 		RoleApply: {
 			list:  []string{target + "/*", c + "/*/plans/*", requests, registered},
-			read:  slices.Concat([]string{state, lock, plans, kept, chain, queue, requests, registered}, records),
+			read:  slices.Concat([]string{state, lock, plans, applied, kept, chain, queue, requests, registered}, records),
 			write: []string{state, lock, plans, applied, kept, chain, open}, remove: []string{spent(target), lock, applied}, lock: true, seal: true, open: true, openRecords: true,
 		},
 		RoleReport: {

@@ -84,8 +84,8 @@ func TestFlagsOfOtherCommands(t *testing.T) {
 func TestUnknownFlags(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"plan --fix":                          "unknown flag: --fix\n  → --fix is a flag of `metapipe sweep`",
-		"plan --fxi":                          "did you mean --fix of `metapipe sweep`?",
+		"plan --fix":                          "unknown flag: --fix\n  → --fix is a flag of `metapipe state reindex`, `metapipe sweep`",
+		"plan --fxi":                          "did you mean --fix of `metapipe state reindex`, `metapipe sweep`?",
 		"plan -v":                             "unknown flag: -v\n  → -v is a flag of `metapipe`",
 		"plan -q":                             "see `metapipe plan --help`",
 		"plan -c":                             "see `metapipe plan --help`", // --customer or --customer-dir

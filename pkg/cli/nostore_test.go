@@ -27,6 +27,7 @@ var storeCommands = map[string][]string{
 	"state accept":    {"--customer blog --environment staging --reason x"},
 	"state list":      {"", "--json", "--customer blog"},
 	"state recover":   {"--customer blog --environment staging --request " + someRequest},
+	"state reindex":   {"", "--fix", "--customer blog"},
 	"state restore":   {"--customer blog --environment staging", "--customer blog --environment staging --apply"},
 	"state show":      {"--customer blog --environment staging", "--customer blog --environment staging --log"},
 	"status":          {"", "--customer blog"},

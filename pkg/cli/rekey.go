@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -74,27 +73,12 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 	return rekeyEnd(result)
 }
 
-// rekeyWidth is how long a step may be to stand in a row of the table. Longer ones follow
-// below it, each once.
-const rekeyWidth = 60
-
-// rekeySteps numbers the steps that are too long for a row.
-type rekeySteps struct{ texts []string }
-
-// next is the cell of a record.
-func (s *rekeySteps) next(stored recovery.RekeyRecord) string {
-	text := stored.Until
+// rekeyNext is what is next for a record, and why.
+func rekeyNext(stored recovery.RekeyRecord) string {
 	if stored.Error != "" && stored.State != recovery.RekeyUnused {
-		text = rekeyCause(stored) + "\n→ " + text
+		return rekeyCause(stored) + "\n→ " + stored.Until
 	}
-	if len(text) <= rekeyWidth && !strings.Contains(text, "\n") {
-		return report.TerminalLine(text)
-	}
-	i := slices.Index(s.texts, text)
-	if i < 0 {
-		i, s.texts = len(s.texts), append(s.texts, text)
-	}
-	return fmt.Sprintf("see [%d]", i+1)
+	return stored.Until
 }
 
 // rekeyCause is why a record cannot be opened, without its key in the store: records with one
@@ -108,20 +92,14 @@ func rekeyCause(stored recovery.RekeyRecord) string {
 
 func (a *App) printRekey(r recovery.RekeyResult, whole bool) error {
 	if len(r.Records) > 0 {
-		var steps rekeySteps
+		var steps longSteps
 		w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "RECORD\tSTATE\tNEXT")
 		for _, stored := range r.Records {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", report.TerminalLine(stored.Key), stored.State, steps.next(stored))
+			fmt.Fprintf(w, "%s\t%s\t%s\n", report.TerminalLine(stored.Key), stored.State, steps.cell(rekeyNext(stored)))
 		}
-		if err := w.Flush(); err != nil {
+		if err := errors.Join(w.Flush(), steps.print(a.Out)); err != nil {
 			return err
-		}
-		for i, text := range steps.texts {
-			fmt.Fprintf(a.Out, "\n[%d] %s\n", i+1, report.Terminal(text))
-		}
-		if len(steps.texts) > 0 {
-			fmt.Fprintln(a.Out)
 		}
 	}
 	if !whole {

@@ -39,6 +39,7 @@ var outputs = map[string]reflect.Type{
 	"report":          reflect.TypeFor[pipeline.Report](),
 	"state-list":      reflect.TypeFor[[]targetState](),
 	"state-log":       reflect.TypeFor[[]record.KeptLog](),
+	"state-reindex":   reflect.TypeFor[recovery.ReindexResult](),
 	"state-restore":   reflect.TypeFor[restoreResult](),
 	"state-show":      reflect.TypeFor[targetState](),
 	"status":          reflect.TypeFor[fleetstatus.Fleet](),

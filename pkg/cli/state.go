@@ -21,7 +21,7 @@ func newStateCmd(app *App) *cobra.Command {
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newStateListCmd(app), newStateShowCmd(app), newStateRecoverCmd(app), newStateRestoreCmd(app), newStateAcceptCmd(app))
+	cmd.AddCommand(newStateListCmd(app), newStateShowCmd(app), newStateRecoverCmd(app), newStateRestoreCmd(app), newStateAcceptCmd(app), newStateReindexCmd(app))
 	return cmd
 }
 

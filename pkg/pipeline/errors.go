@@ -79,6 +79,8 @@ type RefusedError struct {
 	Operator string
 	// Lost is the state that the refusal is about, where that is lost.
 	Lost *LostState
+	// Newer is the request that took the place of this one, where it was superseded.
+	Newer RequestID
 }
 
 func (e *RefusedError) Error() string {

@@ -3,7 +3,12 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"time"
 )
+
+// LongestRun is more than any run of GitHub takes, with the jobs that wait for reviewers.
+// Source: https://docs.github.com/en/actions/reference/limits
+const LongestRun = 36 * 24 * time.Hour
 
 // RunReader asks GitHub for the manager's own runs.
 type RunReader interface {

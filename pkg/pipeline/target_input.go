@@ -35,7 +35,7 @@ type TargetInput struct {
 // SupersededError says that a newer request took the place of this one.
 func SupersededError(request Request, t Target, newer RequestID) *RefusedError {
 	return &RefusedError{Reason: ReasonSuperseded, Message: fmt.Sprintf("request %s for %s was superseded by request %s", request.ID.Short(), t, newer.Short()),
-		Next: "look at how the newer request ended; when it did not end well, " + request.Mode.Afresh(), Operator: supersededOperator(request.Mode)}
+		Next: "look at how the newer request ended; when it did not end well, " + request.Mode.Afresh(), Operator: supersededOperator(request.Mode), Newer: newer}
 }
 
 func supersededOperator(m Mode) string {

@@ -81,8 +81,9 @@ func TestPolicies(t *testing.T) {
 		store.RolePlan:      {[]string{request, state, plan + "artifacts.sealed"}, []string{"/staging/queue/", "/staging/plans/r/", "/pulls/1/"}, []string{plan + "new"}, nil, []string{"/production/plans/r/0001/planned.json"}},
 		store.RoleApply:     {[]string{request, state, plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, []string{used, "/staging/applied/n.json"}, nil},
 		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, []string{used}, []string{state, plan + "artifacts.sealed"}},
-		store.RoleRekey:     {[]string{request, "/staging/applied/o.json"}, nil, []string{"/staging/applied/r.json"}, nil, []string{state, plan + "artifacts.sealed"}},
-		store.RoleDrift:     {[]string{state, request, plan + "receipt.json"}, []string{"/staging/plans/r/"}, nil, nil, []string{plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}},
+		store.RoleRekey: {[]string{request, "/staging/applied/o.json", "/staging/queue/1-r", plan + "receipt.json"}, nil, []string{"/staging/applied/r.json", "/staging/queue/3-n", "/pulls/1/3-n", "/requests/by-commit/s/3-n"},
+			[]string{"/staging/queue/3-n", "/pulls/1/3-n", "/requests/by-commit/s/3-n"}, []string{state, plan + "artifacts.sealed"}},
+		store.RoleDrift: {[]string{state, request, plan + "receipt.json"}, []string{"/staging/plans/r/"}, nil, nil, []string{plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}},
 	} {
 		t.Run(string(role), func(t *testing.T) {
 			t.Parallel()

@@ -19,7 +19,7 @@ const (
 	RoleReport    Role = "report"
 	RoleDrift     Role = "drift"
 	RoleSweep     Role = "sweep" // and unlock
-	RoleRekey     Role = "rekey"
+	RoleRekey     Role = "rekey" // and state reindex
 )
 
 // Roles are all of them.
@@ -133,8 +133,9 @@ func (s Scope) grants() map[Role]grant {
 	chain := target + "/ledger/*"              // no one may remove from one
 	queue := target + "/queue/*"
 	requests, pulls := c+"/requests/*", c+"/pulls/*"
-	const registered = "_metapipe/customers/*" // which customer a path of a repository is
-	const lastApplies = "*/applied/*.json"     // of all customers, since a renamed one has another name
+	entries := []string{queue, pulls, c + "/requests/by-commit/*"} // of indexes
+	const registered = "_metapipe/customers/*"                     // which customer a path of a repository is
+	const lastApplies = "*/applied/*.json"                         // of all customers, since a renamed one has another name
 	fetched := []string{requests, pulls, queue, chain, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*", registered}
 	open := "_metapipe/open/" + c + "/*"
 	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
@@ -174,9 +175,12 @@ func (s Scope) grants() map[Role]grant {
 			// A target that was never planned has no key for its fingerprints yet.
 			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true, sealFleet: true, openFleet: true,
 		},
-		RoleRekey: { // finds what lasts by one list of the store, and writes it beside the old one
-			list: []string{"*"},
-			read: []string{applied, kept, requests, registered}, write: []string{applied, registered}, seal: true, open: true, sealFleet: true, openFleet: true,
+		// Finds what lasts by one list of the store, and writes it beside the old one. Writes the entries of indexes
+		// anew, and removes those of no request: no record, and none of an open request.
+		RoleRekey: {
+			list:  []string{"*"},
+			read:  []string{applied, kept, requests, registered, queue, pulls, chain, target + "/plans/*.json"},
+			write: slices.Concat([]string{applied, registered, open}, entries), remove: entries, seal: true, open: true, sealFleet: true, openFleet: true,
 		},
 	}
 }

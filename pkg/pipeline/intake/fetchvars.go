@@ -291,16 +291,7 @@ func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Req
 			}
 		}
 	}
-	keys := []string{record.OpenKey(request), record.CommitKey(request)}
-	if request.PullRequest > 0 {
-		keys = append(keys, record.PullKey(request))
-	}
-	for _, t := range request.Targets {
-		if request.Applies(t.Target) {
-			keys = append(keys, record.QueueKey(request, t.Target))
-		}
-	}
-	for _, key := range keys { // a run that died here before has left some of them
+	for _, key := range append([]string{record.OpenKey(request)}, record.Places(request)...) { // a run that died here before has left some of them
 		if err := f.Store.Create(ctx, key, strings.NewReader(string(request.ID))); err != nil && !errors.Is(err, pipeline.ErrExists) {
 			return fmt.Errorf("queue request %s: %w", request.ID.Short(), err)
 		}

@@ -127,7 +127,7 @@ func (f *FetchVars) promote(ctx context.Context, queue record.Index, keys []stri
 		return err
 	}
 	f.Logf("request %s is newer than request %s: its commit %s came after %s", winner.ID.Short(), loser.ID.Short(), winner.Commit.Short(), loser.Commit.Short())
-	err = queue.Promote(ctx, f.records(), queue.Prefix+winner.OrderAt(record.OrderTime(ahead).Add(time.Nanosecond)), winner.ID)
+	err = queue.Promote(ctx, f.records(), queue.Behind(ahead, winner), winner.ID)
 	if err != nil {
 		return fmt.Errorf("note that request %s is newer than %s: %w", winner.ID.Short(), loser.ID.Short(), err)
 	}

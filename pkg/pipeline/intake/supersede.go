@@ -76,7 +76,7 @@ func endSuperseded(ctx context.Context, s record.Records, old pipeline.Request, 
 			return "", false, err
 		}
 		why := pipeline.SupersededError(old, t.Target, newer)
-		revoked, err := record.RevokePlan(ctx, s, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
+		revoked, err := record.RevokePlan(ctx, s, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Newer: newer, Run: old.ManagerRun, At: now.UTC()})
 		return t.Name(), revoked, err
 	}
 	return "", false, nil

@@ -31,8 +31,10 @@ func PullOf(c pipeline.CustomerName, number int) Index {
 }
 
 // CommitOf lists the requests for the commit of r, which share its statuses.
-func CommitOf(r pipeline.Request) Index {
-	return Index{target: pipeline.Target{Customer: r.Customer}, Prefix: commitPrefix(r), Holds: func(o pipeline.Request) bool { return o.Commit == r.Commit }}
+func CommitOf(r pipeline.Request) Index { return commitIndex(r.Customer, r.Commit) }
+
+func commitIndex(c pipeline.CustomerName, sha pipeline.SHA) Index {
+	return Index{target: pipeline.Target{Customer: c}, Prefix: commitPrefix(c, sha), Holds: func(r pipeline.Request) bool { return r.Commit == sha }}
 }
 
 // Own is the key that a request has by itself.
@@ -40,6 +42,15 @@ func (x Index) Own(r pipeline.Request) string { return x.Prefix + r.Order() }
 
 // place is where a verdict lies.
 func (x Index) place() PlanAttempt { return PlanAttempt{Target: x.target} }
+
+// Queued is the target whose queue the index is; false where it is another index.
+func (x Index) Queued() (pipeline.Target, bool) { return x.target, x.target.Environment != "" }
+
+// Behind is the key of the verdict that winner is newer than the request whose last entry
+// is key.
+func (x Index) Behind(key string, winner pipeline.Request) string {
+	return x.Prefix + winner.OrderAt(OrderTime(key).Add(time.Nanosecond))
+}
 
 // Promote enters a request behind another one. An entry that is there stays.
 func (x Index) Promote(ctx context.Context, s Records, key string, winner pipeline.RequestID) error {
@@ -50,9 +61,9 @@ func (x Index) Promote(ctx context.Context, s Records, key string, winner pipeli
 	return err
 }
 
-// verifies reports whether an entry is one of r, which was verified. Others are
+// Verifies reports whether an entry is one of r, which was verified. Others are
 // leftovers of a fetch-vars that died, or were laid there, and say nothing.
-func (x Index) verifies(ctx context.Context, s Records, key string, r pipeline.Request) (bool, error) {
+func (x Index) Verifies(ctx context.Context, s Records, key string, r pipeline.Request) (bool, error) {
 	if !x.Holds(r) {
 		return false, nil
 	}
@@ -80,7 +91,7 @@ func (x Index) load(ctx context.Context, s Records, key string) (r pipeline.Requ
 		return pipeline.Request{}, false, nil
 	}
 	if err == nil {
-		believed, err = x.verifies(ctx, s, key, r)
+		believed, err = x.Verifies(ctx, s, key, r)
 	}
 	return r, believed, err
 }
@@ -92,7 +103,7 @@ func (x Index) Newest(ctx context.Context, s Records, request pipeline.Request, 
 	for i := len(keys) - 1; i >= 0 && err == nil; i-- {
 		r, believed := request, false
 		if id, _ := EntryOf(keys[i]); id == request.ID {
-			believed, err = x.verifies(ctx, s, keys[i], request)
+			believed, err = x.Verifies(ctx, s, keys[i], request)
 		} else {
 			r, believed, err = x.load(ctx, s, keys[i])
 		}
@@ -143,7 +154,7 @@ func (x Index) Highest(ctx context.Context, s Records, keys []string, r pipeline
 		if id, known := EntryOf(key); !known || id != r.ID || key <= x.Own(r) {
 			continue
 		}
-		if believed, err := x.verifies(ctx, s, key, r); err != nil || believed {
+		if believed, err := x.Verifies(ctx, s, key, r); err != nil || believed {
 			return key, err
 		}
 	}

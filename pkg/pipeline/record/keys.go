@@ -3,8 +3,6 @@ package record
 import (
 	"context"
 	"fmt"
-	"path"
-	"strings"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -27,8 +25,7 @@ func RequestsLike(ctx context.Context, s pipeline.Store, c pipeline.CustomerName
 	}
 	var ids []pipeline.RequestID
 	for _, key := range keys {
-		name, isRecord := strings.CutSuffix(path.Base(key), ".json")
-		if id, err := pipeline.ParseRequestID(name); isRecord && err == nil && RequestKey(c, id) == key {
+		if id, is := RequestOf(c, key); is {
 			ids = append(ids, id)
 		}
 	}
@@ -85,10 +82,10 @@ func pullPrefix(c pipeline.CustomerName, number int) string {
 
 // CommitKey sorts the requests for a commit by their age: they share its
 // statuses.
-func CommitKey(r pipeline.Request) string { return commitPrefix(r) + r.Order() }
+func CommitKey(r pipeline.Request) string { return commitPrefix(r.Customer, r.Commit) + r.Order() }
 
-func commitPrefix(r pipeline.Request) string {
-	return fmt.Sprintf("%s/requests/by-commit/%s/", r.Customer, r.Commit)
+func commitPrefix(c pipeline.CustomerName, sha pipeline.SHA) string {
+	return fmt.Sprintf("%s/requests/by-commit/%s/", c, sha)
 }
 
 // LedgerPrefix is where a ledger lies. Without an environment it is that of what

@@ -52,6 +52,9 @@ type Result struct {
 	// Detail and Operator are those of RefusedError: customers do not read them.
 	Detail   string `json:"detail,omitempty"`
 	Operator string `json:"operator,omitempty"`
+	// Newer is the request that took the place of this one, where it was superseded. A lost
+	// verdict about the two is made anew of it.
+	Newer pipeline.RequestID `json:"newer,omitempty"`
 	// Internal: the message is that of an error on the way, such as a store's, and
 	// speaks of the manager's own places.
 	Internal    bool                       `json:"internal,omitempty"`

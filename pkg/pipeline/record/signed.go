@@ -166,7 +166,7 @@ func (e *Result) Fail(ctx context.Context, mode pipeline.Mode, err error) {
 	switch {
 	case errors.As(err, &refused):
 		e.Outcome, e.Reason, e.Message, e.Next = pipeline.OutcomeRefused, refused.Reason, refused.Message, refused.Next
-		e.Detail, e.Operator = refused.Detail, refused.Operator
+		e.Detail, e.Operator, e.Newer = refused.Detail, refused.Operator, refused.Newer
 		switch refused.Reason {
 		case pipeline.ReasonSuperseded:
 			e.Outcome = pipeline.OutcomeSuperseded

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -138,7 +139,9 @@ func (v *View) within(q question) (answer []string, seen bool) {
 		at += slash + 1
 		answer, seen = v.lists[question{prefix: q.prefix[:at]}]
 	}
-	answer = slices.DeleteFunc(slices.Clone(answer), func(key string) bool { return !strings.HasPrefix(key, q.prefix) || key <= q.after })
+	first := sort.Search(len(answer), func(i int) bool { return answer[i] >= q.prefix && answer[i] > q.after }) // in ascending order
+	answer = answer[first:]
+	answer = slices.Clone(answer[:sort.Search(len(answer), func(i int) bool { return !strings.HasPrefix(answer[i], q.prefix) })])
 	if !q.folders {
 		return answer, true
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
@@ -12,9 +11,8 @@ import (
 )
 
 // sweepForget is when an entry is dropped whose request cannot be read for want of its
-// key: no run of GitHub lives that long.
-// https://docs.github.com/actions/reference/limits
-const sweepForget = 36 * 24 * time.Hour
+// key.
+const sweepForget = pipeline.LongestRun
 
 func (s *Sweeper) records() record.Records { return record.Records{Store: s.Store, Sealer: s.Sealer} }
 

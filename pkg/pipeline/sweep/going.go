@@ -51,7 +51,7 @@ func (w *sweeping) checkWaiting(ctx context.Context, t pipeline.Target, st recor
 	case newer != "":
 		why := pipeline.SupersededError(w.request, t, newer)
 		w.found(Finding{Kind: FindingSuperseded, Environment: t.Environment, Stack: t.Stack, Since: receipt.PlannedAt, Message: why.Message}, func() error {
-			return w.end(ctx, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Operator: why.Operator, Run: w.request.ManagerRun, At: now})
+			return w.end(ctx, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Operator: why.Operator, Newer: newer, Run: w.request.ManagerRun, At: now})
 		})
 	case !now.Before(receipt.Expires):
 		message := fmt.Sprintf("the plan of %s expired at %s", t, receipt.Expires.UTC().Format(time.RFC3339))

@@ -123,9 +123,15 @@ func (o *object) Close() error { return o.wrap(o.file.Close()) }
 // are still being written, and files whose name is not a valid key, are left
 // out; the tool's own state files are in the list.
 func (d *Directory) List(ctx context.Context, prefix string) ([]string, error) {
+	return d.ListAfter(ctx, prefix, "")
+}
+
+// ListAfter implements pipeline.Store. It reads the names of a folder, and checks those
+// behind after alone.
+func (d *Directory) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
 	var keys []string
 	err := d.look(ctx, prefix, func(root *os.Root, folder string) (err error) {
-		keys, err = walk(ctx, root, folder, prefix)
+		keys, err = walk(ctx, root, folder, prefix, after)
 		return err
 	})
 	if err != nil {
@@ -134,19 +140,6 @@ func (d *Directory) List(ctx context.Context, prefix string) ([]string, error) {
 	// Folder by folder is not byte order: "a-b" stands before "a/b".
 	slices.Sort(keys)
 	return keys, nil
-}
-
-// ListAfter implements pipeline.Store.
-func (d *Directory) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
-	keys, err := d.List(ctx, prefix)
-	if err != nil {
-		return nil, err
-	}
-	first, found := slices.BinarySearch(keys, after)
-	if found {
-		first++
-	}
-	return keys[first:], nil
 }
 
 // look opens the store and lets read look at the folder of a prefix. It does nothing
@@ -188,7 +181,7 @@ func (d *Directory) Folders(ctx context.Context, prefix string) ([]string, error
 	return folders, nil
 }
 
-func walk(ctx context.Context, root *os.Root, folder, prefix string) ([]string, error) {
+func walk(ctx context.Context, root *os.Root, folder, prefix, after string) ([]string, error) {
 	var keys []string
 	err := fs.WalkDir(root.FS(), folder, func(key string, entry fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
@@ -203,7 +196,7 @@ func walk(ctx context.Context, root *os.Root, folder, prefix string) ([]string, 
 		if entry.IsDir() {
 			return descend(key, folder, prefix)
 		}
-		if entry.Type().IsRegular() && strings.HasPrefix(key, prefix) && CheckKey(key) == nil {
+		if key > after && entry.Type().IsRegular() && strings.HasPrefix(key, prefix) && CheckKey(key) == nil {
 			keys = append(keys, key)
 		}
 		return nil

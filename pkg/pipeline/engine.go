@@ -11,7 +11,8 @@ import (
 type Engine interface {
 	// Plan makes a plan in a fresh copy of the manager tree under job.Dir.
 	//
-	// A tool that ran and failed gives a *FailedError, and the returned
+	// A root that refers to needed outputs which are not known gives a *DeferredError, and
+	// no tool ran. A tool that ran and failed gives a *FailedError, and the returned
 	// Planned.Plan then still carries the diagnostics. A missing or unfit tool is
 	// a *UsageError. When ctx is cancelled the tool gets one SIGINT and its time,
 	// and the error wraps ctx.Err().
@@ -42,6 +43,11 @@ type Job struct {
 	// Backend is where the state is; the zero value is a scratch state in Dir. The
 	// directory of a local one is created when missing.
 	Backend Backend
+	// Needed are the outputs of the stacks that the target needs. Each becomes one input
+	// variable, named after its stack: an object from output to value.
+	Needed []NeededOutputs
+	// PassOutputs asks for Planned.Outputs and Applied.Values: other stacks need them.
+	PassOutputs bool
 	// Destroy plans the destroy of everything in the state.
 	Destroy bool
 	// ReadOnly plans take no lock and write no state.
@@ -77,6 +83,9 @@ type Planned struct {
 	Evidence    PlanEvidence
 	Resources   int // managed ones in the state as it lies, or UnknownResources
 	Fingerprint string
+	// Outputs are those that the stack has after the plan, ordered by name, where
+	// Job.PassOutputs asks for them. One that the plan computes or changes has no value.
+	Outputs []OutputValue
 }
 
 // Found is the state that the plan was made on.
@@ -86,9 +95,12 @@ func (p Planned) Found() StateRecord {
 
 // Applied is the result of Engine.Apply.
 type Applied struct {
-	Done        []AppliedResource // in the order of completion
-	Imported    int               // resources; the tool reports their number alone
-	Outputs     []Output          // ordered by name
+	Done     []AppliedResource // in the order of completion
+	Imported int               // resources; the tool reports their number alone
+	Outputs  []Output          // ordered by name
+	// Values are the outputs in clear as the state has them now, ordered by name, where
+	// Job.PassOutputs asks for them; nil where they are not known.
+	Values      []OutputValue
 	Diagnostics []Diagnostic
 	// Started reports whether the tool may have begun to change something. False is
 	// a promise: the plan can be applied as if nothing had been.

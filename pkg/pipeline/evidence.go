@@ -23,6 +23,8 @@ const (
 	evidenceManagerCode = "manager_code"
 	evidenceLineage     = "state_lineage"
 	evidenceSerial      = "state_serial"
+	// evidenceNeeded is there only where the stack needs outputs of others.
+	evidenceNeeded = "needed_outputs"
 )
 
 // NewPlanEvidence is the evidence of a plan that tool has made on no state yet.
@@ -45,6 +47,17 @@ func (e PlanEvidence) SetManager(tree, code string) {
 func (e PlanEvidence) SetState(s StateVersion) {
 	e[evidenceLineage], e[evidenceSerial] = s.Lineage, strconv.FormatUint(s.Serial, 10)
 }
+
+// SetNeeded notes the sum of the outputs of other stacks that the plan was made with, as
+// SumNeeded makes it; nothing where there are none.
+func (e PlanEvidence) SetNeeded(sum string) {
+	if sum != "" {
+		e[evidenceNeeded] = sum
+	}
+}
+
+// Needed is the sum of the outputs of other stacks; empty where the plan used none.
+func (e PlanEvidence) Needed() string { return e[evidenceNeeded] }
 
 // Tool is the binary that made the plan.
 func (e PlanEvidence) Tool() ToolVersion {
@@ -72,7 +85,7 @@ func (e PlanEvidence) State() StateVersion {
 func (e PlanEvidence) CheckNames(own ...string) error {
 	known := append([]string{evidenceTool, evidenceToolVersion, evidenceManagerTree, evidenceManagerCode, evidenceLineage, evidenceSerial}, own...)
 	for _, name := range slices.Sorted(maps.Keys(e)) {
-		if !slices.Contains(known, name) {
+		if !slices.Contains(known, name) && name != evidenceNeeded { // the domain compares that one
 			return tamperedPlan("the receipt has evidence that this metapipe does not know: " + Quote(name))
 		}
 	}

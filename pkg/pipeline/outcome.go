@@ -12,6 +12,7 @@ const (
 	OutcomeApplied    Outcome = "applied"    // the plan under review was applied
 	OutcomeNoChanges  Outcome = "no-changes" // the plan is empty, nothing to apply
 	OutcomePlanned    Outcome = "planned"    // planned, and no apply was asked for
+	OutcomeDeferred   Outcome = "deferred"   // not planned: outputs of another stack are not known yet
 	OutcomeRejected   Outcome = "rejected"   // the request or its variables were not accepted
 	OutcomeRefused    Outcome = "refused"    // the plan may not be applied; the reason says why
 	OutcomeFailed     Outcome = "failed"     // the tool, or a part it needs, failed
@@ -35,6 +36,10 @@ func (o Outcome) Succeeded() bool {
 	return o == OutcomeApplied || o == OutcomeNoChanges || o == OutcomePlanned
 }
 
+// Stops reports whether the targets after this one are not started. A deferred plan stops
+// none: it is one of a pull request, which plans them all.
+func (o Outcome) Stops() bool { return o.Final() && !o.Succeeded() && o != OutcomeDeferred }
+
 // StatusState is the state of a GitHub commit status.
 type StatusState string
 
@@ -52,7 +57,7 @@ func (o Outcome) Status() StatusState {
 	switch {
 	case !o.Final():
 		return StatusPending
-	case o.Succeeded():
+	case o.Succeeded(), o == OutcomeDeferred: // a merge plans it, and must be possible
 		return StatusSuccess
 	case o == OutcomeRejected || o == OutcomeRefused || o == OutcomeFailed:
 		return StatusFailure

@@ -26,7 +26,9 @@ type Binding struct {
 	Target // empty: of no environment
 	// Record: the object authenticates a record and holds nothing itself.
 	Record bool
-	Data   []byte // what else it is tied to
+	// Outputs: the object holds outputs of a stack, which the stacks that need them may open.
+	Outputs bool
+	Data    []byte // what else it is tied to
 }
 
 // BindTo ties one sealed object of a plan to the receipt and to its own name.

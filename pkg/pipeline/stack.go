@@ -7,6 +7,8 @@ type StackRule struct {
 	Name StackName
 	Root string // root module, relative to the manager directory
 	Tool ToolRule
+	// Needs are the stacks whose outputs this one reads. Each stands earlier in the list.
+	Needs []StackName `json:",omitempty"`
 }
 
 // Stack returns the rule of a named stack, and false when metapipe.yml does not declare it.

@@ -54,6 +54,8 @@ func outcomeWords(t pipeline.TargetReport) string {
 		return "No changes"
 	case pipeline.OutcomePlanned:
 		return "Planned"
+	case pipeline.OutcomeDeferred:
+		return "Not known yet"
 	case pipeline.OutcomeRejected:
 		return "Rejected"
 	case pipeline.OutcomeRefused:

@@ -142,6 +142,8 @@ func targetStatus(rep pipeline.Report, t pipeline.TargetReport) string {
 		return joinWords("Not applied", orReason(t))
 	case pipeline.OutcomeSkipped:
 		return stopWords(rep.Targets, t)
+	case pipeline.OutcomeDeferred:
+		return joinWords(outcomeWords(t), t.Message)
 	}
 	return endStatus(t)
 }
@@ -220,8 +222,32 @@ func endedWord(o pipeline.Outcome) string {
 	return "was " + string(o)
 }
 
-// successWords sums up a report in which everything that was asked for is done.
+// successWords sums up a report in which everything that was asked for is done, as far as
+// it could be.
 func successWords(targets []pipeline.TargetReport) string {
+	var done []pipeline.TargetReport
+	var deferred []string
+	for _, t := range targets {
+		if t.Outcome == pipeline.OutcomeDeferred {
+			deferred = append(deferred, t.Name())
+			continue
+		}
+		done = append(done, t)
+	}
+	switch {
+	case len(deferred) == 0:
+		return doneWords(targets)
+	case len(targets) == 1:
+		return targetStatus(pipeline.Report{}, targets[0])
+	case len(done) == 0:
+		return "Not known yet: " + strings.Join(deferred, ", ")
+	case len(done) == 1:
+		return named(done[0].Target, targetStatus(pipeline.Report{}, done[0])) + "; not known yet: " + strings.Join(deferred, ", ")
+	}
+	return doneWords(done) + "; not known yet: " + strings.Join(deferred, ", ")
+}
+
+func doneWords(targets []pipeline.TargetReport) string {
 	applied, planned := tally{}, tally{}
 	for _, t := range targets {
 		switch t.Outcome {

@@ -22,8 +22,9 @@ const (
 	contextCustomer    = "metapipe:customer"
 	contextEnvironment = "metapipe:environment"
 	contextBinding     = "metapipe:binding" // the SHA-256 of what else the object is bound to
-	contextKind        = "metapipe:kind"    // "record" where it authenticates a record
+	contextKind        = "metapipe:kind"    // "record" where it authenticates a record, "outputs" where it holds outputs of a stack
 	kindRecord         = "record"
+	kindOutputs        = "outputs"
 	fleetCustomer      = "_metapipe" // whose records belong to no customer
 )
 
@@ -35,6 +36,9 @@ func encryptionContext(to pipeline.Binding) map[string]string {
 	}
 	if to.Record {
 		c[contextKind] = kindRecord
+	}
+	if to.Outputs {
+		c[contextKind] = kindOutputs
 	}
 	return c
 }

@@ -103,6 +103,8 @@ type applyWork struct {
 	claimed   bool                // the start record of this attempt is written
 	started   bool                // the tool may have changed something
 	left      *pipeline.StateRecord
+	passes    bool                   // other stacks need the outputs, which may be other ones now
+	values    []pipeline.OutputValue // the outputs in clear; nil where they are not known
 }
 
 // recorded runs the checks and the apply and writes down how it ended. A plan that
@@ -142,6 +144,11 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 	} else if ended.left != nil {
 		if noteErr := record.NoteFailedApply(cleanupCtx, a.records(), pipeline.Customer{Name: request.Customer, RepositoryID: request.Repository.ID}, in.Target(), *ended.left, ended.At); noteErr != nil {
 			fmt.Fprintf(in.LogOrDiscard(), "What this apply has left could not be noted: %v\n", noteErr)
+		}
+	}
+	if ended.passes {
+		if noteErr := a.noteOutputs(cleanupCtx, in, request, ended); noteErr != nil {
+			ended.Message = strings.TrimPrefix(ended.Message+"; the outputs could not be kept for the stacks that need them: "+noteErr.Error(), "; ")
 		}
 	}
 	recordErr := a.record(cleanupCtx, in, folder, ended)
@@ -216,13 +223,10 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 			Next:    "apply the plan that was approved, or approve this one",
 		}
 	}
-	// The request is marked open by now, and a rename looks for open requests after it has
-	// written where the customer moves: one of the two sees the other.
-	if err := registry.CheckRegistered(ctx, a.seen.Now(), nil, in.Customer); err != nil {
+	if err := a.checkOwner(ctx, in, request); err != nil {
 		return result, err
 	}
-	verified := request.Find(in.Target()).OwnerVerified
-	if err := registry.CheckTargetOwner(ctx, a.viewed(), verified, in.Customer, in.Target()); err != nil {
+	if job.Needed, err = a.needed(ctx, in, request, receipt); err != nil {
 		return result, err
 	}
 	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
@@ -240,11 +244,24 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	record.ExplainLock(ctx, a.records(), in, request.Mode, folder.Key(record.AttemptStartObject(ended.last.Number+1)), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	ended.left, result.left = applied.State, applied.State
+	ended.values, ended.passes = applied.Values, job.PassOutputs && ended.started
 	if applied.ErroredState != "" {
 		result.StateKept = true
 		result.SpareFile, err = a.stateKept(ctx, in, folder, receipt, applied, err)
 	}
 	return result, err
+}
+
+// checkOwner refuses an apply under a name that the customer has not, and to a target that
+// belongs to another one.
+func (a *Applier) checkOwner(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) error {
+	// The request is marked open by now, and a rename looks for open requests after it has
+	// written where the customer moves: one of the two sees the other.
+	if err := registry.CheckRegistered(ctx, a.seen.Now(), nil, in.Customer); err != nil {
+		return err
+	}
+	verified := request.Find(in.Target()).OwnerVerified
+	return registry.CheckTargetOwner(ctx, a.viewed(), verified, in.Customer, in.Target())
 }
 
 // stateKept keeps a state that could not be written and says how to bring it
@@ -300,7 +317,8 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 			Operator: request.Mode.Restart(),
 		}
 	}
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard(),
+		PassOutputs: len(in.Customer.NeededBy(in.Target())) > 0}
 	return job, pipeline.StoredPlan{Artifacts: artifacts, Receipt: receipt}, nil
 }
 

@@ -3,6 +3,7 @@ package deploy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -37,6 +38,11 @@ func (d DryRun) Run(ctx context.Context, job pipeline.Job) (pipeline.TargetRepor
 	job.ReadOnly = true
 	planned, err := d.Engine.Plan(ctx, job)
 	t.Diagnostics = planned.Plan.Diagnostics
+	var deferred *pipeline.DeferredError
+	if errors.As(err, &deferred) {
+		t.Outcome, t.Message, t.Diagnostics = pipeline.OutcomeDeferred, deferred.Message, deferred.Waits
+		return t, nil
+	}
 	if err != nil {
 		var ended record.Result
 		ended.Fail(ctx, pipeline.ModeDryRun, err)

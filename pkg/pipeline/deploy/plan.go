@@ -132,9 +132,18 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s: %w", in.Target(), err)
 	}
 	applied, compared := p.applied(ctx, in, request)
+	needed, err := record.RequestNeeded(ctx, p.records(), request, in.Customer, in.Target())
+	if err != nil {
+		return TargetResult{}, err
+	}
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, Applied: applied, Compared: compared, ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Target()), Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard()}
+		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Target()), Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard(),
+		Needed: needed, PassOutputs: len(in.Customer.NeededBy(in.Target())) > 0}
 	planned, err := p.Engine.Plan(ctx, job)
+	var deferred *pipeline.DeferredError
+	if errors.As(err, &deferred) {
+		return TargetResult{}, deferPlan(in, request, deferred, ended)
+	}
 	if err != nil {
 		ended.Diagnostics = planned.Plan.Diagnostics
 		return TargetResult{}, err
@@ -142,12 +151,17 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 	if err := ledger.CheckState(ctx, p.viewed(), request, job, planned); err != nil {
 		return TargetResult{}, err
 	}
-	receipt, err := p.receipt(in, request, planned)
+	receipt, err := p.receipt(in, request, job, planned)
 	if err != nil {
 		return TargetResult{}, err
 	}
 	if err := p.keep(ctx, folder, receipt, planned, raw); err != nil {
 		return TargetResult{}, err
+	}
+	if job.PassOutputs {
+		if err := p.passOutputs(ctx, folder, request, receipt, planned.Outputs); err != nil {
+			return TargetResult{}, err
+		}
 	}
 	ended.Receipt = &receipt
 	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
@@ -220,7 +234,7 @@ func (p *Planner) variables(ctx context.Context, in pipeline.TargetInput, reques
 	return raw, document, nil
 }
 
-func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, planned pipeline.Planned) (pipeline.Receipt, error) {
+func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, job pipeline.Job, planned pipeline.Planned) (pipeline.Receipt, error) {
 	digests, err := planned.Artifacts.Digests()
 	if err != nil {
 		return pipeline.Receipt{}, fmt.Errorf("plan %s: %w", in.Target(), err)
@@ -228,6 +242,11 @@ func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, pla
 	if !planned.Plan.Exactness.Known() {
 		return pipeline.Receipt{}, fmt.Errorf("plan %s: the engine does not say how exact its plan is (%q)", in.Target(), planned.Plan.Exactness)
 	}
+	sum, err := pipeline.SumNeeded(job.MAC, job.Needed)
+	if err != nil {
+		return pipeline.Receipt{}, fmt.Errorf("plan %s: %w", in.Target(), err)
+	}
+	planned.Evidence.SetNeeded(sum)
 	now := p.Now().UTC()
 	return pipeline.Receipt{
 		Version: pipeline.ReceiptVersion, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment, Stack: in.Stack,

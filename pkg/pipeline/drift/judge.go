@@ -166,9 +166,28 @@ func (l inspection) sameManager(r pipeline.Receipt) bool {
 	return then.ManagerTree() == l.tree || then.ManagerCode() != "" && then.ManagerCode() == l.code
 }
 
+// applied is what a plan was made from beside the manager's code.
+type applied struct {
+	blob   pipeline.SHA // of variables.yml
+	needed string       // sum of the outputs of other stacks
+}
+
+// sameNeeded reports whether the outputs of other stacks are those of the last apply. Sums
+// under different keys cannot be compared, and count as other ones: that is no drift.
+func (a applied) sameNeeded(r pipeline.Receipt) bool {
+	same, _ := pipeline.SameFingerprint(a.needed, r.Evidence.Needed())
+	return same || a.needed == "" && r.Evidence.Needed() == ""
+}
+
+// noOutputs is a target that was applied, and whose needed outputs are not on record now.
+func noOutputs(t pipeline.Target, deferred *pipeline.DeferredError) error {
+	return pipeline.Usagef("%s cannot be compared: %s", t.Name(), deferred.Message).
+		Nextf("start a request for the needed stack: a plan without changes, or an apply, writes its outputs again")
+}
+
 // kindsOf names what a plan found. again plans once more, with the variables that
 // were applied last, where one plan does not show it; it is nil where nothing was.
-func kindsOf(l inspection, blob pipeline.SHA, last *record.LastApply, again func() (inspection, error)) ([]pipeline.DriftKind, error) {
+func kindsOf(l inspection, now applied, last *record.LastApply, again func() (inspection, error)) ([]pipeline.DriftKind, error) {
 	var kinds []pipeline.DriftKind
 	if l.drift {
 		kinds = append(kinds, pipeline.DriftReal)
@@ -179,8 +198,13 @@ func kindsOf(l inspection, blob pipeline.SHA, last *record.LastApply, again func
 	if last == nil {
 		return append(kinds, pipeline.DriftPending), nil
 	}
-	sameVariables, sameManager := last.Receipt.Blob == blob, l.sameManager(last.Receipt)
+	sameVariables, sameManager := last.Receipt.Blob == now.blob, l.sameManager(last.Receipt)
 	switch {
+	case !now.sameNeeded(last.Receipt): // another stack has put out something else
+		if kinds = append(kinds, pipeline.DriftPending); !sameManager {
+			kinds = append(kinds, pipeline.DriftManager)
+		}
+		return kinds, nil
 	case sameVariables && sameManager:
 		if !l.drift {
 			// Nothing of ours has changed since the plan was empty: something that it

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,14 +98,40 @@ func TestKindsOf(t *testing.T) {
 		"drift and pending":          {inspection{drift: true, otherChanges: true, tree: "t1", fingerprint: "x"}, "b2", last, again(inspection{drift: true, fingerprint: "y"}), kinds{pipeline.DriftReal, pipeline.DriftPending}},
 		"drift, pending and manager": {inspection{drift: true, otherChanges: true, tree: "t2", fingerprint: "x"}, "b2", last, again(inspection{drift: true, otherChanges: true, fingerprint: "y"}), kinds{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager}},
 	} {
-		got, err := kindsOf(c.l, c.blob, c.last, c.again)
+		got, err := kindsOf(c.l, applied{blob: c.blob}, c.last, c.again)
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v (%v), want %v", name, got, err, c.want)
 		}
 	}
 	broken := errors.New("broken")
-	if _, err := kindsOf(inspection{otherChanges: true, tree: "t2"}, "b2", last, func() (inspection, error) { return inspection{}, broken }); !errors.Is(err, broken) {
+	if _, err := kindsOf(inspection{otherChanges: true, tree: "t2"}, applied{blob: "b2"}, last, func() (inspection, error) { return inspection{}, broken }); !errors.Is(err, broken) {
 		t.Errorf("a second plan that fails: %v", err)
+	}
+}
+
+// TestKindsOfNeeds: what differs since another stack has put out something else is a change
+// that waits for its merge, and no drift.
+func TestKindsOfNeeds(t *testing.T) {
+	t.Parallel()
+	sum := func(key, tag string) string { return strings.Repeat(key, 16) + strings.Repeat(tag, 64) }
+	evidence := managerOf("t1", "")
+	evidence.SetNeeded(sum("1", "a"))
+	last := &record.LastApply{Receipt: pipeline.Receipt{Blob: "b1", Evidence: evidence}}
+	never := func() (inspection, error) { t.Error("one plan was enough"); return inspection{}, nil }
+	for name, c := range map[string]struct {
+		tree, needed string
+		want         []pipeline.DriftKind
+	}{
+		"the same outputs":        {"t1", sum("1", "a"), []pipeline.DriftKind{pipeline.DriftReal}},
+		"other outputs":           {"t1", sum("1", "b"), []pipeline.DriftKind{pipeline.DriftPending}},
+		"outputs and the manager": {"t2", sum("1", "b"), []pipeline.DriftKind{pipeline.DriftPending, pipeline.DriftManager}},
+		"under another key":       {"t1", sum("2", "a"), []pipeline.DriftKind{pipeline.DriftPending}},
+		"needed no more":          {"t1", "", []pipeline.DriftKind{pipeline.DriftPending}},
+	} {
+		got, err := kindsOf(inspection{otherChanges: true, tree: c.tree}, applied{"b1", c.needed}, last, never)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v (%v), want %v", name, got, err, c.want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -169,6 +170,9 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 	dir := filepath.Join(w.in.Dir, filepath.FromSlash(t.Folder()))
 	defer os.RemoveAll(dir) // what cannot be removed goes with the directory of the scan
 	job := pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(t), ReadOnly: true, MAC: mac, Log: io.Discard}
+	if job.Needed, err = record.StoredNeeded(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, c, t); err != nil {
+		return err
+	}
 	var lost *pipeline.LostState
 	noState := false
 	plan := func(variables pipeline.Document) (inspection, error) {
@@ -182,6 +186,13 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 		return inspect(planned, c.Manager.Drift.Ignore, w.Now(), mac)
 	}
 	l, err := plan(want.document)
+	var deferred *pipeline.DeferredError
+	if errors.As(err, &deferred) {
+		if result.Skipped, err = deferred.Message, nil; last != nil {
+			err = noOutputs(t, deferred)
+		}
+		return err
+	}
 	if err != nil {
 		return err
 	}
@@ -194,7 +205,11 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 		result.lose(*lost)
 		return nil
 	}
-	kinds, err := kindsOf(l, want.file.Blob, last, func() (inspection, error) {
+	sum, err := pipeline.SumNeeded(mac, job.Needed)
+	if err != nil {
+		return err
+	}
+	kinds, err := kindsOf(l, applied{want.file.Blob, sum}, last, func() (inspection, error) {
 		document, err := w.lastVariables(ctx, c, *last)
 		if err != nil {
 			return inspection{}, err

@@ -127,6 +127,15 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pip
 	case known.Destroyed():
 		return refuse("there is nothing left to do: remove it from the customer's file", "request %s destroyed it at %s", last.Receipt.Request.Short(), last.At.UTC().Format(time.RFC3339))
 	}
+	for _, reader := range from.customer.NeededBy(t) {
+		known, err := ledger.Remember(ctx, f.records(), reader)
+		if err != nil {
+			return nil, err
+		}
+		if !known.Nothing() && !known.NoneLeft() {
+			return refuse("destroy "+reader.String()+" first", "%s needs its outputs, and is not destroyed", reader.Name())
+		}
+	}
 	raw, err := last.OpenVariables(ctx, f.Store, f.Sealer)
 	if err != nil {
 		return nil, record.TamperedOr(err, "the variables that were applied last to "+target)

@@ -38,7 +38,7 @@ func eventOf(o pipeline.Outcome) Event {
 	switch o {
 	case pipeline.OutcomeApplied:
 		return Applied
-	case pipeline.OutcomeWaiting, pipeline.OutcomeNoChanges, pipeline.OutcomePlanned:
+	case pipeline.OutcomeWaiting, pipeline.OutcomeNoChanges, pipeline.OutcomePlanned, pipeline.OutcomeDeferred:
 		return Planned
 	case pipeline.OutcomeRefused, pipeline.OutcomeExpired:
 		return Refused

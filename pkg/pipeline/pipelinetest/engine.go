@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -25,8 +26,10 @@ type Engine struct {
 
 	DuringPlan, DuringApply func()
 
-	Outputs []pipeline.Output // further ones of an apply
+	Outputs []pipeline.Output      // further ones of an apply
+	Passed  []pipeline.OutputValue // for the stacks that need them, after a plan and an apply
 
+	SeeApply      func(pipeline.Job)      // sees the job of an apply
 	SeePlan       func(pipeline.Job)      // sees the job of a plan
 	ChangePlanned func(*pipeline.Planned) // what a plan finds in the place of the state
 }
@@ -35,6 +38,12 @@ func (e *Engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 	fmt.Fprint(job.Log, e.LogText)
 	if e.SeePlan != nil {
 		e.SeePlan(job)
+	}
+	for _, needed := range job.Needed {
+		if needed.Unknown != "" || slices.ContainsFunc(needed.Values, func(o pipeline.OutputValue) bool { return !o.Known() }) {
+			return pipeline.Planned{}, &pipeline.DeferredError{Message: "region depends on an output of " + string(needed.Stack) + " that is not known yet",
+				Waits: []pipeline.Diagnostic{{Warning: true, Summary: "region depends on an output of " + string(needed.Stack)}}}
+		}
 	}
 	if e.PlanErr != nil {
 		return pipeline.Planned{Plan: pipeline.Plan{Diagnostics: []pipeline.Diagnostic{{Summary: "broken"}}}}, e.PlanErr
@@ -53,6 +62,9 @@ func (e *Engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 	if key := job.Backend.String() + "\n" + string(config.Source); key != e.contents {
 		p.Plan.Changes = []pipeline.ResourceChange{{Address: "a.b", Type: "a", Action: pipeline.ActionUpdate}}
 		p.Plan.Counts.Update = 1
+	}
+	if job.PassOutputs {
+		p.Outputs = e.Passed
 	}
 	if e.ChangePlanned != nil {
 		e.ChangePlanned(&p)
@@ -80,6 +92,9 @@ func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 		return pipeline.Applied{}, fmt.Errorf("the plan JSON was not restored: %q %w", shown, err)
 	}
 	fmt.Fprint(job.Log, e.LogText)
+	if e.SeeApply != nil {
+		e.SeeApply(job)
+	}
 	if e.NotStarted != nil {
 		return pipeline.Applied{}, e.NotStarted
 	}
@@ -88,8 +103,12 @@ func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 		e.DuringApply()
 	}
 	done := []pipeline.AppliedResource{{Address: "a.b", Action: pipeline.ActionUpdate, Failed: e.ApplyErr != nil}}
+	var values []pipeline.OutputValue
+	if job.PassOutputs {
+		values = e.Passed
+	}
 	if e.ApplyErr != nil {
-		return pipeline.Applied{Started: true, Done: done}, e.ApplyErr
+		return pipeline.Applied{Started: true, Done: done, Values: values}, e.ApplyErr
 	}
 	b, err := os.ReadFile(plan.Artifacts["plan"])
 	if err != nil {
@@ -99,5 +118,5 @@ func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	e.contents = job.Backend.String() + "\n" + strings.TrimPrefix(string(b), "plan:")
 	left := &pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: e.States[job.Backend.String()]}, Resources: 2}
 	outputs := append([]pipeline.Output{{Name: "url", Value: `"https://x"`}, {Name: "password", Sensitive: true}}, e.Outputs...)
-	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: outputs}, nil
+	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: outputs, Values: values}, nil
 }

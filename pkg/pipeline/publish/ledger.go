@@ -29,7 +29,7 @@ func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report coll
 		if e.Event == ledger.Closed || e.Event == ledger.Superseded || t.doubted {
 			_, err := chain.Append(ctx, e)
 			errs = append(errs, err)
-		} else if t.attempt.Number == 0 && t.Outcome.Final() && !t.Outcome.Succeeded() {
+		} else if t.attempt.Number == 0 && t.Outcome.Stops() {
 			e.Run = t.run
 			errs = append(errs, chain.FinishPlan(ctx, e, report.Request.CreatedAt))
 		}

@@ -214,7 +214,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request pipeline
 		if hint := t.logHint(request); hint != "" {
 			r.Logf("%s", hint)
 		}
-		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore.Environment == "" {
+		if t.Outcome.Stops() && failedBefore.Environment == "" {
 			failedBefore = of.Target
 		}
 		t.TargetReport = t.redacted(in.Customer.Manager.Redaction)

@@ -61,6 +61,9 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (pipeline.StateVer
 		}
 		return pipeline.StateVersion{}, err
 	}
+	if err := forgetOutputs(ctx, r.Store, in.TargetInput); err != nil {
+		return pipeline.StateVersion{}, err
+	}
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	state, err := r.Engine.PushState(ctx, job, pipeline.KeptState{File: plaintext, Planned: receipt.Evidence.State(), Unlock: in.Unlock})
 	if err = errors.Join(err, os.Remove(plaintext)); err != nil {

@@ -14,7 +14,8 @@ import (
 )
 
 // Rekeyer seals again, under the first key, what must stay readable without the older
-// ones: the records of the last applies and their variables. Requests, plans and kept
+// ones: the records of the last applies with their variables, and the outputs that other
+// stacks need. Requests, plans and kept
 // states end by themselves; it reports those that still need an older key. What scans
 // remember is written anew by each scan. Marks of used signatures need no key: one that
 // cannot be read refuses its signature all the same.
@@ -89,6 +90,9 @@ func (r *Rekeyer) Run(ctx context.Context, apply bool) (RekeyResult, error) {
 		if err := r.lastApply(ctx, t, apply, &result); err != nil {
 			return result, err
 		}
+		if err := r.outputs(ctx, t, apply, &result); err != nil {
+			return result, err
+		}
 		if err := r.kept(ctx, t, &result); err != nil {
 			return result, err
 		}
@@ -108,7 +112,7 @@ func (r *Rekeyer) Run(ctx context.Context, apply bool) (RekeyResult, error) {
 // rekeyTarget holds the keys of one target that have to do with what lasts.
 type rekeyTarget struct {
 	pipeline.Target
-	applied, kept []string
+	applied, kept, outputs []string
 }
 
 // rekeyTargets picks them out of all keys of the store, which are in ascending order.
@@ -116,16 +120,19 @@ func rekeyTargets(keys []string) []rekeyTarget {
 	var targets []rekeyTarget
 	for _, key := range keys {
 		target, of, is := targetOfKey(key)
-		if !is || of != "applied" && of != "kept" {
+		if !is || of != "applied" && of != "kept" && of != "outputs" {
 			continue
 		}
 		if n := len(targets); n == 0 || targets[n-1].Target != target {
 			targets = append(targets, rekeyTarget{Target: target})
 		}
 		t := &targets[len(targets)-1]
-		if of == "kept" {
+		switch {
+		case of == "kept":
 			t.kept = append(t.kept, key)
-		} else if strings.HasSuffix(key, ".json") {
+		case of == "outputs":
+			t.outputs = append(t.outputs, key)
+		case strings.HasSuffix(key, ".json"):
 			t.applied = append(t.applied, key)
 		}
 	}

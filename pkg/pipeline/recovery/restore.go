@@ -139,6 +139,9 @@ func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acce
 	if a.RepositoryID == 0 {
 		return other
 	}
+	if err := forgetOutputs(ctx, r.Store, in); err != nil {
+		return err
+	}
 	s, now := record.Records{Store: r.Store, Sealer: r.Sealer}, r.Now().UTC()
 	if err := registry.RegisterOwner(ctx, s, in.Customer, in.Target(), now); err != nil {
 		return err
@@ -153,6 +156,9 @@ func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acce
 // note writes the sealed record first, and then the ledger, which can only make the
 // target look worse: done again after an interruption, both agree.
 func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledger.Event, state pipeline.StateRecord, why string) error {
+	if err := forgetOutputs(ctx, r.Store, in); err != nil {
+		return err
+	}
 	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Target(), state,
 		record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(why), At: r.Now().UTC()}); err != nil {
 		return err

@@ -30,6 +30,9 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 		if err != nil {
 			return err
 		}
+		if err := r.copyOutputs(ctx, in, t); err != nil {
+			return err
+		}
 		if err := r.appendLedger(ctx, in, t.new, t.entry(left)); err != nil {
 			return err
 		}
@@ -98,6 +101,29 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, k known, t movi
 		return false, err
 	}
 	return true, stored.Seal(ctx, s, base, t.last.Variables)
+}
+
+// copyOutputs seals the outputs that other stacks need under the new name. What that has
+// already is newer, or the same.
+func (r *Renamer) copyOutputs(ctx context.Context, in RenameInput, t moving) error {
+	if len(in.New.NeededBy(t.new)) == 0 {
+		return nil
+	}
+	left, found, err := record.LoadOutputs(ctx, r.records(), t.old)
+	if err != nil {
+		return record.TamperedOr(err, "the record of the outputs of "+t.old.String())
+	}
+	there, has, err := record.LoadOutputs(ctx, r.records(), t.new)
+	if err != nil {
+		return record.TamperedOr(err, "the record of the outputs of "+t.new.String())
+	}
+	if !found || has && !left.At.After(there.At) {
+		return nil
+	}
+	if err := record.SealOutputs(ctx, r.records(), t.new, left); err != nil {
+		return fmt.Errorf("write the outputs of %s: %w", t.new, err)
+	}
+	return nil
 }
 
 // unchanged refuses when another process has renamed the customer since k was read.

@@ -1,0 +1,189 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// ObjectOutputs are the outputs that a plan shows, in the folder of its attempt: for the
+// stacks of the same pull request that need them.
+const ObjectOutputs = "outputs.sealed"
+
+// sealedEnding is that of records which are sealed whole, since they hold secrets.
+const sealedEnding = ".sealed"
+
+// OutputsPrefix holds the outputs that a target has now; the newest record counts.
+func OutputsPrefix(t pipeline.Target) string { return t.Folder() + "/outputs/" }
+
+// LeftOutputs are the outputs that a target has, as its newest apply has left them or its
+// newest plan without changes has found them.
+type LeftOutputs struct {
+	Request pipeline.RequestID
+	// RepositoryID is the repository that the target belonged to.
+	RepositoryID int64
+	// Receipt is the digest of the receipt of that plan.
+	Receipt string
+	At      time.Time
+	Values  []pipeline.OutputValue // all of them are known
+}
+
+// storedOutputs is the stored form. The values are the text of EncodeOutputs.
+type storedOutputs struct {
+	Target       pipeline.Target    `json:"target"`
+	RepositoryID int64              `json:"repository_id"`
+	Request      pipeline.RequestID `json:"request"`
+	Receipt      string             `json:"receipt"`
+	At           time.Time          `json:"at"`
+	Outputs      json.RawMessage    `json:"outputs"`
+}
+
+// plannedBinding ties the outputs of a plan to its receipt.
+func plannedBinding(receipt pipeline.Receipt) pipeline.Binding {
+	to := pipeline.BindTo(receipt, ObjectOutputs)
+	to.Outputs = true
+	return to
+}
+
+// leftBinding ties the outputs of a target to the target and to their key.
+func leftBinding(t pipeline.Target, key string) pipeline.Binding {
+	return pipeline.Binding{Target: t, Outputs: true, Data: []byte("metapipe outputs\x00" + key)}
+}
+
+// SealPlannedOutputs writes the outputs that a plan shows.
+func SealPlannedOutputs(ctx context.Context, s Records, folder PlanAttempt, receipt pipeline.Receipt, outputs []pipeline.OutputValue) error {
+	b, err := pipeline.EncodeOutputs(outputs)
+	if err != nil {
+		return err
+	}
+	return SealInto(ctx, s.Store, s.Sealer, folder.Key(ObjectOutputs), plannedBinding(receipt), bytes.NewReader(b))
+}
+
+// openPlannedOutputs opens the outputs that a plan shows; ErrNotFound where it kept none.
+func openPlannedOutputs(ctx context.Context, s Records, folder PlanAttempt, receipt pipeline.Receipt) ([]pipeline.OutputValue, error) {
+	b, err := UnsealBytes(ctx, s.Store, s.Sealer, folder.Key(ObjectOutputs), plannedBinding(receipt))
+	if err != nil {
+		return nil, err
+	}
+	return parsedOutputs(b)
+}
+
+// parsedOutputs reads outputs out of an object that is authentic.
+func parsedOutputs(b []byte) ([]pipeline.OutputValue, error) {
+	outputs, err := pipeline.ParseOutputs(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", pipeline.ErrTampered, err)
+	}
+	return outputs, nil
+}
+
+// NoteOutputs writes the outputs that a target has now, and removes the older ones. The new
+// ones come first, so that there are some at any time.
+func NoteOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOutputs) error {
+	older, err := s.List(ctx, OutputsPrefix(t))
+	if err != nil {
+		return err
+	}
+	err = left.seal(ctx, s, t, older)
+	if err != nil {
+		return err
+	}
+	for _, old := range older {
+		err = errors.Join(err, s.Delete(ctx, old))
+	}
+	return err
+}
+
+// SealOutputs writes outputs that are on record once more, for another target or under
+// another key, and removes nothing.
+func SealOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOutputs) error {
+	older, err := s.List(ctx, OutputsPrefix(t))
+	if err != nil {
+		return err
+	}
+	return left.seal(ctx, s, t, older)
+}
+
+// seal writes the record behind the older ones.
+func (l LeftOutputs) seal(ctx context.Context, s Records, t pipeline.Target, older []string) error {
+	outputs, err := pipeline.EncodeOutputs(l.Values)
+	if err != nil {
+		return err
+	}
+	at := l.At.UTC()
+	for _, key := range older { // clocks of runners differ, and the last key counts
+		if newest, ok := outputsTime(key); ok && !at.After(newest) {
+			at = newest.Add(time.Nanosecond)
+		}
+	}
+	key := OutputsPrefix(t) + at.Format(LastApplyTimes) + "-" + string(l.Request) + sealedEnding
+	b, err := json.Marshal(storedOutputs{Target: t, RepositoryID: l.RepositoryID, Request: l.Request, Receipt: l.Receipt, At: at, Outputs: outputs})
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", key, err)
+	}
+	return SealInto(ctx, s.Store, s.Sealer, key, leftBinding(t, key), bytes.NewReader(b))
+}
+
+// outputsTime reads the time out of the key of outputs.
+func outputsTime(key string) (time.Time, bool) {
+	name := key[strings.LastIndex(key, "/")+1:]
+	at, err := time.Parse(LastApplyTimes, name[:min(len(name), len(LastApplyTimes))])
+	return at, err == nil && strings.HasSuffix(name, sealedEnding)
+}
+
+// LoadOutputs returns the outputs that a target has; found is false where none are on
+// record. What someone else wrote there, or moved there, is ErrTampered.
+func LoadOutputs(ctx context.Context, s Records, t pipeline.Target) (left LeftOutputs, found bool, err error) {
+	fail := func(err error) (LeftOutputs, bool, error) {
+		return LeftOutputs{}, false, fmt.Errorf("read the outputs of %s: %w", t, err)
+	}
+	keys, err := s.List(ctx, OutputsPrefix(t))
+	if err != nil {
+		return fail(err)
+	}
+	if len(keys) == 0 {
+		return LeftOutputs{}, false, nil
+	}
+	key := keys[len(keys)-1]
+	b, err := UnsealBytes(ctx, s.Store, s.Sealer, key, leftBinding(t, key))
+	if errors.Is(err, pipeline.ErrNotFound) { // a newer record has just taken its place
+		err = fmt.Errorf("%s was removed meanwhile: run this again", key)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	var stored storedOutputs
+	if err := pipeline.DecodeKnown(b, &stored); err != nil {
+		return fail(fmt.Errorf("%s: %w: %w", key, pipeline.ErrTampered, err))
+	}
+	if stored.Target != t {
+		return fail(fmt.Errorf("%s: %w: the outputs are of %s", key, pipeline.ErrTampered, stored.Target))
+	}
+	values, err := parsedOutputs(stored.Outputs)
+	if err != nil {
+		return fail(fmt.Errorf("%s: %w", key, err))
+	}
+	return LeftOutputs{RepositoryID: stored.RepositoryID, Request: stored.Request, Receipt: stored.Receipt, At: stored.At, Values: values}, true, nil
+}
+
+// ForgetOutputs removes the outputs of a target whose state is not the one any more that
+// they were read from. The next plan of the target without changes, or its next apply,
+// writes them again.
+func ForgetOutputs(ctx context.Context, s pipeline.Store, t pipeline.Target) error {
+	keys, err := s.List(ctx, OutputsPrefix(t))
+	if err != nil {
+		return fmt.Errorf("look for the outputs of %s: %w", t, err)
+	}
+	for _, key := range keys {
+		if err := s.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -176,6 +176,7 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	}
 	w.redactApplied(ctx, secrets, output, &applied)
 	w.leave(ctx, &applied)
+	w.passOutputs(ctx, &applied)
 	if failure == nil && w.kept == "" {
 		return applied, nil
 	}

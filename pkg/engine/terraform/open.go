@@ -42,6 +42,9 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool tool.Binary) (
 
 // feed writes what the tool sees of the customer, and the backend.
 func (w *workspace) feed() error {
+	if err := w.checkNeeded(); err != nil {
+		return err
+	}
 	config, err := w.job.Variables.Effective(w.job.Environment)
 	if err != nil {
 		return w.failed("read the variables", err)
@@ -54,6 +57,9 @@ func (w *workspace) feed() error {
 	}
 	if err := w.writeBackend(); err != nil {
 		return w.failed("write the backend", err)
+	}
+	if err := w.markSensitive(); err != nil {
+		return err
 	}
 	values, err := w.values(config)
 	if err != nil {

@@ -127,6 +127,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		Places:  w.places(),
 		Home:    w.engine.options.Environ.Get("HOME"),
 		Secrets: w.knownSecrets(),
+		Outputs: w.job.PassOutputs,
 	})
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		// The tool does not look whether its output could be written.
@@ -138,7 +139,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 	if err != nil {
 		return empty, w.failed("read the plan", err)
 	}
-	planned.Fingerprint = reading.Fingerprint
+	planned.Fingerprint, planned.Outputs = reading.Fingerprint, reading.Outputs
 	return reading, nil
 }
 
@@ -146,6 +147,10 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file string) (pipeline.Planned, error) {
 	if err := os.Chmod(file, 0o600); err != nil {
 		return planned, w.failed("protect the plan", err)
+	}
+	if err := pipeline.CheckOutputs(planned.Outputs); err != nil {
+		return planned, &pipeline.FailedError{Message: fmt.Sprintf("the outputs of %s cannot be passed to the stacks that need them: %v", target(w.job), err),
+			Next: pipeline.ProviderNext, Operator: "put out less in " + w.job.Root()}
 	}
 	bundle := filepath.Join(w.job.Dir, "plan.bundle.tar")
 	state, err := w.planState(ctx, file)

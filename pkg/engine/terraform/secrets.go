@@ -24,7 +24,7 @@ import (
 func (w *workspace) fedSecrets(values map[string]json.RawMessage) (redact.Secrets, error) {
 	set := redact.Known(w.engine.secrets())
 	for name, variable := range w.module.Variables {
-		if !variable.Sensitive && !slices.Contains(w.module.Ephemeral, name) {
+		if !variable.Sensitive && !w.hidden[name] && !slices.Contains(w.module.Ephemeral, name) {
 			continue
 		}
 		value, given := values[name]
@@ -38,7 +38,7 @@ func (w *workspace) fedSecrets(values map[string]json.RawMessage) (redact.Secret
 			return nil, fmt.Errorf("variable %q: %w", name, err)
 		}
 	}
-	return set, nil
+	return set, w.addNeeded(set)
 }
 
 // knownSecrets are those of the environment, and those that were fed.

@@ -1,12 +1,14 @@
 package terraform
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
@@ -22,6 +24,30 @@ func (w *workspace) leave(ctx context.Context, applied *pipeline.Applied) {
 	}
 	if state, err := w.stateNow(ctx); err == nil && state.Lineage != "" {
 		applied.State = &state
+	}
+}
+
+// passOutputs reads the outputs that an apply has left, for the stacks that need them. Those
+// that cannot be read or passed on are not known.
+func (w *workspace) passOutputs(ctx context.Context, applied *pipeline.Applied) {
+	if !w.job.PassOutputs || !applied.Started || w.kept != "" {
+		return
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	pulled, err := w.pull(limited) // by the tool: the state may be encrypted
+	if err != nil {
+		return
+	}
+	defer os.Remove(pulled) // as secret as the state; it goes with the workspace otherwise
+	file, err := os.Open(pulled)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	values, err := statefile.ReadOutputs(bufio.NewReader(file))
+	if err == nil && pipeline.CheckOutputs(values) == nil {
+		applied.Values = values
 	}
 }
 

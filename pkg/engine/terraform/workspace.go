@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -54,6 +55,8 @@ type workspace struct {
 	// fed are the secrets that are known before the tool runs.
 	fed    *redact.Filter
 	fedSet redact.Secrets
+	// hidden are the variables that are sensitive since they hold such outputs of other stacks.
+	hidden map[string]bool
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {
@@ -132,6 +135,11 @@ func (w *workspace) values(config pipeline.EffectiveConfig) (map[string]json.Raw
 		}
 		fed[name] = b
 	}
+	needed, err := w.neededValues()
+	if err != nil {
+		return nil, w.failed("write the variables", err)
+	}
+	maps.Copy(fed, needed) // last: nothing that a customer writes takes their place
 	values := map[string]json.RawMessage{}
 	var missing []pipeline.Diagnostic
 	for name, variable := range w.module.Variables {

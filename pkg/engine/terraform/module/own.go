@@ -7,10 +7,14 @@ const SourceVariables = "source-variables.yml"
 // must end so: the tool lays it over whatever backend the root declares.
 const BackendOverride = "metapipe_backend_override.tf.json"
 
+// NeededOverride marks variables that hold sensitive outputs of other stacks as sensitive.
+// The tool lays it over the declaration in the root.
+const NeededOverride = "metapipe_needs_override.tf.json"
+
 // OwnNames are the names in the root module that belong to metapipe: what the
-// manager has there is left out. OpenTofu would read the last one in the place of
-// the override.
-var OwnNames = []string{SourceVariables, BackendOverride, "metapipe_backend_override.tofu.json"}
+// manager has there is left out. OpenTofu would read those that end in .tofu.json in the
+// place of the overrides.
+var OwnNames = []string{SourceVariables, BackendOverride, "metapipe_backend_override.tofu.json", NeededOverride, "metapipe_needs_override.tofu.json"}
 
 // OwnVariable reports the variables of a root module that metapipe feeds, whatever
 // the customer's file says.

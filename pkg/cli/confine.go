@@ -69,7 +69,7 @@ func (m credentials) session(ctx context.Context, c pipeline.Customer, t pipelin
 	state := m.config.Manager.State
 	region := cmp.Or(state.Bucket.Region, m.app.getenv("AWS_REGION"), m.app.getenv("AWS_DEFAULT_REGION"))
 	state.Bucket.Region = region // its partition stands in the policy
-	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(t.Environment), Stack: string(t.Stack), SealingKeys: m.config.Manager.SealingKeys}
+	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(t.Environment), Stack: string(t.Stack), Needs: namesOf(c.Manager.NeedsOf(t.Stack)), SealingKeys: m.config.Manager.SealingKeys}
 	role := c.Manager.Role.Of(t, work)
 	policy, err := scope.SessionPolicy(role, state.Target(t, ""))
 	if err != nil {

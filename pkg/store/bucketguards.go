@@ -39,7 +39,7 @@ func (s *S3) guards() []setting {
 // be called requests, pulls or ledger; the other folders lie below one.
 func (s *S3) writeOnce() []any {
 	var all []any
-	for _, keys := range []string{"_metapipe/*", "*/requests/*", "*/pulls/*", "*/ledger/*", "*/*/plans/*", "*/*/kept/*", "*/*/replaced/*", "*/*/applied/*", "*/*/queue/*", "*/*/keys/*"} {
+	for _, keys := range []string{"_metapipe/*", "*/requests/*", "*/pulls/*", "*/ledger/*", "*/*/plans/*", "*/*/kept/*", "*/*/replaced/*", "*/*/applied/*", "*/*/outputs/*", "*/*/queue/*", "*/*/keys/*"} {
 		all = append(all, s.bucketARN()+"/"+s.prefix+keys)
 	}
 	return all

@@ -34,6 +34,9 @@ type Scope struct {
 	Customer    string
 	Environment string
 	Stack       string // empty: the unnamed one
+	// Needs are the stacks whose outputs the stack reads; Passes says that others read its own.
+	Needs  []string
+	Passes bool
 	// SealingKeys are the KMS keys under which objects are sealed; none where a
 	// secret of the workflows does that.
 	SealingKeys []string
@@ -42,6 +45,17 @@ type Scope struct {
 // target is the one that the scope is for. Each part of it may be a pattern.
 func (s Scope) target() pipeline.Target {
 	return pipeline.Target{Customer: pipeline.CustomerName(s.Customer), Environment: pipeline.Environment(s.Environment), Stack: pipeline.StackName(s.Stack)}
+}
+
+// needed are the folders of the targets whose outputs the scope may read.
+func (s Scope) needed() []pipeline.Target {
+	var all []pipeline.Target
+	for _, stack := range s.Needs {
+		t := s.target()
+		t.Stack = pipeline.StackName(stack)
+		all = append(all, t)
+	}
+	return all
 }
 
 // Policy is an IAM policy document.
@@ -83,6 +97,7 @@ type grant struct {
 	names                     bool // lists the names of customers and environments
 	openLastApplies           bool // opens records of all customers
 	allEnvironments           bool // opens what belongs to any environment of the customer
+	openNeeded                bool // opens the outputs of the stacks that the scope needs
 }
 
 // RolePolicy returns the least that a role needs to do its work in the bucket.
@@ -91,6 +106,7 @@ func RolePolicy(role Role, s Scope) (Policy, error) {
 	if !ok {
 		return Policy{}, pipeline.Usagef("there is no role %q", role).Nextf("use one of %v", Roles())
 	}
+	g = s.withOutputs(role, g)
 	p := Policy{Version: "2012-10-17"}
 	p.Statement = append(p.Statement, Statement{Sid: "List", Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()},
 		Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys(g.list)}}})

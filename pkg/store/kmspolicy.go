@@ -38,6 +38,9 @@ func (s Scope) sealing(g grant) []Statement {
 			records["StringEquals"] = map[string][]string{"kms:EncryptionContext:" + contextKind: {kindRecord}}
 			add("OpenRecords", open, records)
 		}
+		if g.openNeeded {
+			add("OpenNeeded", open, s.neededContext())
+		}
 		if g.openLastApplies {
 			add("OpenLastApplies", open, map[string]map[string][]string{"StringEquals": {"kms:EncryptionContext:" + contextKind: {kindRecord}}})
 		}

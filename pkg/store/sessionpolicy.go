@@ -30,6 +30,10 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 		// Promotion order asks how the other environments ended, and for nothing else of them.
 		// The names of what lies in pulls/ are all that is read there.
 		read := []string{c + "/requests/*", c + "/*/plans/*.json", registered}
+		list := []string{target + "/*", c + "/requests/*", c + "/pulls/*", c + "/*/plans/*", registered}
+		for _, t := range s.needed() {
+			read, list = append(read, t.Folder()+"/outputs/*", t.Folder()+"/plans/*/outputs.sealed"), append(list, t.Folder()+"/outputs/*")
+		}
 		// Short patterns: what may not be removed is the same in every target.
 		records := []string{"*/plans/*.json", "*/ledger/*", "*/queue/*"}
 		rest.NotResource = append(rest.NotResource, s.bucketARN(), s.bucketARN()+"/*")
@@ -38,7 +42,7 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 				Effect:    "Allow",
 				Action:    []string{"s3:ListBucket"},
 				Resource:  []string{s.bucketARN()},
-				Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys([]string{target + "/*", c + "/requests/*", c + "/pulls/*", c + "/*/plans/*", registered})}},
+				Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys(list)}},
 			},
 			Statement{Effect: "Allow", Action: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:Abort*"}, Resource: s.objects([]string{target + "/*"})},
 			Statement{Effect: "Deny", Action: []string{"s3:DeleteObject"}, Resource: s.objects(records)},

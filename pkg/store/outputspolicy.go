@@ -1,0 +1,47 @@
+package store
+
+import "slices"
+
+// withOutputs adds what a role does with the outputs that stacks pass on to each other. It
+// adds nothing where no stack needs another one.
+func (s Scope) withOutputs(role Role, g grant) grant {
+	own := s.target().Folder() + "/outputs/*"
+	if s.Passes {
+		switch role {
+		case RolePlan, RoleApply: // write the new ones, and remove the older ones
+			g.read, g.write, g.remove = append(g.read, own), append(g.write, own), append(g.remove, own)
+		case RoleDrift:
+			g.read = append(g.read, own)
+		case RoleRekey:
+			g.read, g.write = append(g.read, own), append(g.write, own)
+		}
+	}
+	for _, t := range s.needed() {
+		outputs := t.Folder() + "/outputs/*"
+		switch role {
+		case RolePlan: // in a pull request, the outputs that a plan shows
+			plans := t.Folder() + "/plans/*"
+			g.list = append(g.list, outputs, plans)
+			g.read = append(g.read, outputs, plans+".json", plans+"/outputs.sealed")
+			g.openNeeded = true
+		case RoleApply, RoleDrift:
+			g.list, g.read = append(g.list, outputs), append(g.read, outputs)
+			g.openNeeded = true
+		}
+	}
+	g.list, g.read = slices.Clip(g.list), slices.Clip(g.read)
+	return g
+}
+
+// neededContext asks for outputs, and for the records that authenticate plans, of the
+// targets that the scope needs.
+func (s Scope) neededContext() map[string]map[string][]string {
+	var parts []string
+	for _, t := range s.needed() {
+		parts = append(parts, t.Part())
+	}
+	return map[string]map[string][]string{
+		"StringLike":   {"kms:EncryptionContext:" + contextCustomer: {s.Customer}, "kms:EncryptionContext:" + contextEnvironment: parts},
+		"StringEquals": {"kms:EncryptionContext:" + contextKind: {kindRecord, kindOutputs}},
+	}
+}

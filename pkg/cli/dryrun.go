@@ -50,6 +50,9 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 	if o.state {
 		lostStatesOf(m).guard(&dry, job)
 	}
+	if job.Needed, err = dryRunOf(m).needed(ctx, job, o.state); err != nil {
+		return err
+	}
 	target, err := dry.Run(ctx, job)
 	var failed *pipeline.FailedError
 	if err != nil && !errors.As(err, &failed) {

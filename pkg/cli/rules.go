@@ -54,7 +54,7 @@ func (r *rules) parse(c pipeline.Customer, file string, raw []byte) (*variables.
 		return nil, problems
 	}
 	d, problems := variables.ParseFor(file, raw, c.Manager.Limits, schema, c.Allowed())
-	settable := variables.Settable{Declared: r.declared(c), Schema: schema, SchemaFile: c.Manager.Schema, Open: c.Manager.CustomerVariables}
+	settable := variables.Settable{Declared: r.declared(c), Schema: schema, SchemaFile: c.Manager.Schema, Open: c.Manager.CustomerVariables, Needed: neededVariables(c)}
 	for _, p := range settable.Check(file, raw, c.Manager.Limits) {
 		// A closed schema has its own words for the same key.
 		if !slices.ContainsFunc(problems, func(q pipeline.Problem) bool { return q.Position == p.Position && !q.Warning }) {
@@ -65,6 +65,18 @@ func (r *rules) parse(c pipeline.Customer, file string, raw []byte) (*variables.
 		return nil, problems
 	}
 	return d, problems
+}
+
+// neededVariables are the variables that hold the outputs of stacks which others of the
+// customer need.
+func neededVariables(c pipeline.Customer) []string {
+	var names []string
+	for _, stack := range c.StackNames() {
+		for _, needed := range c.Manager.NeedsOf(stack) {
+			names = append(names, string(needed))
+		}
+	}
+	return names
 }
 
 // declared are the variables of the root modules of the customer's stacks, and whether

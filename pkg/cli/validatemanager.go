@@ -47,6 +47,7 @@ func (v *validation) manager(ctx context.Context) error {
 	if v.parse(roots) {
 		v.opened(roots)
 	}
+	v.needs()
 	if err := v.tree(ctx, roots); err != nil {
 		return err
 	}

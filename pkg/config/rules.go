@@ -17,6 +17,8 @@ const (
 	RuleLooser             = "looser-than-manager"
 	RuleUnknownEnvironment = "unknown-environment"
 	RuleUnknownStack       = "unknown-stack"
+	RuleStackOrder         = "stack-order"
+	RuleNeededStack        = "needed-stack"
 	RuleRepositoryMismatch = "repository-mismatch"
 	RuleStrayFile          = "stray-file"
 	RuleUngated            = "ungated-production"

@@ -28,7 +28,7 @@ func TestSchemasAndDecoderKnowTheSameKeys(t *testing.T) {
 		{managerSchema, []string{"properties", "state", "properties", "backend"}, d.backendFields(&pipeline.Backend{})},
 		{managerSchema, []string{"properties", "tool"}, d.toolFields(&pipeline.ToolRule{})},
 		{managerSchema, []string{"$defs", "environment"}, d.environmentFields(&pipeline.EnvironmentRule{})},
-		{managerSchema, []string{"$defs", "stack"}, d.stackFields(&pipeline.StackRule{})},
+		{managerSchema, []string{"$defs", "stack"}, d.stackFields(&pipeline.StackRule{}, value{}, nil, nil)},
 		{managerSchema, []string{"$defs", "limits"}, limits},
 		{managerSchema, []string{"properties", "drift"}, d.driftFields(&pipeline.DriftRules{})},
 		{managerSchema, []string{"$defs", "ignoreRule"}, d.ignoreFields(&pipeline.IgnoreRule{})},

@@ -29,7 +29,7 @@ func (d *decoder) stacks(v value) []pipeline.StackRule {
 			return
 		}
 		rule := pipeline.StackRule{}
-		d.read(item, d.stackFields(&rule))
+		d.read(item, d.stackFields(&rule, item, v.Node, rules))
 		if item.Kind != strictyaml.Object {
 			return
 		}
@@ -50,9 +50,11 @@ func (d *decoder) stacks(v value) []pipeline.StackRule {
 	return rules
 }
 
-func (d *decoder) stackFields(r *pipeline.StackRule) fields {
+// stackFields reads the item of list that is one stack; earlier are those that stand before it.
+func (d *decoder) stackFields(r *pipeline.StackRule, item value, list *strictyaml.Node, earlier []pipeline.StackRule) fields {
 	return fields{
-		"name": func(v value) { r.Name = d.stackName(v) },
+		"needs": func(v value) { r.Needs = d.needs(v, item, list, earlier) },
+		"name":  func(v value) { r.Name = d.stackName(v) },
 		"tool": func(v value) {
 			if s, ok := d.choice(v, Tools()...); ok {
 				r.Tool.Name = s
@@ -151,6 +153,9 @@ func (d *decoder) customerStacks(v value, m pipeline.Manager) []pipeline.StackNa
 		if named[string(s.Name)] {
 			stacks = append(stacks, s.Name)
 		}
+	}
+	if !d.blind {
+		d.checkNeeds(v, stacks, m)
 	}
 	return stacks
 }

@@ -54,8 +54,11 @@ func doneAnswer(r stepResult) string {
 	case "fetch-vars":
 		return "accepted: " + strings.Join(listOf(r.outputs["targets"]), ", ")
 	case "plan":
-		if outcome == string(pipeline.OutcomeNoChanges) {
+		switch outcome {
+		case string(pipeline.OutcomeNoChanges):
 			return "no changes"
+		case string(pipeline.OutcomeDeferred):
+			return "not known yet: it depends on outputs of another stack"
 		}
 		return counted(r.outputs)
 	case "report":

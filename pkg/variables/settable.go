@@ -12,6 +12,9 @@ import (
 // customer's to set.
 const RuleClosedVariable = "closed-variable"
 
+// RuleNeededVariable is the rule of a key that would set the variable of a needed stack.
+const RuleNeededVariable = "needed-variable"
+
 // AnyVariable in Settable.Open opens every variable.
 const AnyVariable = "*"
 
@@ -22,6 +25,8 @@ type Settable struct {
 	Declared map[string]bool // variables of the root module; true: it has no default
 	Schema   *Schema
 	Open     []string // names, or AnyVariable
+	// Needed are the variables that hold the outputs of needed stacks. Nothing opens them.
+	Needed []string
 	// SchemaFile is the path of the schema, for remedies; empty when there is none.
 	SchemaFile string
 }
@@ -46,13 +51,18 @@ func (s Settable) Check(file string, raw []byte, limits pipeline.Limits) pipelin
 
 func (s Settable) layer(d *Document, path []string, layer *strictyaml.Node) pipeline.Problems {
 	var problems pipeline.Problems
+	where := "the top level"
+	if len(path) > 0 {
+		where = path[0] + "." + strictyaml.Short(path[1])
+	}
 	for _, e := range layer.Entries {
-		if s.allows(path, e.Key) {
+		if slices.Contains(s.Needed, e.Key) {
+			problems = append(problems, d.problem(e.KeyPlace(), RuleNeededVariable,
+				fmt.Sprintf("%q at %s sets the variable that holds the outputs of the stack %s", strictyaml.Short(e.Key), where, e.Key), "remove it, or give the key another name")...)
 			continue
 		}
-		where := "the top level"
-		if len(path) > 0 {
-			where = path[0] + "." + strictyaml.Short(path[1])
+		if s.allows(path, e.Key) {
+			continue
 		}
 		remedy := "remove it"
 		switch {

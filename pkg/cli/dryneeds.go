@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// needed are the outputs that the target of a dry run needs. With the real states, each
+// needed stack is planned first, also without a lock; what its plan changes is not known.
+// A scratch state says nothing about another stack.
+func (m dryRun) needed(ctx context.Context, job pipeline.Job, states bool) ([]pipeline.NeededOutputs, error) {
+	var all []pipeline.NeededOutputs
+	for _, of := range job.Customer.Needed(job.Target()) {
+		if !states {
+			all = append(all, pipeline.NeededOutputs{Stack: of.Stack, Unknown: fmt.Sprintf("the state of %s is read with --state only", of.Name())})
+			continue
+		}
+		needed, err := m.planNeeded(ctx, job, of)
+		if err != nil {
+			return nil, fmt.Errorf("plan %s, whose outputs %s needs: %w", of, job.Target().Name(), err)
+		}
+		all = append(all, needed)
+	}
+	return all, nil
+}
+
+// planNeeded plans a needed stack and returns its outputs.
+func (m dryRun) planNeeded(ctx context.Context, job pipeline.Job, of pipeline.Target) (pipeline.NeededOutputs, error) {
+	engine, err := m.engine(toolOf(job.Customer, of.Stack))
+	if err != nil {
+		return pipeline.NeededOutputs{}, err
+	}
+	job.Dir, job.Stack, job.Backend = filepath.Join(job.Dir, "needed", string(of.Stack)), of.Stack, m.backend(of)
+	job.ReadOnly, job.PassOutputs = true, true
+	if job.Needed, err = m.needed(ctx, job, true); err != nil {
+		return pipeline.NeededOutputs{}, err
+	}
+	planned, err := engine.Plan(ctx, job)
+	var deferred *pipeline.DeferredError
+	if errors.As(err, &deferred) {
+		return pipeline.NeededOutputs{Stack: of.Stack, Unknown: fmt.Sprintf("%s itself depends on outputs that are not known yet", of.Name())}, nil
+	}
+	return pipeline.NeededOutputs{Stack: of.Stack, Values: planned.Outputs}, err
+}

@@ -1,0 +1,59 @@
+package recovery_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
+	"github.com/metapipe/metapipe/pkg/store"
+)
+
+var networkOutputs = pipeline.Target{Customer: "acme", Environment: "staging", Stack: "network"}
+
+// noteOutputs puts outputs of network on record, as an apply does.
+func noteOutputs(w *pipelinetest.Setup, value string) {
+	w.T.Helper()
+	left := record.LeftOutputs{RepositoryID: 7, Request: "1a2b3c4d-0000-4000-8000-000000000001", At: w.Tick(), Values: []pipeline.OutputValue{{Name: "id", Value: json.RawMessage(value)}}}
+	if err := record.NoteOutputs(w.T.Context(), pipelinetest.RecordsOf(w.Store, w.Sealer), networkOutputs, left); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// TestRekeySealsOutputs: dry by default, once with apply, and a later apply is newer.
+func TestRekeySealsOutputs(t *testing.T) {
+	t.Parallel()
+	old, next := store.NewKey(), store.NewKey()
+	sealer := func(keys ...store.Key) *store.Sealer {
+		return pipelinetest.Must[*store.Sealer](t)(store.NewSealer(keys...))
+	}
+	w := pipelinetest.New(t)
+	w.Sealer = sealer(old)
+	noteOutputs(w, `"n1"`)
+	r := &recovery.Rekeyer{Store: w.Store, First: sealer(next), All: sealer(next, old), Now: func() time.Time { return w.Now }}
+	for _, step := range []struct {
+		apply bool
+		want  recovery.RekeyState
+	}{{false, recovery.RekeyOld}, {true, recovery.RekeyDone}, {true, ""}} {
+		result := pipelinetest.Must[recovery.RekeyResult](t)(r.Run(t.Context(), step.apply))
+		if n := len(result.Records); n > 1 || (n == 1) != (step.want != "") || n == 1 && result.Records[0].State != step.want || result.Checked != 1 {
+			t.Errorf("apply %v: %+v", step.apply, result)
+		}
+	}
+	left, found, err := record.LoadOutputs(t.Context(), pipelinetest.RecordsOf(w.Store, r.First), networkOutputs)
+	if err != nil || !found || string(left.Values[0].Value) != `"n1"` {
+		t.Errorf("with the new key alone: %+v, %v, %v", left, found, err)
+	}
+	w.Sealer = sealer(next)
+	noteOutputs(w, `"n2"`)
+	if left, _, err = record.LoadOutputs(t.Context(), pipelinetest.RecordsOf(w.Store, r.First), networkOutputs); err != nil || string(left.Values[0].Value) != `"n2"` {
+		t.Errorf("a later apply: %+v, %v", left, err)
+	}
+	r.First, r.All = sealer(store.NewKey()), sealer(store.NewKey())
+	if result := pipelinetest.Must[recovery.RekeyResult](t)(r.Run(t.Context(), true)); len(result.Records) != 1 || result.Records[0].State != recovery.RekeyUnknown || result.Records[0].Until == "" {
+		t.Errorf("no key opens it: %+v", result)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
@@ -55,5 +56,35 @@ func TestRekeySealsOutputs(t *testing.T) {
 	r.First, r.All = sealer(store.NewKey()), sealer(store.NewKey())
 	if result := pipelinetest.Must[recovery.RekeyResult](t)(r.Run(t.Context(), true)); len(result.Records) != 1 || result.Records[0].State != recovery.RekeyUnknown || result.Records[0].Until == "" {
 		t.Errorf("no key opens it: %+v", result)
+	}
+}
+
+// TestAcceptedStateForgetsOutputs: outputs of the former state do not outlast it, and those
+// that no one needs are not looked for.
+func TestAcceptedStateForgetsOutputs(t *testing.T) {
+	t.Parallel()
+	for name, needs := range map[string][]pipeline.StackName{"needed": {"network"}, "not needed": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := pipelinetest.New(t)
+			w.NameStacks("network", "hosts")
+			w.Current.Manager.Stacks[1].Needs = needs
+			w.Engine.Passed = []pipeline.OutputValue{{Name: "id", Value: json.RawMessage(`"n1"`)}}
+			request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+			in := pipelinetest.Stack(w.Target(request, "staging"), "network")
+			pipelinetest.Must[deploy.TargetResult](t)(w.Planner().Run(t.Context(), in))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Apply(in))
+			if needs == nil {
+				noteOutputs(w, `"left"`)
+			}
+			restorer := &recovery.Restorer{Store: w.Store, Sealer: w.Sealer, Now: w.Tick}
+			accepted := recovery.Acceptable{State: pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "other", Serial: 4}, Resources: 1}, Reason: "by hand"}
+			if err := restorer.Accept(t.Context(), in, accepted); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(w.Keys("acme/staging.network/outputs/")); (n == 0) != (needs != nil) {
+				t.Errorf("%d records of outputs", n)
+			}
+		})
 	}
 }

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// needsTree is a manager with a stack that needs another one.
+func needsTree(t *testing.T, hosts string) string {
+	t.Helper()
+	dir := stackedTree(t)
+	for name, text := range map[string]string{
+		"metapipe.yml":    "environments: [{name: staging}]\nstacks:\n  - {name: network, root: network}\n  - name: hosts\n    root: hosts\n    needs: [network]\n",
+		"network/main.tf": "output \"id\" { value = \"n1\" }\n",
+		"hosts/main.tf":   hosts,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestValidateNeeds: the root of a stack declares a variable for each stack that it needs.
+func TestValidateNeeds(t *testing.T) {
+	t.Parallel()
+	const problem = `the stack hosts needs network, and its root hosts declares no variable "network"`
+	for hosts, missing := range map[string]bool{"variable \"netwerk\" {}\n": true, "variable \"network\" {}\n": false} {
+		var out, complaints bytes.Buffer
+		app := testApp(&out, &complaints)
+		app.Dir = needsTree(t, hosts)
+		Main(t.Context(), []string{"validate"}, app)
+		if got := strings.Contains(out.String()+complaints.String(), problem); got != missing {
+			t.Errorf("%s: %v\n%s%s", hosts, got, &out, &complaints)
+		}
+		if missing && !strings.Contains(out.String()+complaints.String(), "metapipe.yml:6") {
+			t.Errorf("the line is not named:\n%s%s", &out, &complaints)
+		}
+	}
+}
+
+// TestOutputsOfRoles: a role of a stack reads what the stack needs, and a role of all stacks
+// what any of them needs.
+func TestOutputsOfRoles(t *testing.T) {
+	t.Parallel()
+	var out, complaints bytes.Buffer
+	app := testApp(&out, &complaints)
+	app.Dir = needsTree(t, "variable \"network\" {}\n")
+	s, err := app.newStep()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _, err := s.loadManagerOrDefault(app.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for stack, want := range map[string]struct {
+		needs  string
+		passes bool
+	}{"network": {"", true}, "hosts": {"network", false}, "": {"network", true}, "*": {"network", true}} {
+		needs, passes := outputsOf(m.config.Manager, pipeline.StackName(stack))
+		if strings.Join(needs, " ") != want.needs || passes != want.passes {
+			t.Errorf("%q: %v, %v", stack, needs, passes)
+		}
+	}
+}

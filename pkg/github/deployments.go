@@ -101,7 +101,8 @@ func (c *Client) readState(ctx context.Context, slug pipeline.Slug, d *pipeline.
 // CreateDeployment records that d.SHA was deployed to d.Environment and gives
 // it the state d.State ("success" when empty). A deployment of the same commit,
 // environment and request that exists already is brought to that state instead,
-// so it may be called again after any failure. It returns the deployment's id.
+// so it may be called again after any failure; it is not looked for where d is the
+// First. It returns the deployment's id.
 func (c *Client) CreateDeployment(ctx context.Context, slug pipeline.Slug, d pipeline.Deployment) (int64, error) {
 	if d.State == "" {
 		d.State = "success"
@@ -109,9 +110,12 @@ func (c *Client) CreateDeployment(ctx context.Context, slug pipeline.Slug, d pip
 	if err := checkLink(d.LogURL); err != nil {
 		return 0, get(slug, "create a deployment", "").fail(err)
 	}
-	there, err := c.deploymentOf(ctx, slug, d)
-	if err != nil {
-		return 0, err
+	var there pipeline.Deployment
+	if !d.First {
+		var err error
+		if there, err = c.deploymentOf(ctx, slug, d); err != nil {
+			return 0, err
+		}
 	}
 	if there.ID == 0 {
 		id, err := c.newDeployment(ctx, slug, d)

@@ -240,7 +240,9 @@ func TestCreateDeployment(t *testing.T) {
 		state         string // of the deployment of request 1 that exists; "-" for none
 		posted, id    int
 		statusChanges int
+		first         bool // the deployment of request 1 must not be looked for
 	}{
+		"first":          {state: "success", posted: 1, id: 5, statusChanges: 1, first: true},
 		"new":            {state: "-", posted: 1, id: 5, statusChanges: 1},
 		"done before":    {state: "success", posted: 0, id: 1, statusChanges: 0},
 		"left half-done": {state: "", posted: 0, id: 1, statusChanges: 1},
@@ -263,7 +265,7 @@ func TestCreateDeployment(t *testing.T) {
 				"POST /repos/acme/shop/deployments/{id}/statuses": record(&states, answer(201, `{}`)),
 			})
 			id, err := s.client(t).CreateDeployment(t.Context(), acme, pipeline.Deployment{
-				SHA: shaA, Ref: "main", Environment: "infra/staging", Description: strings.Repeat("d", 150), LogURL: "https://x",
+				SHA: shaA, Ref: "main", Environment: "infra/staging", Description: strings.Repeat("d", 150), LogURL: "https://x", First: tc.first,
 				Payload: pipeline.DeploymentPayload{Request: request1, Outcome: pipeline.OutcomeApplied},
 			})
 			if err != nil || int(id) != tc.id || len(created) != tc.posted || len(states) != tc.statusChanges {

@@ -92,6 +92,8 @@ type Deployment struct {
 	State       string            `json:"state"`
 	LogURL      string            `json:"log_url,omitempty"`
 	Creator     string            `json:"creator,omitempty"` // login; read by audits only
+	// First: no one can have made this deployment before, so that who creates it need not look.
+	First bool `json:"-"`
 }
 
 // DeploymentPayload is the machine-readable part of a deployment. Sensitive

@@ -71,6 +71,17 @@ func (t TargetReport) HasDeployment(statuses []Status, statusContext string) boo
 	return false
 }
 
+// ShownApplying reports whether the status of an applied target, among those of a commit,
+// still says that its apply has begun. statusContext is that of the target.
+func (t TargetReport) ShownApplying(statuses []Status, statusContext string) bool {
+	for _, s := range statuses {
+		if strings.EqualFold(s.Context, statusContext) {
+			return s.State == StatusPending && t.Receipt != "" && s.TargetURL == t.RunURL+ApplyingMark+t.Receipt
+		}
+	}
+	return false
+}
+
 // ReceiptOf reads the digest out of a status's target_url, and the mark before
 // it; both are "" when it has none.
 func ReceiptOf(url string) (digest, mark string) {

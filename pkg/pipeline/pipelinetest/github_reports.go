@@ -136,7 +136,7 @@ func (h *Hub) CreateDeployment(_ context.Context, _ pipeline.Slug, d pipeline.De
 		return 0, err
 	}
 	for _, old := range h.DeploymentList {
-		if old.Payload.Request == d.Payload.Request && old.Environment == d.Environment {
+		if !d.First && old.Payload.Request == d.Payload.Request && old.Environment == d.Environment {
 			return old.ID, nil
 		}
 	}

@@ -15,7 +15,7 @@ func (w *Setup) ReportError(id pipeline.RequestID, final bool) error {
 	w.T.Helper()
 	w.Tick()
 	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Now: func() time.Time { return w.Now }, Logf: w.Logf}
-	_, _, err := r.Run(context.Background(), publish.ReportInput{Manager: ManagerSlug, Customer: w.Current, Request: id, Final: final})
+	_, _, err := r.Run(context.Background(), publish.ReportInput{Manager: ManagerSlug, Customer: w.Current, Request: id, Final: final, Run: JobRun})
 	return err
 }
 
@@ -24,7 +24,7 @@ func (w *Setup) Report(request pipeline.Request, final bool) pipeline.Report {
 	w.T.Helper()
 	w.Tick()
 	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Now: func() time.Time { return w.Now }, Logf: w.Logf}
-	report, _, err := r.Run(context.Background(), publish.ReportInput{Manager: ManagerSlug, Customer: w.Current, Request: request.ID, Final: final})
+	report, _, err := r.Run(context.Background(), publish.ReportInput{Manager: ManagerSlug, Customer: w.Current, Request: request.ID, Final: final, Run: JobRun})
 	if err != nil {
 		w.T.Fatal(err)
 	}

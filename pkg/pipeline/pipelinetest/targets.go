@@ -23,8 +23,11 @@ func WantRefused(t *testing.T, what string, err error, reason pipeline.Reason) {
 // Target is the input of a plan or an apply of one environment.
 func (w *Setup) Target(request pipeline.Request, env pipeline.Environment) pipeline.TargetInput {
 	return pipeline.TargetInput{Customer: w.Current, Request: request.ID, Environment: env, ManagerDir: w.ManagerDir, ManagerCommit: ManagerCommit,
-		RunDir: filepath.Join(w.T.TempDir(), "run"), Backend: pipeline.State{}.Target(w.Current.Name.In(env), "/state"), Run: pipeline.Run{Repository: ManagerSlug, ID: 1, URL: "https://hub/run"}}
+		RunDir: filepath.Join(w.T.TempDir(), "run"), Backend: pipeline.State{}.Target(w.Current.Name.In(env), "/state"), Run: JobRun}
 }
+
+// JobRun is the run of the jobs that plan, apply and report.
+var JobRun = pipeline.Run{Repository: ManagerSlug, ID: 1, URL: "https://hub/run"}
 
 // Plan plans one target of a request.
 func (w *Setup) Plan(request pipeline.Request, env pipeline.Environment) (deploy.TargetResult, error) {

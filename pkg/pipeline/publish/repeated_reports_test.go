@@ -83,6 +83,66 @@ func TestDeploymentIsMadeOnce(t *testing.T) {
 	}
 }
 
+// TestFirstDeploymentIsNotLookedFor: the first report after an apply, in its job, knows that
+// there is no deployment; any other one looks, and makes one again that was deleted.
+func TestFirstDeploymentIsNotLookedFor(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
+	apply := func(env pipeline.Environment) {
+		pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, env))
+		w.Report(request, false)
+		pipelinetest.Must[pipeline.Report](t)(w.ReportAs(publish.ReportInput{Customer: w.Current, Request: request.ID, Applying: w.Current.Name.In(env), Run: pipelinetest.JobRun}))
+		pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, env)))
+	}
+	last := func() pipeline.Deployment { return w.Hub.DeploymentList[0] }
+	apply("staging")
+	w.Report(request, false)
+	if len(w.Hub.DeploymentList) != 1 || !last().First {
+		t.Errorf("the report of the job: %+v", w.Hub.DeploymentList)
+	}
+	again := pipelinetest.JobRun
+	again.Attempt++
+	for name, run := range map[string]pipeline.Run{"by hand": {}, "the run once more": again, "another run": {ID: 9}} {
+		w.Hub.DeploymentList = nil
+		pipelinetest.Must[pipeline.Report](t)(w.ReportAs(publish.ReportInput{Customer: w.Current, Request: request.ID, Run: run}))
+		if len(w.Hub.DeploymentList) != 1 || last().First {
+			t.Errorf("%s: %+v", name, w.Hub.DeploymentList)
+		}
+	}
+	w.Hub.DeploymentList = nil
+	w.Report(request, false)
+	if len(w.Hub.DeploymentList) != 0 {
+		t.Error("a report of the same attempt asks for what the status says to exist")
+	}
+	apply("production")
+	w.Report(request, true)
+	if len(w.Hub.DeploymentList) != 1 || last().First {
+		t.Errorf("the last report of the run does not look: %+v", w.Hub.DeploymentList)
+	}
+}
+
+// TestLaterJobsLookForDeployments: the status of an earlier target that says again that its
+// apply begins, as a customer can write it, makes no second deployment.
+func TestLaterJobsLookForDeployments(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	pipelinetest.Must[pipeline.Report](t)(w.ReportAs(publish.ReportInput{Customer: w.Current, Request: request.ID, Applying: w.Current.Name.In("staging"), Run: pipelinetest.JobRun}))
+	begun := w.Hub.Status(request.Commit, "infra/terraform-deploy/staging")
+	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
+	w.Report(request, false)
+	if err := w.Hub.SetStatus(t.Context(), request.Repository.Slug, request.Commit, begun, nil); err != nil {
+		t.Fatal(err)
+	}
+	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "production"))
+	w.Report(request, false)
+	if len(w.Hub.DeploymentList) != 1 {
+		t.Errorf("%d deployments", len(w.Hub.DeploymentList))
+	}
+}
+
 // TestForgedStatuses: customers can write statuses of their own. What they write hides
 // neither a status of a report, nor an entry of the ledger.
 func TestForgedStatuses(t *testing.T) {
@@ -138,10 +198,11 @@ func TestKilledReportOfAMerge(t *testing.T) {
 		request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
 		w.Report(request, false)
 		pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+		pipelinetest.Must[pipeline.Report](t)(w.ReportAs(publish.ReportInput{Customer: w.Current, Request: request.ID, Applying: w.Current.Name.In("staging"), Run: pipelinetest.JobRun}))
 		pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
 		r := &publish.Reporter{GitHub: pipelinetest.FaultHub{Hub: w.Hub, Fault: n}, Store: pipelinetest.FaultStore{Store: w.Store, Fault: n}, Sealer: w.Sealer, Renderer: pipelinetest.PlainRenderer{},
 			Now: func() time.Time { return w.Now }, Logf: func(string, ...any) {}}
-		_, _, _ = r.Run(context.Background(), publish.ReportInput{Manager: pipelinetest.ManagerSlug, Customer: w.Current, Request: request.ID})
+		_, _, _ = r.Run(context.Background(), publish.ReportInput{Manager: pipelinetest.ManagerSlug, Customer: w.Current, Request: request.ID, Run: pipelinetest.JobRun})
 		w.Report(request, true)
 		wantReported(w, request)
 		if len(w.Hub.DeploymentList) != 1 {

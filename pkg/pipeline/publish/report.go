@@ -112,7 +112,7 @@ func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) 
 		return refused, errors.Join(err, r.recordApplied(ctx, report))
 	}
 	statuses := commitStatuses{known: known}
-	refused, err = pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, report, &statuses), r.environments(ctx, report.Report, &statuses),
+	refused, err = pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, in, report, &statuses), r.environments(ctx, report.Report, &statuses),
 		r.comment(ctx, in, report.Report), r.overall(ctx, report.Report, &statuses)))
 	for _, u := range refused {
 		r.Logf("%s; GitHub will not accept it later either", u)

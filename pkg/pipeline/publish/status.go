@@ -83,19 +83,23 @@ func (r *Reporter) taken(ctx context.Context, request, newest pipeline.Request, 
 	return found, err
 }
 
-// deployments creates the deployment that carries the outputs of each applied target,
-// unless the target's status says that a report has created it.
-func (r *Reporter) deployments(ctx context.Context, report collected, statuses *commitStatuses) error {
+// deployments creates the deployment that carries the outputs of each applied target. In
+// the attempt of the run that has applied it, the target's status says whether a report has
+// created it. Any other report looks, so that a deployment that was deleted is made again.
+func (r *Reporter) deployments(ctx context.Context, in ReportInput, report collected, statuses *commitStatuses) error {
 	request := report.Request
 	var errs []error
-	for _, t := range report.targets {
+	for i, t := range report.targets {
 		if t.Outcome != pipeline.OutcomeApplied {
 			continue
 		}
+		here := t.run.ID == in.Run.ID && t.run.Attempt == in.Run.Attempt
 		// Customers can write statuses: whatever they say, the ledger gets its entry.
 		head, err := r.anchor(ctx, request, t)
-		if !t.HasDeployment(statuses.known, request.StatusContext(t.Target)) { // outputs reach the customer also while the ledger cannot be read
-			err = errors.Join(err, r.deploy(ctx, request, r.deployment(report.Report, t, head)))
+		if !here || !t.HasDeployment(statuses.known, request.StatusContext(t.Target)) { // outputs reach the customer also while the ledger cannot be read
+			d := r.deployment(report.Report, t, head)
+			d.First = here && !in.Final && firstAfterApply(report.targets[i:], request, statuses.known)
+			err = errors.Join(err, r.deploy(ctx, request, d))
 		}
 		if err != nil {
 			statuses.undeployed = append(statuses.undeployed, t.Target)
@@ -103,6 +107,19 @@ func (r *Reporter) deployments(ctx context.Context, report collected, statuses *
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// firstAfterApply reports whether no report can have told of the apply of the first of
+// targets, which are in order: its status still says that the apply has begun, and no other
+// job has begun after its own. A report that was killed in between ends its job, so that no
+// target after it begins and only a final report follows.
+func firstAfterApply(targets []target, request pipeline.Request, known []pipeline.Status) bool {
+	for _, later := range targets[1:] {
+		if later.Outcome != pipeline.OutcomeRequested {
+			return false
+		}
+	}
+	return targets[0].ShownApplying(known, request.StatusContext(targets[0].Target))
 }
 
 // deployment is that of an applied target. Sensitive outputs are not in it.

@@ -32,7 +32,8 @@ func newFetchVarsCmd(app *App) *cobra.Command {
 		Short: "Prove where a request comes from and read its variables.yml (manager's workflow)",
 		Long: `fetch-vars is the manager's first step. It derives everything that the payload
 says again from GitHub, proves the origin, reads variables.yml at the commit,
-checks it, writes the request into the store and posts "pending" on the commit.
+checks it, writes the request into the store and posts "pending" on the commit. The
+report that follows adds the statuses of the targets.
 
 With --customer it makes a request of its own instead of reading a payload: an
 operator's request for the head of the customer's default branch, or --commit.

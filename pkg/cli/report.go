@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +42,8 @@ ledger, and is no failure: the request is closed all the same.
 
 Environment: SOURCE_REPOS_PAT (customers: statuses, deployments and issues or pull
 requests write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY.
-Outputs: outcome (the state of the overall status).`,
+Outputs: outcome (the state of the overall status), closed (true when nothing is left to
+report, so that the workflow needs no --final).`,
 		Example: "  metapipe report --customer example-customer --request \"$REQUEST\" --final",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.report(cmd.Context(), o) },
@@ -141,7 +143,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if summary == "" {
 		return err
 	}
-	err = errors.Join(err, m.summarize(summary), m.outputs("outcome", string(result.Overall())))
+	err = errors.Join(err, m.summarize(summary), m.outputs("outcome", string(result.Overall()), "closed", strconv.FormatBool(result.Closed)))
 	if o.json {
 		asked := m.github.budget()
 		result.GitHub = &asked
@@ -164,7 +166,7 @@ func (m reporting) nothing(ctx context.Context) error {
 		return err
 	}
 	m.app.logf("no request to report on")
-	return errors.Join(m.summarize(text), m.outputs("outcome", ""))
+	return errors.Join(m.summarize(text), m.outputs("outcome", "", "closed", "false"))
 }
 
 // reporter shows customers how a request stands.

@@ -17,6 +17,8 @@ type Report struct {
 	GitHub  *Budget        `json:"github,omitempty"` // what this report cost; nil when it was not counted
 	// Unreported is what GitHub refuses to take, now and each time.
 	Unreported []Unreported `json:"unreported,omitempty"`
+	// Closed: this report has closed the request, so that nothing is left to report.
+	Closed bool `json:"closed,omitempty"`
 }
 
 // TargetReport is one target of a report.

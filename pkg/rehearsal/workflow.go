@@ -53,6 +53,7 @@ type managerRun struct {
 	outcomes              map[string]string // by target
 	rejected              string            // target that a reviewer said no to
 	failed                bool
+	closed                bool   // the report of the last target of the chain has closed the request
 	lastFile, lastSummary string // the last job summary: its file, and its text
 }
 
@@ -68,7 +69,9 @@ func (s *rehearsal) answer(ctx context.Context, q hub.Queued, approve Approve) (
 	err := m.jobs(ctx)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	err = errors.Join(err, m.finish(last, ctx.Err() != nil))
+	if !m.closed {
+		err = errors.Join(err, m.finish(last, ctx.Err() != nil))
+	}
 	conclusion := "success"
 	switch {
 	case ctx.Err() != nil:
@@ -109,15 +112,15 @@ func (m *managerRun) command(ctx context.Context, j *job, secrets []string, args
 }
 
 // report ends every job: `if: always()`.
-func (m *managerRun) report(ctx context.Context, j *job, more ...string) error {
+func (m *managerRun) report(ctx context.Context, j *job, more ...string) (closed bool, err error) {
 	always := context.WithoutCancel(ctx)
 	result, err := m.command(always, j, []string{"SOURCE_REPOS_PAT"}, append([]string{"report", "--customer", m.customer, "--request", m.request}, more...)...)
 	if err != nil {
-		return err
+		return false, err
 	}
 	m.failed = m.failed || result.exit != exitDone
 	m.lastFile, m.lastSummary = j.fileName()+".md", result.summary
-	return m.tellNews(result.event)
+	return result.outputs["closed"] == "true", m.tellNews(result.event)
 }
 
 // applying reports that the apply begins: `continue-on-error: true`.
@@ -142,7 +145,8 @@ func (m *managerRun) prepare(ctx context.Context) error {
 		m.customer, m.request = result.outputs["customer"], result.outputs["request-id"]
 		m.targets, m.applies = listOf(result.outputs["targets"]), listOf(result.outputs["applies"])
 		m.failed = result.exit != exitDone
-		err = errors.Join(err, m.report(ctx, j))
+		_, reportErr := m.report(ctx, j)
+		err = errors.Join(err, reportErr)
 	}
 	return errors.Join(err, j.close(ctx.Err() != nil))
 }
@@ -200,13 +204,21 @@ func (m *managerRun) target(ctx context.Context, work pipeline.Work, t pipeline.
 	result, err := m.command(ctx, j, secrets, args...)
 	m.failed = m.failed || result.exit != exitDone
 	if err == nil {
-		err = m.report(ctx, j)
+		var closed bool
+		closed, err = m.report(ctx, j)
+		m.closed = closed && m.endsChain(t)
 	}
 	left := m.run.repo.LeaveEnvironment(m.run.run.ID, name, !j.failed)
 	return result, errors.Join(err, left, j.close(ctx.Err() != nil))
 }
 
-// finish is the last job: `if: always()`. What is still open becomes final.
+// endsChain reports whether t is the last target that the workflow has a job for.
+func (m *managerRun) endsChain(t pipeline.Target) bool {
+	chain := m.setup.who.Manager.Chain()
+	return len(chain) > 0 && chain[len(chain)-1].Name() == t.Name()
+}
+
+// finish is the last job, whatever happened before. What is still open becomes final.
 func (m *managerRun) finish(ctx context.Context, cancelled bool) error {
 	j, err := m.newJob("finish")
 	if err != nil {
@@ -216,7 +228,7 @@ func (m *managerRun) finish(ctx context.Context, cancelled bool) error {
 	if cancelled {
 		more = append(more, "--cancelled")
 	}
-	err = m.report(ctx, j, more...)
+	_, err = m.report(ctx, j, more...)
 	return errors.Join(err, j.close(false))
 }
 

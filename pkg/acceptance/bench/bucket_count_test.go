@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -53,10 +54,10 @@ func BucketRoundTrips(t *testing.T) []RoundTrips {
 				step(append(report, "--applying", env)...)
 			}
 			step(r.Args(command, env)...)
-			step(report...)
+			closed := env == "production" && command == "apply" // then the workflow has no last report
+			step(report...).Want(t, fmt.Sprintf("closed=%t", closed))
 		}
 	}
-	step(append(report, "--final")...).Want(t, "outcome=success")
 	return steps
 }
 

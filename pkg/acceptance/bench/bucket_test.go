@@ -25,7 +25,7 @@ var roundTripBudget = []struct {
 	{"fetch-vars", 13, 15}, // the ledger has 2 to 4 of each step's
 	{"plan", 32, 36},
 	{"apply", 49, 54},
-	{"report", 88, 96}, // of these 14 tell that an apply begins
+	{"report", 63, 66}, // of these 14 tell that an apply begins
 }
 
 // bucket counts what a request asks of S3, and streams a large plan through it.

@@ -31,8 +31,8 @@ type FetchVars struct {
 	// Own reads the manager's repository; nil where there is no token for it.
 	Own   ownGitHub
 	Close func(ctx context.Context, old pipeline.Request) error
-	// Status is the description of the status of a target, or without one of the whole
-	// request. The words are those of a report, which then has nothing to write.
+	// Status is the description of the status of the whole request. The words are those of
+	// a report, which then does not write it again.
 	Status func(r pipeline.Report, t pipeline.Target) string
 	Now    func() time.Time
 	Logf   func(format string, args ...any)
@@ -54,7 +54,6 @@ type sourceGitHub interface {
 	Compare(ctx context.Context, repo pipeline.Slug, base, head pipeline.SHA) (ahead, behind bool, err error)
 	BranchHead(ctx context.Context, repo pipeline.Slug, branch string) (pipeline.SHA, error)
 	File(ctx context.Context, repo pipeline.Slug, ref, path string) (pipeline.File, error)
-	Statuses(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error)
 	// SetStatus writes a status that is not among known.
 	SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, status pipeline.Status, known []pipeline.Status) error
 }
@@ -121,7 +120,7 @@ func (f *FetchVars) run(ctx context.Context, in FetchInput) (pipeline.Request, e
 	if known, found, err := f.known(ctx, in, from); err != nil {
 		return known, err
 	} else if found {
-		err := errors.Join(record.MarkOpen(ctx, f.Store, known), f.rank(ctx, known), f.announceAgain(ctx, from, known))
+		err := errors.Join(record.MarkOpen(ctx, f.Store, known), f.rank(ctx, known)) // the report says how it stands by now
 		f.supersede(ctx, in, known)
 		return known, err
 	}
@@ -166,7 +165,7 @@ func (f *FetchVars) run(ctx context.Context, in FetchInput) (pipeline.Request, e
 		}
 		return request, rejected
 	}
-	err = errors.Join(f.rank(ctx, request), f.announce(ctx, from, request, nil))
+	err = errors.Join(f.rank(ctx, request), f.announce(ctx, from, request))
 	if !fresh { // one that has come since then sees that it is older by itself
 		f.supersede(ctx, in, request)
 	}
@@ -305,41 +304,25 @@ func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Req
 	return nil
 }
 
-// announceAgain announces a request that this run has announced before.
-func (f *FetchVars) announceAgain(ctx context.Context, from origin, request pipeline.Request) error {
-	if from.unseen != "" {
-		return f.announce(ctx, from, request, nil)
-	}
-	known, err := f.GitHub.Statuses(ctx, request.Repository.Slug, request.Commit)
-	if err != nil {
-		return fmt.Errorf("read the statuses of %s: %w", request.Commit.Short(), err)
-	}
-	return f.announce(ctx, from, request, known)
-}
-
-// announce posts that the request is accepted. A new request has an id that no status
-// among known can have, so they need not be read for it.
-func (f *FetchVars) announce(ctx context.Context, from origin, request pipeline.Request, known []pipeline.Status) error {
+// announce posts that the request is accepted, in the status of the whole request. The report
+// that follows in the same job adds those of the targets. No status of the commit can have
+// the id of a new request, so they need not be read for it.
+func (f *FetchVars) announce(ctx context.Context, from origin, request pipeline.Request) error {
 	if from.unseen != "" {
 		f.Logf("request %s: %s of %s for %s; %s", request.ID.Short(), request.Mode, request.Customer, request.TargetNames(), from.unseen)
 		return nil
 	}
 	report := pipeline.Report{Request: request, At: f.Now().UTC()}
-	about := []pipeline.Target{{}} // the whole request
 	for _, t := range request.Targets {
-		about = append(about, t.Target)
 		report.Targets = append(report.Targets, pipeline.TargetReport{Target: t.Target, Outcome: pipeline.OutcomeRequested, Applies: request.Applies(t.Target), PlanOnly: t.PlanOnly})
 	}
-	for _, t := range about {
-		s := pipeline.Status{Context: request.StatusContext(t), State: pipeline.StatusPending, TargetURL: request.ManagerRun.URL, Description: pipeline.WithRequestTag(f.Status(report, t), request.ID)}
-		err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s, known)
-		if cause, refused := pipeline.RefusalOf(err); refused { // the report says it too; the plan does not depend on it
-			f.Logf("status %s on %s cannot be posted: %s", s.Context, request.Commit.Short(), cause)
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("post status %s on %s: %w", s.Context, request.Commit.Short(), err)
-		}
+	s := pipeline.Status{Context: request.StatusContext(pipeline.Target{}), State: pipeline.StatusPending, TargetURL: request.ManagerRun.URL,
+		Description: pipeline.WithRequestTag(f.Status(report, pipeline.Target{}), request.ID)}
+	err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s, nil)
+	if cause, refused := pipeline.RefusalOf(err); refused { // the report says it too; the plan does not depend on it
+		f.Logf("status %s on %s cannot be posted: %s", s.Context, request.Commit.Short(), cause)
+	} else if err != nil {
+		return fmt.Errorf("post status %s on %s: %w", s.Context, request.Commit.Short(), err)
 	}
 	f.Logf("request %s: %s of %s at %s for %s", request.ID.Short(), request.Mode, request.Customer, request.Commit.Short(), request.TargetNames())
 	return nil

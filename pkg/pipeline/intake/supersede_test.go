@@ -22,6 +22,7 @@ func TestNewerRequestEndsTheOneThatWaits(t *testing.T) {
 	if !slices.Equal(w.Hub.Cancelled, []int64{old.ManagerRun.ID}) {
 		t.Fatalf("cancelled runs: %v, want that of the older request, %d", w.Hub.Cancelled, old.ManagerRun.ID)
 	}
+	w.Report(newer, false)
 	for _, statusContext := range []string{"infra/terraform-deploy/staging", "infra/terraform-deploy/production", "infra/terraform-deploy"} {
 		if s := w.Hub.Status(old.Commit, statusContext); s.State != pipeline.StatusError {
 			t.Errorf("%s of the older commit: %+v", statusContext, s)

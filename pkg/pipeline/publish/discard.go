@@ -8,7 +8,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// discard deletes the plans of a final report that no apply will ever take. What
+// discard deletes the plans of a final report, or of one that closes its request, that no
+// apply will ever take. What
 // cannot be deleted now goes with the lifecycle of the store, so that is no failure
 // of the report.
 func (r *Reporter) discard(ctx context.Context, report collected) {

@@ -21,11 +21,11 @@ func TestFinalReportsDiscardPlans(t *testing.T) {
 		final   bool
 		stays   bool
 	}{
-		"a pull request":             {event: "pull_request", final: true},
-		"a pull request, not final":  {event: "pull_request", stays: true},
-		"waiting for its approval":   {event: "push", stays: true},
-		"declined, or never started": {event: "push", final: true, stays: true},
-		"expired":                    {event: "push", final: true, happens: func(w *pipelinetest.Setup, _ pipeline.Request) { w.Now = w.Now.Add(40 * 24 * time.Hour) }},
+		"a pull request": {event: "pull_request", final: true},
+		"a pull request, closed by the report of its plan": {event: "pull_request"},
+		"waiting for its approval":                         {event: "push", stays: true},
+		"declined, or never started":                       {event: "push", final: true, stays: true},
+		"expired":                                          {event: "push", final: true, happens: func(w *pipelinetest.Setup, _ pipeline.Request) { w.Now = w.Now.Add(40 * 24 * time.Hour) }},
 		"superseded by another commit": {event: "push", final: true, happens: func(w *pipelinetest.Setup, _ pipeline.Request) {
 			w.Tick()
 			pipelinetest.Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit("staging 2\n"), "push")))

@@ -13,19 +13,21 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 )
 
-// TestReportsWriteOnlyNews: fetch-vars says what a report would say, and a report writes
-// nothing that the commit and the pull request have.
+// TestReportsWriteOnlyNews: fetch-vars says of the whole request what a report would say, and
+// a report writes nothing that the commit and the pull request have.
 func TestReportsWriteOnlyNews(t *testing.T) {
 	t.Parallel()
 	w := pipelinetest.New(t)
 	commit := w.Hub.Commit(pipelinetest.BothEnvironments)
 	writes := func() (n int) { n, w.Hub.Writes = w.Hub.Writes, 0; return n }
-	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
-	if got := writes(); got != 3 {
+	sent := w.Dispatch(commit, "push")
+	in := w.FetchInput(sent, w.Claims(sent))
+	request := pipelinetest.Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), in))
+	if got := writes(); got != 1 {
 		t.Errorf("fetch-vars: %d writes", got)
 	}
 	w.Report(request, false)
-	if got := writes(); got != 0 {
+	if got := writes(); got != 2 {
 		t.Errorf("the report after fetch-vars: %d writes", got)
 	}
 	for _, env := range request.Environments() {
@@ -35,15 +37,69 @@ func TestReportsWriteOnlyNews(t *testing.T) {
 			t.Errorf("the report after the plan of %s: %d writes", env, got)
 		}
 		pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, env)))
-		w.Report(request, false)
+		report := w.Report(request, false)
 		if got := writes(); got != 3 || len(w.Hub.DeploymentList) == 0 {
 			t.Errorf("the report after the apply of %s: %d writes", env, got)
+		}
+		if report.Closed != (env == "production") {
+			t.Errorf("the report after the apply of %s: closed %v", env, report.Closed)
 		}
 	}
 	for range 2 {
 		w.Report(request, true)
 		if got := writes(); got != 0 {
 			t.Errorf("the last report: %d writes", got)
+		}
+	}
+	// The run once more: what it has said already is so.
+	pipelinetest.Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), in))
+	w.Report(request, false)
+	if got := writes(); got != 0 {
+		t.Errorf("fetch-vars and the report, run again: %d writes", got)
+	}
+}
+
+// TestClosingReport: a report that leaves nothing to report says so, and deletes the plans of
+// the pull request as the last report would.
+func TestClosingReport(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "pull_request")))
+	for _, env := range request.Environments() {
+		pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, env))
+		kept := len(w.Keys("acme/" + string(env) + "/plans/"))
+		w.Hub.Refuse = func(string) error { return errors.New("HTTP 502") }
+		if report, err := w.ReportAs(publish.ReportInput{Customer: w.Current, Request: request.ID, Run: pipelinetest.JobRun}); err == nil || report.Closed {
+			t.Errorf("%s: closed %v without its report, %v", env, report.Closed, err)
+		}
+		w.Hub.Refuse = nil
+		last := env == "production"
+		if report := w.Report(request, false); report.Closed != last || len(w.OpenKeys()) == 0 != last {
+			t.Errorf("%s: closed %v, open %v", env, report.Closed, w.OpenKeys())
+		}
+		if left := len(w.Keys("acme/" + string(env) + "/plans/")); (left < kept) != last {
+			t.Errorf("%s: %d objects of the plan, %d before the report", env, left, kept)
+		}
+	}
+	if left := strings.Join(w.Keys("acme/staging/plans/"), " "); strings.Contains(left, "artifacts.sealed") {
+		t.Errorf("kept: %s", left)
+	}
+}
+
+// TestStatusesLostWithTheirRun: fetch-vars died between the request and its status. Run again,
+// it knows the request, and the report says all of it.
+func TestStatusesLostWithTheirRun(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	sent := w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")
+	in := w.FetchInput(sent, w.Claims(sent))
+	request := pipelinetest.Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), in))
+	w.Hub.StatusOf = map[string]pipeline.Status{}
+	pipelinetest.Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), in))
+	w.Report(request, false)
+	for _, part := range []string{"", "/staging", "/production"} {
+		if s := w.Hub.Status(request.Commit, "infra/terraform-deploy"+part); s.State != pipeline.StatusPending {
+			t.Errorf("%q: %+v", part, s)
 		}
 	}
 }

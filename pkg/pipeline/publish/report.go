@@ -95,8 +95,9 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (pipeline.Report, st
 		if err = r.appendUnreported(ctx, in, report.Report); err == nil {
 			err = record.MarkClosed(ctx, r.Store, request)
 		}
+		report.Closed = err == nil
 	}
-	if in.Final {
+	if in.Final || report.Closed {
 		r.discard(ctx, report)
 	}
 	return report.Report, r.Renderer.Summary(report.Report), err

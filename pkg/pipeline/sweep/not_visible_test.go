@@ -75,6 +75,7 @@ func TestSweepOfARemovedCustomer(t *testing.T) {
 			t.Parallel()
 			w, locks := pipelinetest.New(t), &pipelinetest.StateLocks{}
 			r := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
+			w.Report(r, false)
 			w.SetRun(r, "completed", "failure")
 			w.Now = w.Now.Add(time.Hour)
 			c.happens(w, r)

@@ -14,7 +14,7 @@ func (a *App) stateManager(ctx context.Context, o stateOptions, check func(*mana
 	if err != nil {
 		return nil, err
 	}
-	s.only = o.customer
+	s.only, s.tolerant = o.customer, o.tolerant
 	m, err := s.loadManager(o.managerDir)
 	if err != nil {
 		return nil, err

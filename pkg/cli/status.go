@@ -28,7 +28,8 @@ waits for, what was applied last, and what the last drift scan found. It reads t
 store alone, and asks neither GitHub nor the tool.
 
 It shows the targets that metapipe.yml and customers/ name; state list also finds what
-is left of others. It believes the last entry of each ledger; ledger --verify compares
+is left of others. A customer whose file has problems is shown as unknown in each
+environment of metapipe.yml, and hides no other customer. It believes the last entry of each ledger; ledger --verify compares
 whole ledgers with what GitHub remembers.
 
 Environment: METAPIPE_KEY, for drift and its issues.
@@ -47,6 +48,7 @@ Exit code 1: a target could not be read.`,
 }
 
 func (a *App) status(ctx context.Context, o statusOptions) error {
+	o.tolerant = true
 	m, err := a.stateManager(ctx, stateOptions{targetOptions: o.targetOptions},
 		func(m *manager) error { return fleetStatusOf(m).check(o) })
 	if err != nil {
@@ -77,7 +79,7 @@ type fleetStatus struct{ *manager }
 func fleetStatusOf(m *manager) fleetStatus { return fleetStatus{m} }
 
 func (m fleetStatus) check(o statusOptions) error {
-	if o.customer != "" {
+	if _, broken := driftOf(m.manager).brokenFiles()[pipeline.CustomerName(o.customer)]; o.customer != "" && !broken {
 		if _, err := m.customer(o.customer); err != nil {
 			return err
 		}
@@ -96,6 +98,7 @@ func (m fleetStatus) check(o statusOptions) error {
 // wanted are the targets that the flags name.
 func (m fleetStatus) wanted(o statusOptions) []fleetstatus.Wanted {
 	var wanted []fleetstatus.Wanted
+	broken := driftOf(m.manager).brokenFiles()
 	for _, c := range driftOf(m.manager).listed() {
 		if o.customer != "" && o.customer != string(c.Name) {
 			continue
@@ -105,7 +108,11 @@ func (m fleetStatus) wanted(o statusOptions) []fleetstatus.Wanted {
 				continue
 			}
 			rule, _ := c.Manager.Rule(t.Environment)
-			wanted = append(wanted, fleetstatus.Wanted{Target: t, Gated: rule.Gated})
+			w := fleetstatus.Wanted{Target: t, Gated: rule.Gated}
+			if err := broken[c.Name]; err != nil {
+				w.Broken = err.Error()
+			}
+			wanted = append(wanted, w)
 		}
 	}
 	return wanted
@@ -125,8 +132,8 @@ func (m fleetStatus) addDrift(ctx context.Context, fleet *fleetstatus.Fleet) err
 		return fmt.Errorf("nothing is known of drift: %w", err)
 	}
 	book, err := drift.Issues(ctx, m.store, sealer, m.app.Now)
-	if err != nil {
-		return fmt.Errorf("nothing is known of drift: %w", err)
+	if err != nil { // no reason to hide what differs
+		fleet.IssuesUnread = fmt.Sprintf("which issues are open is not known: %v", err)
 	}
 	fleet.AddDrift(history, book)
 	return nil

@@ -35,6 +35,9 @@ func FleetStatus(f fleetstatus.Fleet) string {
 	if f.DriftUnread != "" {
 		fmt.Fprintf(&out, "  · %s\n", TerminalLine(f.DriftUnread))
 	}
+	if f.IssuesUnread != "" {
+		fmt.Fprintf(&out, "  · %s\n", TerminalLine(f.IssuesUnread))
+	}
 	return Terminal(out.String())
 }
 
@@ -103,7 +106,10 @@ func driftText(f fleetstatus.Fleet, t fleetstatus.Target) string {
 		return "none"
 	default:
 		text := strings.Join(d.Kinds, ", ") + " since " + timeText(d.FirstSeen)
-		if d.IssueURL != "" {
+		switch {
+		case f.IssuesUnread != "":
+			text += ", issue unknown"
+		case d.IssueURL != "":
 			text += " " + d.IssueURL
 		}
 		return text

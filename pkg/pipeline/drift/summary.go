@@ -15,9 +15,10 @@ func Scans(store pipeline.Store, sealer pipeline.Sealer, now func() time.Time) f
 	return fleet.Scans{Records: record.Records{Store: store, Sealer: sealer}, Now: now, Command: "metapipe drift", Prefix: "_metapipe/scans/"}
 }
 
-// Issues is what the last run knew of the drift issues of all targets, by their names.
+// Issues is what the last run knew of the drift issues of all targets, by their names. It is
+// an error where that cannot be read.
 func Issues(ctx context.Context, store pipeline.Store, sealer pipeline.Sealer, now func() time.Time) (issues.Book, error) {
-	return issues.Keeper{Kind: issueKind, Records: record.Records{Store: store, Sealer: sealer}, Now: now}.Load(ctx)
+	return issues.Keeper{Kind: issueKind, Records: record.Records{Store: store, Sealer: sealer}, Now: now}.Known(ctx)
 }
 
 // Observation is what the fleet remembers of a result.

@@ -56,6 +56,8 @@ type Fleet struct {
 	At          time.Time `json:"at"`
 	Targets     []Target  `json:"targets"`
 	DriftUnread string    `json:"drift_unread,omitempty"` // why nothing is known of drift
+	// IssuesUnread is why it is not known which issues are open.
+	IssuesUnread string `json:"issues_unread,omitempty"`
 }
 
 // Unread is how many targets are unknown.
@@ -73,6 +75,9 @@ func (f Fleet) Unread() int {
 type Wanted struct {
 	pipeline.Target
 	Gated bool // its apply waits for people
+	// Broken is why the customer's file says nothing: whether there is such a target is not
+	// known. Empty where the file is read.
+	Broken string
 }
 
 // readAtOnce is how many targets are on their way at a time.
@@ -97,6 +102,9 @@ func Read(ctx context.Context, s pipeline.Store, wanted []Wanted, now time.Time)
 }
 
 func read(ctx context.Context, s pipeline.Store, w Wanted) Target {
+	if w.Broken != "" {
+		return Target{Target: w.Target, State: Unknown, Unread: w.Broken}
+	}
 	tip, err := ledger.Ledger{Store: s}.Tip(ctx, w.Target)
 	if err != nil {
 		return Target{Target: w.Target, State: Unknown, Unread: fmt.Sprintf("read the ledger of %s: %v", w.Target, err)}
@@ -144,7 +152,7 @@ func waitsFor(w Wanted, state State) string {
 	return ""
 }
 
-// AddDrift enters what the last scan knew, and the open issues.
+// AddDrift enters what the last scan knew, and the open issues where they are known.
 func (f *Fleet) AddDrift(history fleet.History, book issues.Book) {
 	for i := range f.Targets {
 		t := &f.Targets[i]

@@ -43,9 +43,19 @@ func (b Book) of(f Finding) (Record, bool) {
 	return stored, true
 }
 
-// Load reads the newest book. One under a key that is not at hand any more is
+// Load reads the newest book for Run. One under a key that is not at hand any more is
 // forgotten: issues are found by their marker and author then.
 func (k Keeper) Load(ctx context.Context) (Book, error) {
+	book, err := k.Known(ctx)
+	if errors.Is(err, pipeline.ErrUnknownKey) {
+		return Book{Version: 1, Targets: map[string]Record{}}, nil
+	}
+	return book, err
+}
+
+// Known reads the newest book for those who only look: one that cannot be read is an error,
+// also where its key is not at hand, since nothing else tells of the issues.
+func (k Keeper) Known(ctx context.Context) (Book, error) {
 	book := Book{Version: 1, Targets: map[string]Record{}}
 	key, err := record.NewestKey(ctx, k.Records, k.Kind.Book, k.Now(), func(string) bool { return true })
 	if err != nil {
@@ -55,9 +65,6 @@ func (k Keeper) Load(ctx context.Context) (Book, error) {
 		return book, nil
 	}
 	err = record.ReadFleet(ctx, k.Records, key, &book)
-	if errors.Is(err, pipeline.ErrUnknownKey) {
-		return book, nil
-	}
 	if err == nil && book.Version != 1 {
 		err = errors.New("it is not in the form of this metapipe")
 	}

@@ -2,6 +2,7 @@ package issues_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -154,5 +155,32 @@ func TestSnoozedByItsOwnKind(t *testing.T) {
 		if got := run(t, labels, finding, 9); got != step.want {
 			t.Errorf("step %d with the label %s: %q, want %q", n+1, step.label, got, step.want)
 		}
+	}
+}
+
+// TestKnownIsNoGuess: who only looks at the issues is told that the key of the book is not at
+// hand; who keeps them goes on without the book.
+func TestKnownIsNoGuess(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	labels, _ := keepers(t, &tracker{}, &now)
+	if book, err := labels.Known(t.Context()); err != nil || len(book.Targets) != 0 {
+		t.Errorf("before the first run: %+v %v", book, err)
+	}
+	if did := run(t, labels, issues.Finding{Title: "Something is missing", Body: "the label `team`"}, 9); did != issues.Opened {
+		t.Fatalf("%s", did)
+	}
+	if book, err := labels.Known(t.Context()); err != nil || !book.Targets["shop/staging"].Open {
+		t.Errorf("%+v %v", book, err)
+	}
+	var err error
+	if labels.Records.Sealer, err = store.NewSealer(store.NewKey()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := labels.Known(t.Context()); !errors.Is(err, pipeline.ErrUnknownKey) {
+		t.Errorf("under another key: %v", err)
+	}
+	if book, err := labels.Load(t.Context()); err != nil || len(book.Targets) != 0 {
+		t.Errorf("%+v %v", book, err)
 	}
 }

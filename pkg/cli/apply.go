@@ -58,7 +58,7 @@ func (a *App) apply(ctx context.Context, o targetOptions) error {
 }
 
 func (m *manager) apply(ctx context.Context, in pipeline.TargetInput) error {
-	engine, err := m.engine(toolOf(in.Customer, in.Stack))
+	engine, err := m.engineOf(in.Customer, in.Stack)
 	if err != nil {
 		return err
 	}

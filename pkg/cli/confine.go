@@ -40,7 +40,7 @@ const driftWaitDelay = 5 * time.Second
 
 // fleet looks at many targets, each with the credentials of its own role where
 // there is one. The store stays open under those of the job.
-func (m credentials) fleet(dir string) (pipeline.Fleet, error) {
+func (m credentials) fleet(dir string) pipeline.Fleet {
 	o := m.engineOptions()
 	o.waitDelay = driftWaitDelay
 	o.environOf = func(ctx context.Context, job pipeline.Job) ([]string, error) {
@@ -53,15 +53,7 @@ func (m credentials) fleet(dir string) (pipeline.Fleet, error) {
 		}
 		return session.Confine(o.environ), nil
 	}
-	engine, err := newEngine(m.tool(), o)
-	if err != nil {
-		return nil, err
-	}
-	capable, err := pipeline.Capable[pipeline.FleetEngine](engine, m.tool(), pipeline.CapabilityDrift)
-	if err != nil {
-		return nil, err
-	}
-	return capable.NewFleet(dir), nil
+	return &fleetByTool{dir: dir, options: o, fleets: map[string]pipeline.Fleet{}}
 }
 
 // session takes the role of a target for as long as the work may last.

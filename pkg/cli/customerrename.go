@@ -93,11 +93,7 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 		return err
 	}
 	defer remove()
-	engine, err := capable[pipeline.StateMover](m, m.tool(), pipeline.CapabilityMove)
-	if err != nil {
-		return err
-	}
-	renamer := &registry.Renamer{Store: m.store, Sealer: m.sealer, Engine: engine, Locks: statesOf(m), Now: a.Now}
+	renamer := &registry.Renamer{Store: m.store, Sealer: m.sealer, Engine: moverByStack{m}, Locks: statesOf(m), Now: a.Now}
 	in := registry.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.operator(),
 		Backend: m.backend}
 	if kept, stays := m.config.Customer(old); stays {

@@ -95,10 +95,7 @@ func (m driftStep) scan(ctx context.Context, d directories, in drift.ScanInput, 
 	}
 	progress := newDriftProgress(m.app, m.context.InActions)
 	progress.silent = silent
-	fleet, err := credentialsOf(m.manager).fleet(dir)
-	if err != nil {
-		return err
-	}
+	fleet := credentialsOf(m.manager).fleet(dir)
 	scanner := &drift.Scanner{Store: m.store, Sealer: m.sealer, Engine: fleet, State: statesOf(m.manager).scanned(fleet), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
 	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
 		client, err := m.github.clientFor(envSourceToken, grantScan)

@@ -30,7 +30,7 @@ func (m dryRun) needed(ctx context.Context, job pipeline.Job, states bool) ([]pi
 
 // planNeeded plans a needed stack and returns its outputs.
 func (m dryRun) planNeeded(ctx context.Context, job pipeline.Job, of pipeline.Target) (pipeline.NeededOutputs, error) {
-	engine, err := m.engine(toolOf(job.Customer, of.Stack))
+	engine, err := m.engineOf(job.Customer, of.Stack)
 	if err != nil {
 		return pipeline.NeededOutputs{}, err
 	}

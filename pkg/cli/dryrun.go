@@ -42,7 +42,7 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 		return err
 	}
 	defer remove()
-	engine, err := m.engine(job.Tool().Name)
+	engine, err := m.engineOf(job.Customer, job.Stack)
 	if err != nil {
 		return err
 	}

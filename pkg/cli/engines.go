@@ -63,13 +63,13 @@ func (m *manager) engine(tool string) (pipeline.Engine, error) {
 	return newEngine(tool, m.engineOptions())
 }
 
-// tool is the name of the manager's tool: that of the unnamed stack.
-func (m *manager) tool() string { return m.config.Manager.Tool.Name }
-
-// toolOf is the name of the tool of a stack.
-func toolOf(c pipeline.Customer, stack pipeline.StackName) string {
-	_, tool := c.Module(stack)
-	return tool.Name
+// engineOf is the engine of the tool of a stack.
+func (m *manager) engineOf(c pipeline.Customer, stack pipeline.StackName) (pipeline.Engine, error) {
+	_, tool, err := c.Module(stack)
+	if err != nil {
+		return nil, err
+	}
+	return m.engine(tool.Name)
 }
 
 func (m *manager) engineOptions() engineOptions {
@@ -83,14 +83,17 @@ func (m *manager) engineOptions() engineOptions {
 	return o
 }
 
-// capable is the engine of a tool, as what a command needs of it.
-func capable[T any](m *manager, tool string, needed pipeline.Capability) (T, error) {
-	engine, err := m.engine(tool)
+// capable is the engine of the tool of a stack, as what a command needs of it.
+func capable[T any](m *manager, c pipeline.Customer, stack pipeline.StackName, needed pipeline.Capability) (capable T, err error) {
+	_, tool, err := c.Module(stack)
 	if err != nil {
-		var none T
-		return none, err
+		return capable, err
 	}
-	return pipeline.Capable[T](engine, tool, needed)
+	engine, err := m.engine(tool.Name)
+	if err != nil {
+		return capable, err
+	}
+	return pipeline.Capable[T](engine, tool.Name, needed)
 }
 
 // checkTool finds the tool of a rule before it is needed, where its engine can.

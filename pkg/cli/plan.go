@@ -52,7 +52,7 @@ Outputs: outcome, reason, has-changes, receipt (its SHA-256, for apply), receipt
 
 func (a *App) plan(ctx context.Context, o targetOptions) error {
 	return a.onTarget(ctx, o, pipeline.WorkPlan, func(m *manager, in pipeline.TargetInput) error {
-		engine, err := m.engine(toolOf(in.Customer, in.Stack))
+		engine, err := m.engineOf(in.Customer, in.Stack)
 		if err != nil {
 			return err
 		}

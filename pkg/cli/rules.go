@@ -85,18 +85,24 @@ func neededVariables(c pipeline.Customer) []string {
 func (r *rules) declared(c pipeline.Customer) map[string]bool {
 	stacks := c.StackNames()
 	if len(stacks) == 1 {
-		root, tool := c.Module(stacks[0])
-		return r.variables(root, tool.Name)
+		return r.ofStack(c, stacks[0])
 	}
 	all := map[string]bool{}
 	for _, stack := range stacks {
-		root, tool := c.Module(stack)
-		for name, needed := range r.variables(root, tool.Name) {
+		for name, needed := range r.ofStack(c, stack) {
 			before, known := all[name]
 			all[name] = needed && (before || !known)
 		}
 	}
 	return all
+}
+
+func (r *rules) ofStack(c pipeline.Customer, stack pipeline.StackName) map[string]bool {
+	root, tool, err := c.Module(stack)
+	if err != nil {
+		return nil
+	}
+	return r.variables(root, tool.Name)
 }
 
 // variables are those of one root module; nil where it cannot be read.

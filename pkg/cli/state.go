@@ -114,7 +114,7 @@ func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 		o.file = file
 	}
 	return a.onTarget(ctx, o.targetOptions, pipeline.WorkApply, func(m *manager, in pipeline.TargetInput) error {
-		engine, err := capable[pipeline.StatePusher](m, toolOf(in.Customer, in.Stack), pipeline.CapabilityRecovery)
+		engine, err := capable[pipeline.StatePusher](m, in.Customer, in.Stack, pipeline.CapabilityRecovery)
 		if err != nil {
 			return err
 		}

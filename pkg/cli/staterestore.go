@@ -79,7 +79,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	if err != nil {
 		return err
 	}
-	engine, err := capable[pipeline.StatePusher](m, toolOf(in.Customer, in.Stack), pipeline.CapabilityRecovery)
+	engine, err := capable[pipeline.StatePusher](m, in.Customer, in.Stack, pipeline.CapabilityRecovery)
 	if err != nil {
 		return err
 	}

@@ -238,7 +238,7 @@ func (m states) stateByTool(ctx context.Context, c pipeline.Customer, t pipeline
 	}
 	defer remove()
 	job := pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, Dir: filepath.Join(dir, "state"), Backend: m.backend(t), Log: io.Discard}
-	engine, err := capable[pipeline.StateReader](m.manager, job.Tool().Name, pipeline.CapabilityState)
+	engine, err := capable[pipeline.StateReader](m.manager, c, t.Stack, pipeline.CapabilityState)
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,7 @@ func (m reporting) sweeper(own, source *github.Client, p directories) *sweep.Swe
 				return err
 			}
 			defer remove()
-			engine, err := capable[pipeline.LockReleaser](m.manager, toolOf(c, t.Stack), pipeline.CapabilityLocks)
+			engine, err := capable[pipeline.LockReleaser](m.manager, c, t.Stack, pipeline.CapabilityLocks)
 			if err != nil {
 				return err
 			}

@@ -66,7 +66,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 		return err
 	}
 	defer remove()
-	unlocker, err := statesOf(m).unlocker(toolOf(c, t.Stack))
+	unlocker, err := statesOf(m).unlocker(c, t.Stack)
 	if err != nil {
 		return err
 	}
@@ -97,8 +97,8 @@ func (a *App) printUnlocked(o unlockOptions, r unlockResult) (err error) {
 	return err
 }
 
-func (m states) unlocker(tool string) (*sweep.Unlocker, error) {
-	engine, err := capable[pipeline.LockReleaser](m.manager, tool, pipeline.CapabilityLocks)
+func (m states) unlocker(c pipeline.Customer, stack pipeline.StackName) (*sweep.Unlocker, error) {
+	engine, err := capable[pipeline.LockReleaser](m.manager, c, stack, pipeline.CapabilityLocks)
 	if err != nil {
 		return nil, err
 	}

@@ -74,8 +74,8 @@ type rootModule struct{ dir, tool string }
 func (v *validation) roots() (roots []rootModule) {
 	add := func(c pipeline.Customer) {
 		for _, stack := range c.StackNames() {
-			dir, tool := c.Module(stack)
-			if root := (rootModule{dir, tool.Name}); !slices.Contains(roots, root) {
+			dir, tool, err := c.Module(stack)
+			if root := (rootModule{dir, tool.Name}); err == nil && !slices.Contains(roots, root) {
 				roots = append(roots, root)
 			}
 		}

@@ -37,13 +37,14 @@ type StateMover interface {
 	// backend without a state has no lineage.
 	PullState(ctx context.Context, job Job, file string) (StateRecord, error)
 	// SameState reports whether two files of PullState have the same content, whatever
-	// their lineage and serial.
-	SameState(a, b string) (bool, error)
+	// their lineage and serial. Both are of the tool of job's target.
+	SameState(job Job, a, b string) (bool, error)
 }
 
 // FleetEngine looks for drift.
 type FleetEngine interface {
-	// NewFleet returns a Fleet that keeps what its targets share below dir (absolute).
+	// NewFleet returns a Fleet that keeps what its targets share below dir (absolute), where
+	// the targets and the fleets of other tools are as well.
 	NewFleet(dir string) Fleet
 }
 

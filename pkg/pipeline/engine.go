@@ -64,15 +64,22 @@ func (j Job) Target() Target {
 	return Target{Customer: j.Customer.Name, Environment: j.Environment, Stack: j.Stack}
 }
 
+// CheckStack is the *UsageError of a job whose stack metapipe.yml does not declare. An engine
+// asks for it before it starts anything: Root and Tool are zero then.
+func (j Job) CheckStack() error {
+	_, _, err := j.Customer.Module(j.Stack)
+	return err
+}
+
 // Root is the root module of the job's stack, relative to ManagerDir.
 func (j Job) Root() string {
-	root, _ := j.Customer.Module(j.Stack)
+	root, _, _ := j.Customer.Module(j.Stack)
 	return root
 }
 
 // Tool is the tool of the job's stack.
 func (j Job) Tool() ToolRule {
-	_, tool := j.Customer.Module(j.Stack)
+	_, tool, _ := j.Customer.Module(j.Stack)
 	return tool
 }
 

@@ -91,13 +91,18 @@ func (c Customer) Has(t Target) bool {
 }
 
 // Module is the root module of a stack, relative to the manager directory, and the tool
-// that plans and applies it. A stack that metapipe.yml does not declare any more has the
-// ones of the unnamed stack.
-func (c Customer) Module(stack StackName) (root string, tool ToolRule) {
+// that plans and applies it. The stack without a name has the customer's root and the
+// manager's tool. Of any other stack that metapipe.yml does not declare, such as one that
+// it has dropped, neither is known: that is a *UsageError.
+func (c Customer) Module(stack StackName) (root string, tool ToolRule, err error) {
 	if s, declared := c.Manager.Stack(stack); declared {
-		return s.Root, s.Tool
+		return s.Root, s.Tool, nil
 	}
-	return c.Root, c.Manager.Tool
+	if stack != "" {
+		return "", ToolRule{}, Usagef("metapipe.yml declares no stack %s, so its root module and its tool are not known", Quote(string(stack))).
+			Nextf("declare the stack in metapipe.yml again for as long as there is work on it")
+	}
+	return c.Root, c.Manager.Tool, nil
 }
 
 // InOrder sorts targets of the customer as Targets has them. Those of environments and

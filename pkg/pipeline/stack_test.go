@@ -1,7 +1,9 @@
 package pipeline_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -65,13 +67,18 @@ func TestInOrder(t *testing.T) {
 	}
 }
 
-// TestModule: each stack has a root and a tool of its own, and jobs use them.
+// TestModule: each stack has a root and a tool of its own, and jobs use them. Of a stack that
+// metapipe.yml does not declare nothing is guessed.
 func TestModule(t *testing.T) {
 	t.Parallel()
-	for stack, want := range map[pipeline.StackName]string{"network": "network tofu", "portal": "portal tofu", "": "terraform terraform", "gone": "terraform terraform"} {
+	for stack, want := range map[pipeline.StackName]string{"network": "network tofu", "portal": "portal tofu", "": "terraform terraform", "gone": " "} {
 		job := pipeline.Job{Customer: stacked(nil), Environment: "staging", Stack: stack}
 		if got := job.Root() + " " + job.Tool().Name; got != want {
 			t.Errorf("%q: %s, want %s", stack, got, want)
+		}
+		var usage *pipeline.UsageError
+		if err := job.CheckStack(); (err != nil) != (stack == "gone") || err != nil && (!errors.As(err, &usage) || !strings.Contains(usage.Message, `no stack "gone"`)) {
+			t.Errorf("%q: %v", stack, err)
 		}
 	}
 }

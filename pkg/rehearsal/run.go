@@ -36,8 +36,11 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 	}
 	if o.Tool != nil {
 		for _, stack := range s.setup.who.StackNames() {
-			_, tool := s.setup.who.Module(stack)
-			if err := o.Tool(ctx, tool); err != nil {
+			_, tool, err := s.setup.who.Module(stack)
+			if err == nil {
+				err = o.Tool(ctx, tool)
+			}
+			if err != nil {
 				return Result{}, err
 			}
 		}

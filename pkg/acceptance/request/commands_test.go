@@ -19,6 +19,7 @@ func TestVerbsOneByOne(t *testing.T) {
 	r, fetched := w.Ask(run, 0)
 	fetched.Want(t, "customer=shop", "mode=apply", `targets=["staging","production"]`, `applies=["staging","production"]`, "outcome=requested")
 	w.WantStatus(run.SHA, "infra/terraform-deploy", "pending: ")
+	r.Report()
 	w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "pending: ")
 
 	for _, env := range []string{"staging", "production"} {

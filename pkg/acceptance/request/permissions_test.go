@@ -68,10 +68,11 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 		without("fetch-vars", name)
 	}
 	fetched := w.NewJob(q).Do(0, "fetch-vars")
-	if end := triggered.Wait(); end.Exit != 0 {
-		t.Errorf("trigger ended with exit code %d:\n%s", end.Exit, end.Log)
-	}
 	for _, name := range []string{"pull_requests", "statuses"} {
 		without("report", name, "--customer", fetched.Outputs["customer"], "--request", fetched.Outputs["request-id"])
+	}
+	w.NewJob(q).Do(0, "report", "--customer", fetched.Outputs["customer"], "--request", fetched.Outputs["request-id"])
+	if end := triggered.Wait(); end.Exit != 0 { // what the first fetch-vars could not say, the report does
+		t.Errorf("trigger ended with exit code %d:\n%s", end.Exit, end.Log)
 	}
 }

@@ -133,6 +133,9 @@ func checkJob(job pipeline.Job) error {
 	if path := job.Backend.Path(); job.Backend.Type == pipeline.BackendLocal && !filepath.IsAbs(path) {
 		return fmt.Errorf("state file %q is not absolute", path)
 	}
+	if err := job.CheckStack(); err != nil {
+		return err
+	}
 	if root := job.Root(); root != "" && !filepath.IsLocal(filepath.FromSlash(root)) {
 		return pipeline.Usagef("%s: root %q leads out of the manager directory", job.Customer.File, root).
 			Nextf("name a directory inside the manager repository")

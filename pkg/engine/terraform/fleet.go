@@ -183,7 +183,7 @@ func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool tool.Binary) (*
 	f.mu.Lock()
 	root := f.roots[key]
 	if root == nil {
-		root = &preparedRoot{dir: filepath.Join(f.dir, "roots", fmt.Sprint(len(f.roots)+1)), turn: make(chan struct{}, 1), templates: map[string]*backendTemplate{}}
+		root = &preparedRoot{dir: filepath.Join(f.dir, "roots", fmt.Sprintf("%s-%d", job.Tool().Name, len(f.roots)+1)), turn: make(chan struct{}, 1), templates: map[string]*backendTemplate{}}
 		f.roots[key] = root
 	}
 	f.mu.Unlock()

@@ -58,6 +58,9 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 	if job.Backend.Zero() || !filepath.IsAbs(job.Dir) {
 		return nil, fmt.Errorf("state of %s: the job has no backend, or its directory is not absolute", target(job))
 	}
+	if err := job.CheckStack(); err != nil {
+		return nil, err
+	}
 	tool, err := e.Locate(ctx, job.Tool())
 	if err != nil {
 		return nil, err

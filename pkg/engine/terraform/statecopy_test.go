@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // TestSameState: the lineage and the serial of a copy may be others, and nothing else.
@@ -26,12 +28,12 @@ func TestSameState(t *testing.T) {
 			}
 		}
 		for _, files := range [][2]string{{a, b}, {b, a}} {
-			if got, err := new(Engine).SameState(files[0], files[1]); err != nil || got != want {
+			if got, err := new(Engine).SameState(pipeline.Job{}, files[0], files[1]); err != nil || got != want {
 				t.Errorf("%s: %v, %v, want %v", other, got, err, want)
 			}
 		}
 	}
-	if _, err := new(Engine).SameState("/no/such/state", "/no/such/state"); err == nil {
+	if _, err := new(Engine).SameState(pipeline.Job{}, "/no/such/state", "/no/such/state"); err == nil {
 		t.Error("a file that is not there is no error")
 	}
 }

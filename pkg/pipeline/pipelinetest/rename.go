@@ -54,7 +54,7 @@ func (m *StateMover) PullState(_ context.Context, job pipeline.Job, file string)
 }
 
 // SameState is false: the files have no resources that could be compared.
-func (m *StateMover) SameState(string, string) (bool, error) { return false, nil }
+func (m *StateMover) SameState(pipeline.Job, string, string) (bool, error) { return false, nil }
 
 func (m *StateMover) PushState(_ context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
 	if err := m.Fail(); err != nil {

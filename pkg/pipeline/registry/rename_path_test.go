@@ -165,7 +165,7 @@ func (r relining) PushState(ctx context.Context, job pipeline.Job, kept pipeline
 }
 
 // SameState compares what is not the lineage.
-func (r relining) SameState(a, b string) (bool, error) {
+func (r relining) SameState(_ pipeline.Job, a, b string) (bool, error) {
 	var serials [2]uint64
 	for i, file := range []string{a, b} {
 		content, err := os.ReadFile(file)

@@ -173,7 +173,7 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 	other := filepath.Join(in.RunDir, t.new.Part()+".there.tfstate")
 	t.there, err = r.Engine.PullState(ctx, in.job(t.new, t.to), other)
 	if err == nil && t.state.Lineage != "" && t.there.Lineage != "" {
-		t.copied, err = r.Engine.SameState(t.file, other)
+		t.copied, err = r.Engine.SameState(in.job(t.new, t.to), t.file, other)
 	}
 	_ = os.Remove(other) // the directory goes with it
 	if err != nil {

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"sync"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// moverByStack copies the state of each target with the engine of its stack's tool.
+type moverByStack struct{ *manager }
+
+func (m moverByStack) of(job pipeline.Job) (pipeline.StateMover, error) {
+	return capable[pipeline.StateMover](m.manager, job.Customer, job.Stack, pipeline.CapabilityMove)
+}
+
+func (m moverByStack) PullState(ctx context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error) {
+	mover, err := m.of(job)
+	if err != nil {
+		return pipeline.StateRecord{}, err
+	}
+	return mover.PullState(ctx, job, file)
+}
+
+func (m moverByStack) PushState(ctx context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
+	mover, err := m.of(job)
+	if err != nil {
+		return pipeline.StateVersion{}, err
+	}
+	return mover.PushState(ctx, job, kept)
+}
+
+func (m moverByStack) SameState(job pipeline.Job, a, b string) (bool, error) {
+	mover, err := m.of(job)
+	if err != nil {
+		return false, err
+	}
+	return mover.SameState(job, a, b)
+}
+
+// fleetByTool looks at each target with the engine of its stack's tool. A tool that cannot
+// look for drift is a failure of its own targets, and keeps nobody from the others.
+type fleetByTool struct {
+	dir     string
+	options engineOptions
+
+	mu     sync.Mutex
+	fleets map[string]pipeline.Fleet // by the name of the tool
+}
+
+func (f *fleetByTool) of(job pipeline.Job) (pipeline.Fleet, error) {
+	_, rule, err := job.Customer.Module(job.Stack)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fleet, known := f.fleets[rule.Name]; known {
+		return fleet, nil
+	}
+	engine, err := newEngine(rule.Name, f.options)
+	if err != nil {
+		return nil, err
+	}
+	capable, err := pipeline.Capable[pipeline.FleetEngine](engine, rule.Name, pipeline.CapabilityDrift)
+	if err != nil {
+		return nil, err
+	}
+	f.fleets[rule.Name] = capable.NewFleet(f.dir)
+	return f.fleets[rule.Name], nil
+}
+
+func (f *fleetByTool) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	fleet, err := f.of(job)
+	if err != nil {
+		return pipeline.Planned{}, err
+	}
+	return fleet.Plan(ctx, job)
+}
+
+func (f *fleetByTool) State(ctx context.Context, job pipeline.Job) (pipeline.StateRecord, int64, error) {
+	fleet, err := f.of(job)
+	if err != nil {
+		return pipeline.StateRecord{}, 0, err
+	}
+	return fleet.State(ctx, job)
+}

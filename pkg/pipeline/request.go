@@ -81,6 +81,9 @@ type Request struct {
 	// Removed are environments that were deployed before and are not in
 	// variables.yml any more. Nothing is destroyed.
 	Removed []Environment `json:"removed,omitempty"`
+	// RemovedStacks are stacks that were deployed before in an environment of variables.yml
+	// and that the customer does not have any more. Nothing is destroyed.
+	RemovedStacks []Target `json:"removed_stacks,omitempty"`
 	// Problems and Reason are set when the request is rejected.
 	Reason   Reason   `json:"reason,omitempty"`
 	Problems Problems `json:"problems,omitempty"`
@@ -141,7 +144,7 @@ func (r Request) SameRun(run Run) []RequestID {
 // Reject makes the request one that is answered and not worked on.
 func (r *Request) Reject(answer *RejectedError) {
 	r.Reason, r.Problems = answer.Reason, answer.Problems
-	r.Targets, r.Removed = nil, nil
+	r.Targets, r.Removed, r.RemovedStacks = nil, nil, nil
 }
 
 // Rejected reports whether the request was not accepted.

@@ -141,26 +141,32 @@ func changesCell(t pipeline.TargetReport) string {
 	return strings.Join(words, ", ") + kind
 }
 
-// removed says what happens to environments that are gone from variables.yml.
+// removed says what happens to environments that are gone from variables.yml, and to stacks
+// that the customer does not have any more.
 func removed(req pipeline.Request) string {
-	if len(req.Removed) == 0 {
+	return gone(req.Removed, "no longer in the variables", func(env pipeline.Environment) string { return string(env) }) +
+		gone(req.RemovedStacks, "no longer among the stacks of this customer", pipeline.Target.Name)
+}
+
+func gone[T any](all []T, where string, name func(T) string) string {
+	if len(all) == 0 {
 		return ""
 	}
 	var names []string
-	for i, env := range req.Removed {
+	for i, one := range all {
 		if i == removedNames {
-			names = append(names, fmt.Sprintf("%d more", len(req.Removed)-i))
+			names = append(names, fmt.Sprintf("%d more", len(all)-i))
 			break
 		}
-		names = append(names, code(clip(string(env), 40)))
+		names = append(names, code(clip(name(one), 40)))
 	}
 	verb, them := "is", "it"
-	if len(req.Removed) > 1 {
+	if len(all) > 1 {
 		verb, them = "are", "them"
 	}
-	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there keeps running, and this repository no longer changes it. "+
+	return fmt.Sprintf("%s %s %s %s. **Nothing is destroyed**: what was deployed there keeps running, and this repository no longer changes it. "+
 		"Your service provider ends %s with a planned destroy when you ask for it.\n\n",
-		signCare, strings.Join(names, ", "), verb, them)
+		signCare, strings.Join(names, ", "), verb, where, them)
 }
 
 func footer(rep pipeline.Report) string {

@@ -67,7 +67,7 @@ func everywhere(s string, outcome pipeline.Outcome) pipeline.Report {
 			Repository: pipeline.Repository{Slug: pipeline.Slug{Owner: "acme", Name: "shop"}},
 			Commit:     "0f1e2d3c4b5a69788796a5b4c3d2e1f001122334", File: "infra/variables.yml",
 			CustomerRun: pipeline.Run{URL: "https://github.example/acme/shop/actions/runs/1"},
-			Removed:     []pipeline.Environment{pipeline.Environment(s)}, Reason: pipeline.Reason(s),
+			Removed:     []pipeline.Environment{pipeline.Environment(s)}, RemovedStacks: []pipeline.Target{{Environment: pipeline.Environment(s), Stack: pipeline.StackName(s)}}, Reason: pipeline.Reason(s),
 			Problems: pipeline.Problems{{Position: own, Rule: s, Message: s, Remedy: s}, {Position: at, Rule: s, Message: s, Warning: true}},
 		},
 		Manager: pipeline.Slug{Owner: s, Name: s},

@@ -55,11 +55,15 @@ func TestStatus(t *testing.T) {
 	status(2, "--customer", "shpo").Says(t, "one of shop")
 	status(2, "--environment", "prod").Says(t, "production")
 	// A broken file says nothing of its customer, and hides no other one.
-	fixture.Must(w.Manager.Commit("main", hub.Change{Files: map[string]hub.File{"customers/blog.yml": {Content: []byte("repositroy: acme/blog\n")}}, Message: "Register blog"}))(t)
-	status(1).Says(t, "2 of 4 targets could not be read", "✗ blog/staging: customers/blog.yml has problems", "repositroy", "shop/production", "an approval in production-apply")
-	status(1, "--customer", "blog").Says(t, "2 of 2 targets could not be read")
-	status(0, "--customer", "shop")
-	fixture.Must(w.Manager.Commit("main", hub.Change{Remove: []string{"customers/blog.yml"}, Message: "Remove blog"}))(t)
+	broken := func(exit int, more ...string) fixture.Result {
+		t.Helper()
+		j := w.NewJob(r.Run)
+		fixture.Check(t, os.WriteFile(filepath.Join(j.Workspace(), "customers", "blog.yml"), []byte("repositroy: acme/blog\n"), 0o600))
+		return j.Do(exit, append([]string{"status"}, more...)...)
+	}
+	broken(1).Says(t, "2 of 4 targets could not be read", "✗ blog/staging: customers/blog.yml has problems", "repositroy", "shop/production", "an approval in production-apply")
+	broken(1, "--customer", "blog").Says(t, "2 of 2 targets could not be read")
+	broken(0, "--customer", "shop")
 	fixture.Check(t, os.WriteFile(filepath.Join(w.Store, "shop", "staging", "ledger", "0000000009.json"), []byte("{}"), 0o600))
 	status(1).Says(t, "1 of 2 targets could not be read", "✗ shop/staging: read the ledger of shop/staging", "shop/production")
 }

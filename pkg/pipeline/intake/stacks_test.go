@@ -98,3 +98,30 @@ func TestRemovedWithStacks(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestRemovedStacks: a stack that was worked on and that the customer does not have any more is
+// named, whoever has dropped it, and once it is destroyed no more.
+func TestRemovedStacks(t *testing.T) {
+	t.Parallel()
+	w := withStacks(t)
+	send := func() pipeline.Request {
+		t.Helper()
+		return pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
+	}
+	if first := send(); len(first.RemovedStacks) != 0 {
+		t.Errorf("never deployed: %v", first.RemovedStacks)
+	}
+	w.Current.Stacks = []pipeline.StackName{"network"}
+	if got, want := fmt.Sprint(send().RemovedStacks), "[acme/staging/hosts acme/production/hosts]"; got != want {
+		t.Errorf("the customer's file has dropped one: %s, want %s", got, want)
+	}
+	w.Current.Stacks, w.Current.Manager.Stacks = nil, w.Current.Manager.Stacks[1:]
+	request := send()
+	if got, want := fmt.Sprint(request.RemovedStacks), "[acme/staging/network acme/production/network]"; got != want || len(request.Removed) != 0 {
+		t.Errorf("metapipe.yml has dropped one: %s and %v, want %s", got, request.Removed, want)
+	}
+	one := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "push")))
+	if got := fmt.Sprint(one.Removed, one.RemovedStacks); got != "[production] [acme/staging/network]" {
+		t.Errorf("an environment is gone, too: %s", got)
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
 // targets fills in request.Targets: the environments declared in metapipe.yml, in its order,
@@ -54,6 +55,34 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 		}
 		if kept {
 			request.Removed = append(request.Removed, rule.Name)
+		}
+	}
+	return f.removedStacks(ctx, from, document, request)
+}
+
+// removedStacks finds stacks that were worked on before, in environments of the file, and
+// that the customer does not have any more: its own file, or metapipe.yml, has dropped them.
+// Without stacks in metapipe.yml there is none to find: what it had before is refused.
+func (f *FetchVars) removedStacks(ctx context.Context, from origin, document pipeline.Document, request *pipeline.Request) error {
+	c := from.customer
+	if len(c.Manager.Stacks) == 0 {
+		return nil
+	}
+	stored, err := registry.StoredTargets(ctx, f.viewed(), c.Name)
+	if err != nil {
+		return err
+	}
+	for _, t := range c.InOrder(stored) {
+		inFile := slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(t.Environment) })
+		if t.Stack == "" || !inFile || c.Has(t) {
+			continue
+		}
+		worked, err := wasWorkedOn(ctx, f.viewed(), t)
+		if err != nil {
+			return err
+		}
+		if worked && !f.isDestroyed(ctx, t) {
+			request.RemovedStacks = append(request.RemovedStacks, t)
 		}
 	}
 	return nil

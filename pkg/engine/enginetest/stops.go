@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,5 +110,93 @@ func killedTool(t *testing.T, s Subject) {
 	}
 	if !applied.Started || len(applied.Done) == 0 {
 		t.Errorf("a killed apply says that it changed nothing: %+v", applied)
+	}
+}
+
+// patience is how long a test waits for what a process does by itself.
+const patience = 90 * time.Second
+
+func waitFor(t *testing.T, what string, ready func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if ready() {
+			return
+		}
+	}
+	t.Fatalf("%s did not happen", what)
+}
+
+// killedProcess: metapipe itself is gone in the middle of an apply (kill -9). The tool does not
+// go down with it, or what it has done is in the state all the same: the next plan finds no
+// lock, and nothing that was made twice or is missing.
+func killedProcess(t *testing.T, s Subject) {
+	b, process, begun, finish := s.Victim(t)
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the apply", begun)
+	if err := process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Wait(); err == nil {
+		t.Error("it was not killed")
+	}
+	finish(t)
+	waitFor(t, "a plan that finds everything done", func() bool {
+		if b.State(t) == "" {
+			return false
+		}
+		planned, err := b.again(t).Engine.Plan(t.Context(), b.again(t).Job)
+		return err == nil && !planned.Plan.HasChanges()
+	})
+}
+
+// isPrivate reports whether file, or a directory on the way to it from dir, is its owner's alone.
+func isPrivate(t *testing.T, dir, file string) bool {
+	t.Helper()
+	for at := file; strings.HasPrefix(at, dir); at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm()&0o077 == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// unwrittenState: an apply that cannot write its state hands it over in a file, which no log
+// shows, says what it did, and can be brought back.
+func unwrittenState(t *testing.T, s Subject) {
+	b, mend := s.Unwritable(t)
+	before := b.State(t)
+	planned := b.plan(t)
+	applied, err := b.Engine.Apply(t.Context(), b.Job, Stored(t, planned))
+	var failed *pipeline.FailedError
+	if !errors.As(err, &failed) || !applied.Started || len(applied.Done) == 0 || applied.State != nil {
+		t.Fatalf("applied %+v: %v", applied, err)
+	}
+	kept, err := os.ReadFile(applied.ErroredState)
+	if err != nil || len(kept) == 0 {
+		t.Fatalf("the state is lost: %v", err)
+	}
+	if !isPrivate(t, b.Job.Dir, applied.ErroredState) {
+		t.Errorf("others may read %s", applied.ErroredState)
+	}
+	if got := b.State(t); got != before {
+		t.Errorf("the state was written all the same: %s", got)
+	}
+	mend(t)
+	pusher, ok := b.Engine.(pipeline.StatePusher)
+	if !ok {
+		return
+	}
+	again := b.again(t)
+	if _, err := pusher.PushState(t.Context(), again.Job, pipeline.KeptState{File: applied.ErroredState, Planned: planned.Evidence.State()}); err != nil {
+		t.Fatalf("bring it back: %v", err)
+	}
+	if after, err := again.again(t).Engine.Plan(t.Context(), again.again(t).Job); err != nil || after.Plan.HasChanges() {
+		t.Errorf("the plan after: %+v %v", after.Plan.Counts, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,22 +52,30 @@ type Subject struct {
 	// Slow makes a target whose apply goes on for ever after its first change. begun
 	// reports that it has got so far, kill ends the tool as the kernel would.
 	Slow func(t *testing.T) (b Bench, begun func() bool, kill func(t *testing.T))
+	// Victim makes a target like that of Slow, and a process that plans and applies it with
+	// this engine. finish lets the apply go on to its end.
+	Victim func(t *testing.T) (b Bench, process *exec.Cmd, begun func() bool, finish func(t *testing.T))
+	// Unwritable makes a target that has a state, and whose next apply cannot write it until
+	// mend is called.
+	Unwritable func(t *testing.T) (b Bench, mend func(t *testing.T))
 }
 
 // Run runs the suite.
 func Run(t *testing.T, s Subject) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, Subject){
-		"plan writes nothing":     planWritesNothing,
-		"plan and apply":          planAndApply,
-		"equal fingerprints":      equalFingerprints,
-		"refusals":                refusals,
-		"damaged artifacts":       damagedArtifacts,
-		"secrets":                 secrets,
-		"secrets of a failure":    secretsOfFailure,
-		"cancelled":               cancelled,
-		"cancelled before it ran": cancelledBefore,
-		"killed tool":             killedTool,
+		"plan writes nothing":          planWritesNothing,
+		"plan and apply":               planAndApply,
+		"equal fingerprints":           equalFingerprints,
+		"refusals":                     refusals,
+		"damaged artifacts":            damagedArtifacts,
+		"secrets":                      secrets,
+		"secrets of a failure":         secretsOfFailure,
+		"cancelled":                    cancelled,
+		"cancelled before it ran":      cancelledBefore,
+		"killed tool":                  killedTool,
+		"own process killed":           killedProcess,
+		"state that cannot be written": unwrittenState,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

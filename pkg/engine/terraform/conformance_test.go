@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -56,6 +57,29 @@ func TestConformance(t *testing.T) {
 						t.Error(err)
 					}
 					terraformtest.WriteFile(t, finish, "") // what the tool had started ends, too
+				}
+			},
+			Victim: func(t *testing.T) (enginetest.Bench, *exec.Cmd, func() bool, func(*testing.T)) {
+				started, finish := filepath.Join(t.TempDir(), "started"), filepath.Join(t.TempDir(), "finish")
+				b, _ := newBench(t, tool, slowRoot(started, finish))
+				return b, victimOf(t, tool, b.Job), func() bool { return isFile(started) }, func(t *testing.T) { terraformtest.WriteFile(t, finish, "") }
+			},
+			Unwritable: func(t *testing.T) (enginetest.Bench, func(*testing.T)) {
+				b, _ := newBench(t, tool, "resource \"terraform_data\" \"a\" {}\n")
+				planned, err := b.Engine.Plan(t.Context(), b.Job)
+				if err == nil {
+					_, err = b.Engine.Apply(t.Context(), b.Job, enginetest.Stored(t, planned))
+				}
+				// A directory in the place of the backup keeps the tool from writing.
+				backup := b.Job.Backend.Path() + ".backup"
+				if err := errors.Join(err, os.MkdirAll(filepath.Join(backup, "x"), 0o700)); err != nil {
+					t.Fatal(err)
+				}
+				terraformtest.WriteFile(t, filepath.Join(b.Job.ManagerDir, "terraform", "more.tf"), "resource \"terraform_data\" \"b\" {}\n")
+				return b, func(t *testing.T) {
+					if err := os.RemoveAll(backup); err != nil {
+						t.Fatal(err)
+					}
 				}
 			},
 		})

@@ -59,46 +59,22 @@ func victim(dir string) int {
 	return 0
 }
 
-// TestKilledApply kills us in the middle of an apply. The tool must not go down
-// with us: it ends its work, saves the state and releases the lock.
-func TestKilledApply(t *testing.T) {
-	t.Parallel()
-	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
-		dir := t.TempDir()
-		started, finish := filepath.Join(dir, "started"), filepath.Join(dir, "finish")
-		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, finish)})
-		b, err := json.Marshal(victimJob{tool.Name, tool.Path, job.ManagerDir, job.Dir, job.Backend.Path(), terraformtest.DefaultVariables})
-		if err != nil {
-			t.Fatal(err)
-		}
-		terraformtest.WriteFile(t, filepath.Join(dir, "job.json"), string(b))
-		self, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(self)
-		cmd.Env = append(os.Environ(), victimVariable+"="+dir)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		waitFor(t, "the apply", func() bool { return isFile(started) })
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Wait(); err == nil {
-			t.Error("it was not killed")
-		}
-		terraformtest.WriteFile(t, finish, "")
-		waitFor(t, "the end of the apply", func() bool {
-			state, err := os.ReadFile(job.Backend.Path())
-			locks, globErr := filepath.Glob(filepath.Join(filepath.Dir(job.Backend.Path()), ".*lock.info"))
-			return err == nil && globErr == nil && len(locks) == 0 && strings.Contains(string(state), `"last"`)
-		})
-		planned, err := testEngine(t, tool).Plan(t.Context(), job)
-		if err != nil || planned.Plan.HasChanges() {
-			t.Errorf("the plan after: %+v %v", planned.Plan.Counts, err)
-		}
-	})
+// victimOf is the process that plans and applies a job, to be killed.
+func victimOf(t *testing.T, tool terraformtest.Tool, job pipeline.Job) *exec.Cmd {
+	t.Helper()
+	dir := t.TempDir()
+	b, err := json.Marshal(victimJob{tool.Name, tool.Path, job.ManagerDir, job.Dir, job.Backend.Path(), terraformtest.DefaultVariables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	terraformtest.WriteFile(t, filepath.Join(dir, "job.json"), string(b))
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), victimVariable+"="+dir)
+	return cmd
 }
 
 // TestStubbornTool makes sure that a tool that ignores SIGINT is killed with

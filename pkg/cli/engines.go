@@ -96,6 +96,15 @@ func capable[T any](m *manager, c pipeline.Customer, stack pipeline.StackName, n
 	return pipeline.Capable[T](engine, tool.Name, needed)
 }
 
+// rootReader is the engine of a tool as what reads its root modules.
+func rootReader(tool string) (pipeline.RootReader, error) {
+	engine, err := newEngine(tool, engineOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return pipeline.Capable[pipeline.RootReader](engine, tool, pipeline.CapabilityRoots)
+}
+
 // checkTool finds the tool of a rule before it is needed, where its engine can.
 func (s *step) checkTool(ctx context.Context, rule pipeline.ToolRule) error {
 	engine, err := newEngine(rule.Name, s.engineOptions())

@@ -66,5 +66,6 @@ func capabilities(engine pipeline.Engine, tool string) map[pipeline.Capability]e
 	_, errs[pipeline.CapabilityRecovery] = pipeline.Capable[pipeline.StatePusher](engine, tool, pipeline.CapabilityRecovery)
 	_, errs[pipeline.CapabilityMove] = pipeline.Capable[pipeline.StateMover](engine, tool, pipeline.CapabilityMove)
 	_, errs[pipeline.CapabilityDrift] = pipeline.Capable[pipeline.FleetEngine](engine, tool, pipeline.CapabilityDrift)
+	_, errs[pipeline.CapabilityRoots] = pipeline.Capable[pipeline.RootReader](engine, tool, pipeline.CapabilityRoots)
 	return errs
 }

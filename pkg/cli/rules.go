@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/metapipe/metapipe/pkg/config"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
@@ -112,8 +111,10 @@ func (r *rules) variables(root, tool string) map[string]bool {
 	key := [2]string{root, tool}
 	found, known := r.roots[key]
 	if !known {
-		if names, err := module.RootVariables(r.dir, root, tool); err == nil {
-			found = names
+		if reader, err := rootReader(tool); err == nil {
+			if names, err := reader.RootVariables(r.dir, root, tool); err == nil {
+				found = names
+			}
 		}
 		r.roots[key] = found
 	}

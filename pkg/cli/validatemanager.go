@@ -10,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/config"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
@@ -93,7 +91,11 @@ func (v *validation) roots() (roots []rootModule) {
 func (v *validation) tree(ctx context.Context, roots []rootModule) error {
 	var all pipeline.Problems
 	for _, root := range roots {
-		found, err := tree.CheckTree(ctx, v.o.managerDir, root.dir, v.config.Manager.State.Directory)
+		reader, err := rootReader(root.tool)
+		if err != nil {
+			continue // parse says so
+		}
+		found, err := reader.CheckTree(ctx, v.o.managerDir, root.dir, v.config.Manager.State.Directory)
 		if err != nil {
 			return err
 		}
@@ -117,16 +119,27 @@ func (v *validation) parse(roots []rootModule) (whole bool) {
 			whole = false
 			continue
 		}
-		problems := module.Syntax(v.o.managerDir, root, tool)
-		if problems == nil { // what does not parse says nothing about its state
-			problems = module.CheckRoot(v.o.managerDir, root, tool)
-		} else {
+		reader, err := rootReader(tool)
+		if err != nil {
+			v.add(unreadRoot(root, err))
 			whole = false
+			continue
 		}
+		problems, parsed := reader.CheckRoot(v.o.managerDir, root, tool)
+		whole = whole && parsed
 		v.add(problems...)
 		v.checked("the syntax of the root module %s", root)
 	}
 	return whole
+}
+
+// ruleUnreadRoot is the rule of a root module that metapipe cannot read.
+const ruleUnreadRoot = "unread-root"
+
+// unreadRoot warns of a root module whose code is not checked, and says why.
+func unreadRoot(root string, cause error) pipeline.Problem {
+	return pipeline.Problem{Position: pipeline.Position{File: root}, Rule: ruleUnreadRoot, Warning: true,
+		Message: fmt.Sprintf("the code of this root module is not checked: %v", cause), Remedy: "check it with its own tool"}
 }
 
 // ruleUnknownVariable is the rule of a name in customer_variables that opens nothing.
@@ -139,16 +152,20 @@ func (v *validation) opened(roots []rootModule) {
 		return
 	}
 	rules, declared, dirs := newRules(v.o.managerDir), []string{}, []string{}
+	var own []func(string) bool
 	for _, root := range roots {
 		names := rules.variables(root.dir, root.tool)
 		if names == nil {
 			return
 		}
 		declared, dirs = slices.AppendSeq(declared, maps.Keys(names)), append(dirs, root.dir)
+		if reader, err := rootReader(root.tool); err == nil {
+			own = append(own, reader.OwnVariable)
+		}
 	}
 	slices.Sort(declared)
 	for i, name := range v.config.Manager.CustomerVariables {
-		if name == variables.AnyVariable || slices.Contains(declared, name) || module.OwnVariable(name) {
+		if name == variables.AnyVariable || slices.Contains(declared, name) || slices.ContainsFunc(own, func(is func(string) bool) bool { return is(name) }) {
 			continue
 		}
 		remedy := "declare it, or remove the name"

@@ -61,6 +61,22 @@ type ToolFinder interface {
 	FindTool(ctx context.Context, rule ToolRule) error
 }
 
+// RootReader reads the code of root modules before the tool runs. dir is the manager's
+// checkout, root a slash-separated path below it, tool the name of the tool that reads it.
+type RootReader interface {
+	// CheckRoot returns what keeps a plan from using the root module. parsed is false where
+	// its code cannot be parsed, so that nothing else is known of it.
+	CheckRoot(dir, root, tool string) (problems Problems, parsed bool)
+	// RootVariables are the variables of a root module that customers may set, by name:
+	// true for one that they must set.
+	RootVariables(dir, root, tool string) (map[string]bool, error)
+	// OwnVariable reports the variables that metapipe itself sets.
+	OwnVariable(name string) bool
+	// CheckTree returns what keeps a plan from copying the checkout, such as links that lead
+	// out of it; stateDir is the directory of local states in it, or empty.
+	CheckTree(ctx context.Context, dir, root, stateDir string) (Problems, error)
+}
+
 // Capability names in plain words what a command needs of an engine.
 type Capability string
 
@@ -71,6 +87,7 @@ const (
 	CapabilityRecovery Capability = "bring states back"
 	CapabilityMove     Capability = "copy states to another name"
 	CapabilityDrift    Capability = "look for drift"
+	CapabilityRoots    Capability = "read root modules"
 )
 
 // Capable returns the engine of tool as the interface that needed stands for, or a

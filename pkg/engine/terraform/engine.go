@@ -62,6 +62,7 @@ var (
 	_ pipeline.StateMover   = (*Engine)(nil)
 	_ pipeline.FleetEngine  = (*Engine)(nil)
 	_ pipeline.ToolFinder   = (*Engine)(nil)
+	_ pipeline.RootReader   = (*Engine)(nil)
 )
 
 // New returns an Engine.

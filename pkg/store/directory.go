@@ -126,8 +126,8 @@ func (d *Directory) List(ctx context.Context, prefix string) ([]string, error) {
 	return d.ListAfter(ctx, prefix, "")
 }
 
-// ListAfter implements pipeline.Store. It reads the names of a folder, and checks those
-// behind after alone.
+// ListAfter implements pipeline.Store. It reads all names of a folder, and asks the file system
+// about those behind after alone.
 func (d *Directory) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
 	var keys []string
 	err := d.look(ctx, prefix, func(root *os.Root, folder string) (err error) {
@@ -181,35 +181,60 @@ func (d *Directory) Folders(ctx context.Context, prefix string) ([]string, error
 	return folders, nil
 }
 
+// walk lists the keys below a folder that have a prefix and stand behind after. It asks the file
+// system only about names that may lead to one: os.Root asks about each name of a
+// folder by itself when it returns more than the names.
 func walk(ctx context.Context, root *os.Root, folder, prefix, after string) ([]string, error) {
+	info, err := root.Stat(folder)
+	if missing(err) || err == nil && !info.IsDir() {
+		return nil, ctx.Err() // deleted while we looked, or never there
+	}
+	if err != nil {
+		return nil, err
+	}
+	names, err := namesIn(root, folder)
+	if err != nil {
+		return nil, err
+	}
 	var keys []string
-	err := fs.WalkDir(root.FS(), folder, func(key string, entry fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	above := strings.TrimPrefix(folder+"/", "./")
+	for _, name := range names {
+		key := above + name
+		if !strings.HasPrefix(key+"/", prefix) || key <= after && !strings.HasPrefix(after, key) {
+			continue
 		}
-		if missing(err) {
-			return nil // deleted while we looked, or never there
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			return descend(key, folder, prefix)
-		}
-		if key > after && entry.Type().IsRegular() && strings.HasPrefix(key, prefix) && CheckKey(key) == nil {
+		info, err := root.Lstat(key)
+		switch {
+		case missing(err):
+		case err != nil:
+			return nil, err
+		case info.IsDir():
+			below, err := walk(ctx, root, key, prefix, after)
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, below...)
+		case info.Mode().IsRegular() && key > after && strings.HasPrefix(key, prefix) && CheckKey(key) == nil:
 			keys = append(keys, key)
 		}
-		return nil
-	})
-	return keys, err
+	}
+	return keys, ctx.Err()
 }
 
-// descend skips folders that cannot hold a key with the prefix.
-func descend(key, folder, prefix string) error {
-	if key == folder || strings.HasPrefix(key+"/", prefix) {
-		return nil
+// namesIn are the names in a folder; none where it is gone.
+func namesIn(root *os.Root, folder string) ([]string, error) {
+	f, err := root.Open(folder)
+	if missing(err) {
+		return nil, nil
 	}
-	return fs.SkipDir
+	if err != nil {
+		return nil, err
+	}
+	names, err := f.Readdirnames(-1)
+	return names, errors.Join(err, f.Close())
 }
 
 // Delete implements pipeline.Store. Folders stay, since another process may be

@@ -37,6 +37,7 @@ func TestBench(t *testing.T) {
 		{"bucket", (*bench).bucket},
 		{"fleet", (*bench).fleet},
 		{"status", (*bench).status},
+		{"history", (*bench).history},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(b, t) })
 	}

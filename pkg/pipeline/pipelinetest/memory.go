@@ -44,7 +44,13 @@ func (m *Memory) Create(ctx context.Context, key string, body io.Reader) error {
 	if _, taken := m.objects[key]; taken {
 		return fmt.Errorf("create %q: %w", key, pipeline.ErrExists)
 	}
-	m.objects[key], m.keys, m.sorted = b, append(m.keys, key), false
+	m.objects[key] = b
+	if m.sorted {
+		at, _ := slices.BinarySearch(m.keys, key)
+		m.keys = slices.Insert(m.keys, at, key)
+	} else { // many are created before the first list
+		m.keys = append(m.keys, key)
+	}
 	return ctx.Err()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -48,6 +49,17 @@ func (k keys) sealer(ctx context.Context) (*store.Sealer, error) {
 		return store.NewSealer(parsed...)
 	}
 	return store.NewKMSSealer(ctx, k.kms, parsed...)
+}
+
+// reading are the records of a store for a command that reads them also without a key. Then
+// nothing is verified, and the log says so.
+func (k keys) reading(ctx context.Context, s pipeline.Store) (record.Records, error) {
+	if k.none() {
+		k.app.logf("%s is not set, so nothing that the ledgers say was verified", envKey)
+		return record.Records{Store: s}, nil
+	}
+	sealer, err := k.sealer(ctx)
+	return record.Records{Store: s, Sealer: sealer}, err
 }
 
 // none reports whether there is nothing to seal with.

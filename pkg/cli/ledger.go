@@ -128,7 +128,11 @@ func (a *App) printLedgers(reports []ledger.AuditReport) error {
 // ledgers reads the ledgers that the flags ask for: of the fleet, of a customer
 // with all targets, or of one target.
 func (m audit) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditReport, error) {
-	auditor := ledger.Auditor{Ledger: ledger.Ledger{Store: m.store, Now: m.app.Now}}
+	stored, err := m.keys().reading(ctx, m.store)
+	if err != nil {
+		return nil, err
+	}
+	auditor := ledger.Auditor{Ledger: ledger.Ledger{Records: stored, Now: m.app.Now}}
 	if o.customer == "" {
 		fleet, err := auditor.Chain(ctx, pipeline.Target{})
 		return []ledger.AuditReport{fleet}, err

@@ -6,6 +6,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // lostStates refuses dry runs on a state that is lost.
@@ -50,7 +51,7 @@ func (m lostStates) check(ctx context.Context, job pipeline.Job, now pipeline.St
 // checkMoved asks GitHub whether a target without a state was applied, where the store
 // has no record of it. Without a token it says that it did not.
 func (m lostStates) checkMoved(ctx context.Context, job pipeline.Job) (*pipeline.LostState, error) {
-	never, err := ledger.NeverApplied(ctx, m.store, job.Target())
+	never, err := ledger.NeverApplied(ctx, record.Records{Store: m.store}, job.Target())
 	if err != nil || !never {
 		return nil, err
 	}

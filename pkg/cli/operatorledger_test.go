@@ -12,6 +12,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -83,8 +85,12 @@ func leftTarget(t *testing.T, locked bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sealer, err := store.NewSealer(pipelinetest.Must[[]store.Key](t)(store.ParseKeys("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="))...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	left := &pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "x", Serial: 9}, Resources: 1}
-	if _, err := (ledger.Ledger{Store: objects, Now: time.Now}).Append(context.Background(), ledger.Entry{Event: ledger.Applied, Target: pipeline.Target{Customer: "blog", Environment: "staging"}, Actor: "dev", State: left}); err != nil {
+	if _, err := (ledger.Ledger{Records: record.Records{Store: objects, Sealer: sealer}, Now: time.Now}).Append(context.Background(), ledger.Entry{Event: ledger.Applied, Target: pipeline.Target{Customer: "blog", Environment: "staging"}, Actor: "dev", State: left}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -96,7 +102,7 @@ func ledgerOf(t *testing.T, dir string) []ledger.Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries, _, err := ledger.Ledger{Store: objects}.Read(context.Background(), pipeline.Target{Customer: "blog", Environment: "staging"})
+	entries, _, err := ledger.Ledger{Records: record.Records{Store: objects}}.Read(context.Background(), pipeline.Target{Customer: "blog", Environment: "staging"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -55,11 +56,15 @@ func (a *App) status(ctx context.Context, o statusOptions) error {
 		return err
 	}
 	wanted := fleetStatusOf(m).wanted(o)
-	fleet := fleetstatus.Read(ctx, m.store, wanted, a.Now())
+	stored, err := m.keys().reading(ctx, m.store)
+	if err != nil {
+		return err
+	}
+	fleet := fleetstatus.Read(ctx, stored, wanted, a.Now())
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := fleetStatusOf(m).addDrift(ctx, &fleet); err != nil {
+	if err := fleetStatusOf(m).addDrift(ctx, stored, &fleet); err != nil {
 		fleet.DriftUnread = err.Error()
 	}
 	if o.json {
@@ -119,14 +124,11 @@ func (m fleetStatus) wanted(o statusOptions) []fleetstatus.Wanted {
 }
 
 // addDrift enters what the last scan knew. Without the key nothing of it is known.
-func (m fleetStatus) addDrift(ctx context.Context, fleet *fleetstatus.Fleet) error {
-	if m.keys().none() {
+func (m fleetStatus) addDrift(ctx context.Context, stored record.Records, fleet *fleetstatus.Fleet) error {
+	if stored.Sealer == nil {
 		return errors.New("nothing is known of drift: " + envKey + " is not set")
 	}
-	sealer, err := m.keys().sealer(ctx)
-	if err != nil {
-		return err
-	}
+	sealer := stored.Sealer
 	history, err := drift.Scans(m.store, sealer, m.app.Now).Known(ctx)
 	if err != nil {
 		return fmt.Errorf("nothing is known of drift: %w", err)

@@ -24,12 +24,20 @@ type Sealer interface {
 // Binding is what a sealed object belongs to: it opens as nothing else.
 type Binding struct {
 	Target // empty: of no environment
-	// Record: the object authenticates a record and holds nothing itself.
-	Record bool
-	// Outputs: the object holds outputs of a stack, which the stacks that need them may open.
-	Outputs bool
-	Data    []byte // what else it is tied to
+	Kind   SealKind
+	Data   []byte // what else it is tied to
 }
+
+// SealKind is what a sealed object is, so that a role can be let near one kind alone. Objects
+// of most kinds need none.
+type SealKind string
+
+// The kinds. The seals of the first two hold nothing themselves: they authenticate a record.
+const (
+	SealOfRecord  SealKind = "record"
+	SealOfEntry   SealKind = "ledger"  // a record that is an entry of a ledger
+	SealOfOutputs SealKind = "outputs" // of a stack, which the stacks that need them may open
+)
 
 // BindTo ties one sealed object of a plan to the receipt and to its own name.
 func BindTo(receipt Receipt, object string) Binding {

@@ -92,6 +92,7 @@ type grant struct {
 	lock                      bool // takes locks in the table
 	seal, open                bool // asks KMS for data keys
 	sealRequests              bool // seals also what belongs to no environment
+	sealLedgers               bool // seals entries of ledgers, also those of no environment
 	sealFleet, openFleet      bool // the same for what belongs to no customer
 	openRecords               bool // opens the records of any environment of the customer
 	names                     bool // lists the names of customers and environments
@@ -177,13 +178,13 @@ func (s Scope) grants() map[Role]grant {
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
 			read:  append(shown, requests, pulls, c+"/*/queue/*", c+"/*/ledger/*", c+"/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"),
-			write: []string{c + "/*/ledger/*"}, remove: []string{spent(c + "/*"), open}, open: true, openFleet: true, allEnvironments: true,
+			write: []string{c + "/*/ledger/*", c + "/ledger/*"}, remove: []string{spent(c + "/*"), open}, sealLedgers: true, open: true, openFleet: true, allEnvironments: true,
 		},
 		RoleSweep: {
 			list: []string{c + "/*", "_metapipe/open/*"},
 			read: []string{state, lock, requests, pulls, queue, target + "/plans/*.json", target + "/plans/*/model.sealed", chain, c + "/ledger/*"},
 			// Of a plan it may write nothing but that it is out of use.
-			write: []string{target + "/plans/*/apply-????.json", chain, c + "/ledger/*"}, remove: []string{spent(target), lock, open}, lock: true, seal: true, open: true,
+			write: []string{target + "/plans/*/apply-????.json", chain, c + "/ledger/*"}, remove: []string{spent(target), lock, open}, lock: true, seal: true, sealLedgers: true, open: true,
 		},
 		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
 			list: []string{target + "/*", c + "/", "_metapipe/scans/*", open, registered},
@@ -195,8 +196,9 @@ func (s Scope) grants() map[Role]grant {
 		// anew, and removes those of no request: no record, and none of an open request.
 		RoleRekey: {
 			list:  []string{"*"},
-			read:  []string{applied, kept, requests, registered, queue, pulls, chain, target + "/plans/*.json"},
-			write: slices.Concat([]string{applied, registered, open}, entries), remove: entries, seal: true, open: true, sealFleet: true, openFleet: true,
+			read:  []string{applied, kept, requests, registered, queue, pulls, chain, c + "/ledger/*", "_metapipe/ledger/*", target + "/plans/*.json"},
+			write: slices.Concat([]string{applied, registered, chain, c + "/ledger/*", "_metapipe/ledger/*", open}, entries), remove: entries, seal: true, sealLedgers: true,
+			open: true, sealFleet: true, openFleet: true,
 		},
 	}
 }

@@ -22,10 +22,8 @@ const (
 	contextCustomer    = "metapipe:customer"
 	contextEnvironment = "metapipe:environment"
 	contextBinding     = "metapipe:binding" // the SHA-256 of what else the object is bound to
-	contextKind        = "metapipe:kind"    // "record" where it authenticates a record, "outputs" where it holds outputs of a stack
-	kindRecord         = "record"
-	kindOutputs        = "outputs"
-	fleetCustomer      = "_metapipe" // whose records belong to no customer
+	contextKind        = "metapipe:kind"    // a pipeline.SealKind, where it has one
+	fleetCustomer      = "_metapipe"        // whose records belong to no customer
 )
 
 func encryptionContext(to pipeline.Binding) map[string]string {
@@ -34,11 +32,8 @@ func encryptionContext(to pipeline.Binding) map[string]string {
 	if to.Environment != "" {
 		c[contextEnvironment] = to.Part()
 	}
-	if to.Record {
-		c[contextKind] = kindRecord
-	}
-	if to.Outputs {
-		c[contextKind] = kindOutputs
+	if to.Kind != "" {
+		c[contextKind] = string(to.Kind)
 	}
 	return c
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // kms lets S3 use the key, and no one else.
@@ -34,15 +36,13 @@ func (s Scope) sealing(g grant) []Statement {
 			add("Open", open, s.context(g.allEnvironments, false))
 		}
 		if g.openRecords { // of the environments that come before its own
-			records := s.context(true, false)
-			records["StringEquals"] = map[string][]string{"kms:EncryptionContext:" + contextKind: {kindRecord}}
-			add("OpenRecords", open, records)
+			add("OpenRecords", open, ofKind(s.context(true, false), pipeline.SealOfRecord))
 		}
 		if g.openNeeded {
 			add("OpenNeeded", open, s.neededContext())
 		}
 		if g.openLastApplies {
-			add("OpenLastApplies", open, map[string]map[string][]string{"StringEquals": {"kms:EncryptionContext:" + contextKind: {kindRecord}}})
+			add("OpenLastApplies", open, ofKind(map[string]map[string][]string{}, pipeline.SealOfRecord))
 		}
 		if g.openFleet {
 			add("OpenFleet", open, fleetContext())
@@ -53,11 +53,20 @@ func (s Scope) sealing(g grant) []Statement {
 		if g.seal {
 			add("Seal", seal, s.context(false, !g.sealRequests))
 		}
+		if g.sealLedgers {
+			add("SealLedgers", seal, ofKind(s.context(g.allEnvironments, false), pipeline.SealOfEntry))
+		}
 		if g.sealFleet {
 			add("SealFleet", seal, fleetContext())
 		}
 	}
 	return all
+}
+
+// ofKind asks for one kind of seal besides.
+func ofKind(conditions map[string]map[string][]string, kind pipeline.SealKind) map[string]map[string][]string {
+	conditions["StringEquals"] = map[string][]string{"kms:EncryptionContext:" + contextKind: {string(kind)}}
+	return conditions
 }
 
 // context asks for the encryption context of the scope. With owned, an object must

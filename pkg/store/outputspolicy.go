@@ -1,6 +1,10 @@
 package store
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
 
 // withOutputs adds what a role does with the outputs that stacks pass on to each other. It
 // adds nothing where no stack needs another one.
@@ -42,6 +46,6 @@ func (s Scope) neededContext() map[string]map[string][]string {
 	}
 	return map[string]map[string][]string{
 		"StringLike":   {"kms:EncryptionContext:" + contextCustomer: {s.Customer}, "kms:EncryptionContext:" + contextEnvironment: parts},
-		"StringEquals": {"kms:EncryptionContext:" + contextKind: {kindRecord, kindOutputs}},
+		"StringEquals": {"kms:EncryptionContext:" + contextKind: {string(pipeline.SealOfRecord), string(pipeline.SealOfOutputs)}},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/store"
 )
@@ -88,7 +89,7 @@ func (a *attempt) sweeps(exit int) fixture.Result {
 // ledgerHas looks for an entry of any run in a ledger.
 func (a *attempt) ledgerHas(customer string, event ledger.Event, reason pipeline.Reason) {
 	a.T.Helper()
-	entries, _, err := ledger.Ledger{Store: fixture.Must(store.NewDirectory(a.Store))(a.T)}.Read(a.T.Context(), pipeline.Target{Customer: pipeline.CustomerName(customer), Environment: ""})
+	entries, _, err := ledger.Ledger{Records: record.Records{Store: fixture.Must(store.NewDirectory(a.Store))(a.T)}}.Read(a.T.Context(), pipeline.Target{Customer: pipeline.CustomerName(customer), Environment: ""})
 	fixture.Check(a.T, err)
 	if !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.Event == event && e.Reason == reason }) {
 		a.T.Errorf("the ledger of %s has no entry %s %s: %+v", customer, event, reason, entries)

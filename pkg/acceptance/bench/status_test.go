@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -28,6 +30,11 @@ func (b *bench) status(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	key := store.NewKey()
+	sealer, err := store.NewSealer(key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range 500 {
 		name := fmt.Sprintf("c%04d", i)
 		writeFile(t, filepath.Join(manager, "customers", name+".yml"), fmt.Sprintf("repository: acme/%s\nrepository_id: %d\n", name, 1000+i))
@@ -36,9 +43,10 @@ func (b *bench) status(t *testing.T) {
 			if i%50 == 0 {
 				entries = 100
 			}
-			fillLedger(t, s, pipeline.CustomerName(name).In(env), entries)
+			fillLedger(t, record.Records{Store: s, Sealer: sealer}, pipeline.CustomerName(name).In(env), entries)
 		}
 	}
+	b.env = append(slices.Clip(b.env), "METAPIPE_KEY="+key.Secret())
 	best := time.Hour
 	for range 3 {
 		best = min(best, b.run(t, manager, nil, b.metapipe, "status", "--store", states))
@@ -46,13 +54,13 @@ func (b *bench) status(t *testing.T) {
 	b.add(t, row{name: "status of 1,000 targets in a directory", measured: best.Seconds(), aim: 1, limit: 3, unit: "s"})
 }
 
-func fillLedger(t *testing.T, s pipeline.Store, target pipeline.Target, entries int) {
+func fillLedger(t *testing.T, s record.Records, target pipeline.Target, entries int) {
 	t.Helper()
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	chain := ledger.Ledger{Store: s, Now: func() time.Time { at = at.Add(time.Second); return at }}
+	chain := ledger.Ledger{Records: s, Now: func() time.Time { at = at.Add(time.Second); return at }}
 	var tip ledger.Tip
 	for range entries {
-		e := ledger.Entry{Event: ledger.Unlocked, Target: target, Actor: "dev"}
+		e := ledger.Entry{Event: ledger.Failed, Target: target, Actor: "dev"}
 		next, err := chain.AppendAfter(t.Context(), tip, e)
 		if err != nil {
 			t.Fatal(err)

@@ -42,7 +42,7 @@ func (a *Applier) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 func (a *Applier) start(ctx context.Context, in pipeline.TargetInput) (TargetResult, error) {
 	request, err := loadTarget(ctx, a.viewed(), in)
 	if err != nil {
-		return TargetResult{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Store: a.Store, Now: a.Now}, in, request, err))
+		return TargetResult{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Records: a.records(), Now: a.Now}, in, request, err))
 	}
 	result, err := a.run(ctx, in, request)
 	return result, errors.Join(err, a.appendLedger(ctx, in, request, result, err))
@@ -335,14 +335,14 @@ func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, req
 	e.State = result.left
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	_, err := ledger.Ledger{Store: a.Store, Now: a.Now}.AppendAfter(last, result.tip, e)
+	_, err := ledger.Ledger{Records: a.records(), Now: a.Now}.AppendAfter(last, result.tip, e)
 	return err
 }
 
 // appendApplying records who approved the plan and that it is used from here
 // on. It comes before anything changes: what cannot be recorded does not happen.
 func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, approvers []pipeline.Account) (tip ledger.Tip, err error) {
-	chain := ledger.Ledger{Store: a.Store, Now: a.Now, Seen: a.seen}
+	chain := ledger.Ledger{Records: a.records(), Now: a.Now, Seen: a.seen}
 	for _, account := range approvers {
 		e := ledger.NewEntry(ledger.Approved, request, in.Target(), in.Run)
 		e.Actor, e.ActorID, e.Receipt = account.Login, account.ID, receipt.Digest()

@@ -75,7 +75,7 @@ func (p *Planner) run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	// A plan whose making cannot be recorded does not wait for an apply.
-	if _, recordErr := (ledger.Ledger{Store: p.Store, Now: p.Now, Seen: p.seen}).Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt)); recordErr != nil {
+	if _, recordErr := (ledger.Ledger{Records: p.records(), Now: p.Now, Seen: p.seen}).Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt)); recordErr != nil {
 		if err == nil {
 			ended.Fail(ctx, request.Mode, recordErr)
 		}
@@ -109,7 +109,7 @@ func (p *Planner) viewed() record.Records { return record.Records{Store: p.seen,
 func (p *Planner) begin(ctx context.Context, in pipeline.TargetInput) (pipeline.Request, error) {
 	request, err := loadTarget(ctx, p.viewed(), in)
 	if err != nil {
-		return pipeline.Request{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Store: p.Store, Now: p.Now}, in, request, err))
+		return pipeline.Request{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Records: p.records(), Now: p.Now}, in, request, err))
 	}
 	return request, os.MkdirAll(in.RunDir, 0o700)
 }

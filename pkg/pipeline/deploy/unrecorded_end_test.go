@@ -26,7 +26,7 @@ func (s refusingLedger) Create(ctx context.Context, key string, body io.Reader) 
 	if strings.Contains(key, "/ledger/") && *s.started {
 		return errors.New("the disk is full")
 	}
-	*s.started = *s.started || strings.Contains(string(b), `"event":"applying"`)
+	*s.started = *s.started || strings.Contains(string(b), `"event": "applying"`)
 	return s.Store.Create(ctx, key, strings.NewReader(string(b)))
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // State is how a target stands: the outcome of its newest request that was to be applied,
@@ -84,9 +85,9 @@ type Wanted struct {
 const readAtOnce = 16
 
 // Read asks the ledger of each target for its last entry: one listing and one object for
-// each. What is wrong with one of them does not hide the others. Entries carry no seal, so
-// `metapipe ledger --verify` is what an audit needs.
-func Read(ctx context.Context, s pipeline.Store, wanted []Wanted, now time.Time) Fleet {
+// each. What is wrong with one of them does not hide the others. Without a key nothing is
+// verified.
+func Read(ctx context.Context, s record.Records, wanted []Wanted, now time.Time) Fleet {
 	f := Fleet{At: now.UTC(), Targets: make([]Target, len(wanted))}
 	free := make(chan struct{}, readAtOnce)
 	var all sync.WaitGroup
@@ -101,15 +102,15 @@ func Read(ctx context.Context, s pipeline.Store, wanted []Wanted, now time.Time)
 	return f
 }
 
-func read(ctx context.Context, s pipeline.Store, w Wanted) Target {
+func read(ctx context.Context, s record.Records, w Wanted) Target {
 	if w.Broken != "" {
 		return Target{Target: w.Target, State: Unknown, Unread: w.Broken}
 	}
-	tip, err := ledger.Ledger{Store: s}.Tip(ctx, w.Target)
+	tip, err := ledger.Ledger{Records: s}.Tip(ctx, w.Target)
 	if err != nil {
 		return Target{Target: w.Target, State: Unknown, Unread: fmt.Sprintf("read the ledger of %s: %v", w.Target, err)}
 	}
-	t := Target{Target: w.Target, State: NotDeployed, Request: tip.Last.Fold.Request, LastApply: tip.Last.Fold.Apply}
+	t := Target{Target: w.Target, State: NotDeployed, Request: tip.Fold.Request, LastApply: tip.Fold.Apply}
 	switch {
 	case t.Request != nil:
 		t.State, t.Since = stateOf(*t.Request), t.Request.At

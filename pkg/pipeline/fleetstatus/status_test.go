@@ -28,7 +28,7 @@ func TestStates(t *testing.T) {
 	gated.Gated = true
 	want := func(state fleetstatus.State, waits string) fleetstatus.Target {
 		t.Helper()
-		f := fleetstatus.Read(t.Context(), w.Store, []fleetstatus.Wanted{gated}, w.Now)
+		f := fleetstatus.Read(t.Context(), pipelinetest.RecordsOf(w.Store, w.Sealer), []fleetstatus.Wanted{gated}, w.Now)
 		got := f.Targets[0]
 		if got.State != state || got.WaitsFor != waits || got.Unread != "" {
 			t.Fatalf("got %+v, want %s, waits for %q", got, state, waits)
@@ -66,11 +66,11 @@ func TestUnreadLedger(t *testing.T) {
 	w := pipelinetest.New(t)
 	w.Write("acme/staging/ledger/0000000001.json", []byte("{"))
 	production := fleetstatus.Wanted{Target: pipeline.Target{Customer: "acme", Environment: "production"}}
-	f := fleetstatus.Read(t.Context(), w.Store, []fleetstatus.Wanted{staging, production}, w.Now)
+	f := fleetstatus.Read(t.Context(), pipelinetest.RecordsOf(w.Store, w.Sealer), []fleetstatus.Wanted{staging, production}, w.Now)
 	if f.Unread() != 1 || f.Targets[0].State != fleetstatus.Unknown || !strings.Contains(f.Targets[0].Unread, "acme/staging") || f.Targets[1].State != fleetstatus.NotDeployed {
 		t.Errorf("%+v", f.Targets)
 	}
-	f = fleetstatus.Read(t.Context(), brokenStore{w.Store}, []fleetstatus.Wanted{production}, w.Now)
+	f = fleetstatus.Read(t.Context(), pipelinetest.RecordsOf(brokenStore{w.Store}, w.Sealer), []fleetstatus.Wanted{production}, w.Now)
 	if f.Unread() != 1 || !strings.Contains(f.Targets[0].Unread, "no answer") {
 		t.Errorf("%+v", f.Targets)
 	}
@@ -127,7 +127,7 @@ func TestCost(t *testing.T) {
 		}
 	}
 	c := &counted{Store: w.Store}
-	if f := fleetstatus.Read(t.Context(), c, wanted, w.Now); f.Unread() != 0 {
+	if f := fleetstatus.Read(t.Context(), pipelinetest.RecordsOf(c, w.Sealer), wanted, w.Now); f.Unread() != 0 {
 		t.Fatalf("%+v", f)
 	}
 	if c.asked.Load() != 20 {

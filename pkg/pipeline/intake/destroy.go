@@ -13,11 +13,11 @@ import (
 // LookForEnded reads from the ledger, without a key, whether a target was ended, and
 // when. It is for showing.
 func LookForEnded(ctx context.Context, s pipeline.Store, t pipeline.Target) (at time.Time, ended bool, err error) {
-	entry, left, err := (ledger.Ledger{Store: s}).LastState(ctx, t)
-	if err != nil {
-		return time.Time{}, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(t), err)
+	left, err := ledger.Ledger{Records: record.Records{Store: s}}.LastState(ctx, t)
+	if err != nil || left == nil || !left.IsDestroyed() {
+		return time.Time{}, false, err
 	}
-	return entry.At, left && entry.IsDestroyed(), nil
+	return left.At, true, nil
 }
 
 // mode is how far a manual request goes.

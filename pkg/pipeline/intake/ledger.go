@@ -10,7 +10,7 @@ import (
 // appendLedger records a request before it is written down: once for each of its
 // targets, or that it was not accepted.
 func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipeline.Request) error {
-	chain := ledger.Ledger{Store: f.Store, Now: f.Now, Seen: f.viewed().Store}
+	chain := ledger.Ledger{Records: f.records(), Now: f.Now, Seen: f.viewed().Store}
 	if request.Rejected() {
 		e := ledger.NewEntry(ledger.Rejected, request, pipeline.Target{Customer: request.Customer}, request.ManagerRun)
 		e.Actor, e.ActorID, e.Outcome, e.Reason, e.Message = request.Actor, request.ActorID(), pipeline.OutcomeRejected, request.Reason, ledger.FirstProblem(request.Problems)
@@ -43,6 +43,6 @@ func (f *FetchVars) appendUnverified(ctx context.Context, in FetchInput, rejecte
 	if in.Manual != nil {
 		e.Actor = in.Manual.Actor
 	}
-	_, err := ledger.Ledger{Store: f.Store, Now: f.Now}.Append(ctx, e)
+	_, err := ledger.Ledger{Records: f.records(), Now: f.Now}.Append(ctx, e)
 	return err
 }

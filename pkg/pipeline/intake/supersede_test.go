@@ -50,7 +50,7 @@ func TestNewerRequestEndsTheOneThatWaits(t *testing.T) {
 	if keys := w.OpenKeys(); len(keys) != 1 || !strings.HasSuffix(keys[0], string(newer.ID)) {
 		t.Errorf("open requests: %v", keys)
 	}
-	entries, _, err := ledger.Ledger{Store: w.Store}.Read(context.Background(), pipeline.Target{Customer: "acme", Environment: "staging"})
+	entries, _, err := w.Ledger().Read(context.Background(), pipeline.Target{Customer: "acme", Environment: "staging"})
 	if err != nil || !slices.ContainsFunc(entries, func(e ledger.Entry) bool {
 		return e.Event == ledger.Superseded && e.Request == old.ID
 	}) {

@@ -64,9 +64,16 @@ func (a Auditor) Chain(ctx context.Context, t pipeline.Target) (AuditReport, err
 	entries, head, err := a.Ledger.Read(ctx, t)
 	r.Entries, r.Head = append(r.Entries, entries...), head
 	r.compareFolds()
-	if errors.Is(err, ErrBroken) {
+	switch {
+	case errors.Is(err, ErrBroken):
 		r.broken = true
 		r.find("%v", err)
+		err = nil
+	case errors.Is(err, pipeline.ErrTampered):
+		r.find("the last entry has no valid signature: %v", err)
+		err = nil
+	case errors.Is(err, pipeline.ErrUnknownKey):
+		r.Notes = append(r.Notes, fmt.Sprintf("the signature of the last entry was not verified: %v", err))
 		err = nil
 	}
 	if err != nil {
@@ -140,6 +147,9 @@ func anchorName(d pipeline.Deployment) string {
 func (r *AuditReport) compareFolds() {
 	var fold Fold
 	for _, e := range r.Entries {
+		if e.isUnsigned() {
+			continue
+		}
 		if fold = fold.After(e); !fold.equals(e.Fold) {
 			r.find("entry %d says another status of the target than the entries up to it", e.Sequence)
 			fold = e.Fold

@@ -56,15 +56,15 @@ func mayBeOf(d pipeline.Deployment, c pipeline.Customer, t pipeline.Target) bool
 }
 
 // NeverApplied reports whether the store holds no record of a state that an apply, or an
-// operator, has left. It needs no key.
-func NeverApplied(ctx context.Context, s pipeline.Store, t pipeline.Target) (bool, error) {
+// operator, has left. Without a key nothing is verified.
+func NeverApplied(ctx context.Context, s record.Records, t pipeline.Target) (bool, error) {
 	recorded, left, err := Memories(ctx, s, t)
 	return err == nil && !recorded && !left, err
 }
 
 // Memories reports whether the store holds a record of an apply of a target, and where not,
-// whether the ledger knows of a state. It needs no key.
-func Memories(ctx context.Context, s pipeline.Store, t pipeline.Target) (recorded, left bool, err error) {
+// whether the ledger knows of a state. Without a key nothing is verified.
+func Memories(ctx context.Context, s record.Records, t pipeline.Target) (recorded, left bool, err error) {
 	keys, err := s.List(ctx, record.LastApplyPrefix(t))
 	if err != nil {
 		return false, false, fmt.Errorf("look for the last apply of %s: %w", t, err)
@@ -72,11 +72,8 @@ func Memories(ctx context.Context, s pipeline.Store, t pipeline.Target) (recorde
 	if slices.ContainsFunc(keys, func(key string) bool { _, is := record.LastAppliedAt(key); return is }) {
 		return true, false, nil
 	}
-	_, left, err = (Ledger{Store: s}).LastState(ctx, t)
-	if err != nil {
-		return false, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(t), err)
-	}
-	return false, left, nil
+	last, err := Ledger{Records: s}.LastState(ctx, t)
+	return false, last != nil, err
 }
 
 // CheckMoved compares a target without a state, and without a record of an apply in the

@@ -82,6 +82,9 @@ func AppendRefused(ctx context.Context, chain Ledger, in pipeline.TargetInput, r
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	_, err := chain.Append(last, e)
+	if IsUnread(cause) && IsUnread(err) { // the cause says it already
+		return nil
+	}
 	return err
 }
 
@@ -101,19 +104,13 @@ func (l Ledger) FinishPlan(ctx context.Context, e Entry, made time.Time) error {
 // Destroyed reports whether the target was ended and no apply has changed anything since,
 // not even one that failed.
 func (r Remembered) Destroyed() bool {
-	return r.Record != nil && r.Record.Destroyed() && (r.entry == nil || r.entry.IsDestroyed())
+	return r.Record != nil && r.Record.Destroyed() && (r.left == nil || r.left.IsDestroyed())
 }
 
 // NoneLeft reports whether a target that had a history has none that goes on: it was
 // ended, or accepted as one without a state.
 func (r Remembered) NoneLeft() bool {
 	return r.Destroyed() || !r.Nothing() && !slices.ContainsFunc(r.Left(), func(l Left) bool { return !l.None() })
-}
-
-// IsDestroyed reports whether the entry is that of a destroy that left nothing, or of a
-// rename or an acceptance of a target that was ended by one.
-func (e Entry) IsDestroyed() bool {
-	return (e.Event == Destroyed || (e.Event == Renamed || e.Event == Accepted) && e.Ended) && e.State.LeftNothing()
 }
 
 // carriedOut reports whether the entry is that of an apply that went well, also of a

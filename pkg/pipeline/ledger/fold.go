@@ -17,6 +17,8 @@ type Fold struct {
 	Request *RequestStatus `json:"request,omitempty"`
 	// Apply is the newest apply that went well, also of a destroy.
 	Apply *ApplyStatus `json:"apply,omitempty"`
+	// State is what the newest event that left a state left; nil where none did.
+	State *LeftState `json:"state,omitempty"`
 }
 
 // RequestStatus is the newest event of a request.
@@ -44,16 +46,43 @@ type ApplyStatus struct {
 	Destroyed bool               `json:"destroyed,omitempty"`
 }
 
+// LeftState is what an event left in the backend of the target.
+type LeftState struct {
+	Event   Event              `json:"event"`
+	Request pipeline.RequestID `json:"request,omitempty"`
+	At      time.Time          `json:"at"`
+	// State is nil where the version is not known, and without a lineage where no state was
+	// left, on purpose.
+	State *pipeline.StateRecord `json:"state,omitempty"`
+	Ended bool                  `json:"ended,omitempty"` // as Entry.Ended
+}
+
+// IsDestroyed reports whether the event is a destroy that left nothing, or a rename or an
+// acceptance of a target that was ended by one.
+func (l LeftState) IsDestroyed() bool {
+	return (l.Event == Destroyed || (l.Event == Renamed || l.Event == Accepted) && l.Ended) && l.State.LeftNothing()
+}
+
+// leftState reports whether a state is in the backend since this entry, of whatever
+// version.
+func (e Entry) leftState() bool {
+	return e.State != nil || slices.Contains([]Event{Applied, Destroyed, Recovered, Restored, Accepted}, e.Event)
+}
+
 // maxApprovers is more than GitHub lets an environment have as reviewers, who are people
 // and teams. Source: https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
 const maxApprovers = 16
 
 // After is the fold behind the entry e. Other events of older requests change nothing:
 // they end while the newest one is on its way. The entry of a rename may bring the fold of
-// the ledger of the former name, which goes on in this one.
+// the ledger of the former name, which goes on in this one: all but the state, which the
+// entry itself knows.
 func (f Fold) After(e Entry) Fold {
 	if e.Event == Renamed && e.Fold != (Fold{}) {
-		return e.Fold
+		f.Request, f.Apply = e.Fold.Request, e.Fold.Apply
+	}
+	if e.leftState() {
+		f.State = &LeftState{Event: e.Event, Request: e.Request, At: e.At, State: e.State, Ended: e.Ended}
 	}
 	if e.carriedOut() {
 		f.Apply = &ApplyStatus{Request: e.Request, Commit: e.Commit, Receipt: e.Receipt, At: e.At, Destroyed: e.Event == Destroyed}
@@ -119,6 +148,9 @@ func (f Fold) check() error {
 			return errFold
 		}
 	}
+	if l := f.State; l != nil && (!isState(l.State) || l.Request != "" && !pipeline.IsUUID(string(l.Request)) || !(Entry{Event: l.Event, State: l.State}).leftState()) {
+		return errFold
+	}
 	plain := func(text string) bool { return pipeline.PlainLine(text) == text }
 	receipt := func(text string) bool { return text == "" || pipeline.IsDigest(text) }
 	if !all(texts, plain) || !all(receipts, receipt) || !all(commits, isCommit) {
@@ -131,6 +163,10 @@ var errFold = errors.New("ledger entry: its fold is none")
 
 func all[T any](list []T, is func(T) bool) bool {
 	return !slices.ContainsFunc(list, func(v T) bool { return !is(v) })
+}
+
+func isState(s *pipeline.StateRecord) bool {
+	return s == nil || pipeline.PlainLine(s.Lineage) == s.Lineage
 }
 
 func isCommit(sha pipeline.SHA) bool {

@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // TestFold: the last entry of a ledger says how its target stands, whatever came between.
@@ -54,16 +54,16 @@ func TestFold(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			last := w.LastEvent(target)
-			if got := foldText(last.Fold); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
+			w.LastEvent(target) // which audits
 			tip, err := w.Ledger().Tip(t.Context(), target)
-			if err != nil {
-				t.Fatal(err)
+			if got := foldText(tip.Fold); err != nil || got != c.want {
+				t.Errorf("got %q, want %q: %v", got, c.want, err)
 			}
-			if tip, err = w.Ledger().AppendAfter(t.Context(), tip, at(ledger.Unlocked, "", "ops", "")); err != nil || foldText(tip.Last.Fold) != c.want {
-				t.Errorf("behind it: %q %v", foldText(tip.Last.Fold), err)
+			if tip, err = w.Ledger().AppendAfter(t.Context(), tip, at(ledger.Unlocked, "", "ops", "")); err != nil || foldText(tip.Fold) != c.want {
+				t.Errorf("behind it: %q %v", foldText(tip.Fold), err)
+			}
+			if tip, err = w.Ledger().Tip(t.Context(), target); err != nil || foldText(tip.Fold) != c.want {
+				t.Errorf("read again: %q %v", foldText(tip.Fold), err)
 			}
 			w.LastEvent(target) // which audits
 		})
@@ -81,7 +81,8 @@ func foldText(f ledger.Fold) string {
 	return request + "; " + apply
 }
 
-// TestForgedFold: an entry cannot say another status than the ones before it come to.
+// TestForgedFold: an entry cannot say another status than the ones before it come to, also
+// where someone has the key.
 func TestForgedFold(t *testing.T) {
 	t.Parallel()
 	w, target := pipelinetest.New(t), pipeline.Target{Customer: "acme", Environment: "staging"}
@@ -91,10 +92,13 @@ func TestForgedFold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.Rewrite("acme/staging/ledger/", func(o map[string][]byte) {
-		const key = "acme/staging/ledger/0000000002.json"
-		o[key] = bytes.Replace(o[key], []byte(`"actor":"dev","event":"failed"`), []byte(`"actor":"eve","event":"applied"`), 1)
-	})
+	const key = "acme/staging/ledger/0000000002.json"
+	forged := w.LastEvent(target)
+	request := *forged.Fold.Request
+	request.Actor, request.Event = "eve", ledger.Applied
+	forged.Fold.Request = &request
+	signed := pipelinetest.Must[[]byte](t)(pipelinetest.RecordsOf(w.Store, w.Sealer).Sign(t.Context(), record.LedgerOf(target), key, forged))
+	w.Rewrite("acme/staging/ledger/", func(o map[string][]byte) { o[key] = signed })
 	report, err := ledger.Auditor{Ledger: w.Ledger()}.Chain(t.Context(), target)
 	if err != nil || len(report.Findings) != 1 || !strings.Contains(report.Findings[0], "entry 2 says another status of the target") {
 		t.Fatalf("%q %v", report.Findings, err)
@@ -109,7 +113,7 @@ func TestFoldOfARename(t *testing.T) {
 	before, now := pipeline.Target{Customer: "old", Environment: "staging"}, pipeline.Target{Customer: "acme", Environment: "staging"}
 	e := ledger.Entry{Event: ledger.Requested, Target: before, Request: "00000000-0000-4000-8000-000000000001", Actor: "dev", Run: pipeline.Run{ID: 1}}
 	tip := pipelinetest.Must[ledger.Tip](t)(w.Ledger().Append(t.Context(), e))
-	renamed := ledger.Entry{Event: ledger.Renamed, Target: now, Message: "from old", Fold: tip.Last.Fold}
+	renamed := ledger.Entry{Event: ledger.Renamed, Target: now, Message: "from old", Fold: tip.Fold}
 	pipelinetest.Must[ledger.Tip](t)(w.Ledger().Append(t.Context(), renamed))
 	if got, want := foldText(w.LastEvent(now).Fold), "1 requested  dev []; none"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,10 +16,13 @@ import (
 
 // Ledger is the append-only record of what was asked of a target, who decided
 // and what was done: one write-once object per event, each holding the hash of
-// the one before it.
+// the one before it. Each entry is a record, so that the seal of the last one verifies all.
+//
+// Without a Sealer nothing is verified, and what is read may be shown, or refuse something,
+// and no more.
 type Ledger struct {
-	Store pipeline.Store
-	Now   func() time.Time
+	record.Records
+	Now func() time.Time
 	// Seen, when set, is where Append looks first for the last entry: what the command has
 	// read of the ledger before. When another writer was faster, Append reads Store.
 	Seen pipeline.Store
@@ -50,6 +52,7 @@ const (
 	Restored   Event = "restored"   // a lost state was restored from an earlier version
 	Accepted   Event = "accepted"   // the operator accepted the state as it is
 	Renamed    Event = "renamed"    // the customer has another name; the message says which
+	Rekeyed    Event = "rekeyed"    // the entries up to this one count under a new key
 )
 
 // Entry is one record. Append fills in Version, Sequence, Previous and At.
@@ -75,18 +78,21 @@ type Entry struct {
 	// Ended is true in a "renamed" entry of a target that was destroyed under its old name
 	// and not applied since, and in an "accepted" entry that leaves such a target as it is.
 	Ended bool `json:"ended,omitempty"`
-	// LastState is the number of the last entry before this one that left a state;
-	// noState where none did.
-	LastState int `json:"last_state,omitempty"`
 	// PlanOnly is true in a "requested" entry of a request that will not be applied.
 	PlanOnly bool `json:"plan_only,omitempty"`
 	Fold     Fold `json:"fold,omitzero"`
 }
 
-// Tip is the last entry of a ledger, and its number and hash; zero for an empty ledger.
+// isUnsigned reports whether the entry carries no seal: a lock must be released also where
+// no key is at hand. Such an entry changes nothing of how its target stands.
+func (e Entry) isUnsigned() bool { return e.Event == Unlocking || e.Event == Unlocked }
+
+// Tip is the last entry of a ledger with its number and hash, and what all entries come to;
+// zero for an empty ledger.
 type Tip struct {
 	pipeline.LedgerHead
 	Last Entry
+	Fold Fold
 }
 
 // Name names a ledger for people: that of a target, of a customer, or of the fleet.
@@ -99,13 +105,23 @@ func Name(t pipeline.Target) string {
 
 // Append adds an entry at the end of its ledger, unless the event is recorded
 // there already (a step that runs again). When two append at once, one goes
-// behind the other. It returns the last entry that the ledger has now.
+// behind the other. It returns the last entry that the ledger has now. Behind an entry that
+// cannot be verified it is a *pipeline.RefusedError.
 func (l Ledger) Append(ctx context.Context, e Entry) (Tip, error) {
 	tip, err := l.append(ctx, e)
+	if errors.Is(err, pipeline.ErrUnknownKey) || errors.Is(err, pipeline.ErrTampered) {
+		return Tip{}, record.TamperedOr(err, "the ledger of "+Name(e.Target))
+	}
 	if err != nil {
 		return Tip{}, fmt.Errorf("record %q in the ledger of %s: %w", e.Event, Name(e.Target), err)
 	}
 	return tip, nil
+}
+
+// IsUnread reports whether an error says that a ledger is under a key that is not at hand.
+func IsUnread(err error) bool {
+	var refused *pipeline.RefusedError
+	return errors.Is(err, pipeline.ErrUnknownKey) || errors.As(err, &refused) && refused.Reason == pipeline.ReasonUnknownKey
 }
 
 func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {
@@ -119,7 +135,7 @@ func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {
 	}
 	for tried := -1; ; from = l {
 		tip, err := from.Tip(ctx, e.Target)
-		if err != nil {
+		if err != nil && !(errors.Is(err, pipeline.ErrUnknownKey) && e.mayFollowUnread()) {
 			return Tip{}, err
 		}
 		if tip.Sequence <= tried {
@@ -134,6 +150,16 @@ func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {
 			return tip, err
 		}
 	}
+}
+
+// mayFollowUnread reports whether the entry may come behind one under a key that is not at
+// hand: it takes nothing from there, or an operator answers for what is there.
+func (e Entry) mayFollowUnread() bool {
+	switch e.Event {
+	case Accepted, Restoring, Restored:
+		return true
+	}
+	return e.isUnsigned() || e.Environment == ""
 }
 
 // AppendAfter is Append for an entry that follows one of our own, and cannot be
@@ -152,19 +178,28 @@ func (l Ledger) AppendAfter(ctx context.Context, after Tip, e Entry) (Tip, error
 // put writes e behind tip. It is ErrExists when tip is not the last entry.
 func (l Ledger) put(ctx context.Context, tip Tip, e Entry) (Tip, error) {
 	e.Version, e.At = 1, l.Now().UTC()
-	e.Sequence, e.Previous, e.LastState = tip.Sequence+1, tip.SHA256, noState
-	if tip.Sequence > 0 {
-		e.LastState = tip.Last.nextLastState()
+	e.Sequence, e.Previous, e.Fold = tip.Sequence+1, tip.SHA256, tip.Fold.After(e)
+	next := Tip{Fold: e.Fold}
+	key := record.LedgerKey(e.Target, e.Sequence)
+	var b []byte
+	var err error
+	switch {
+	case e.isUnsigned():
+		e.Fold = Fold{}
+		b, err = record.Unsigned(key, e)
+	case l.Sealer == nil:
+		err = errors.New("no key is at hand that seals it")
+	default:
+		b, err = l.Sign(ctx, record.LedgerOf(e.Target), key, e)
 	}
-	e.Fold = tip.Last.Fold.After(e)
-	b, err := json.Marshal(e)
+	if err == nil {
+		err = l.Store.Create(ctx, key, bytes.NewReader(b))
+	}
 	if err != nil {
 		return Tip{}, err
 	}
-	if err := l.Store.Create(ctx, record.LedgerKey(e.Target, e.Sequence), bytes.NewReader(b)); err != nil {
-		return Tip{}, err
-	}
-	return Tip{LedgerHead: pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(b)}, Last: e}, nil
+	next.Last, next.LedgerHead = e, pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(b)}
+	return next, nil
 }
 
 // maxLookBack is how many entries are asked whether they record an event. Anyone who
@@ -176,7 +211,7 @@ const maxLookBack = 100
 // where its request began, and not to entries up to seen, which were asked before.
 func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, error) {
 	switch e.Event {
-	case Planned, Applying, Unlocking, Unlocked, Restoring, Restored, Accepted, Renamed:
+	case Planned, Applying, Unlocking, Unlocked, Restoring, Restored, Accepted, Renamed, Rekeyed:
 		return false, nil // each is about another plan, attempt, lock or state
 	}
 	first := e.Event == Requested || e.Event == Rejected
@@ -192,7 +227,7 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 		case at.Sequence == end+1:
 			return false, nil
 		}
-		before, _, err := l.entry(ctx, at.Target, at.Sequence-1)
+		before, err := l.before(ctx, at)
 		if err != nil {
 			return false, err
 		}
@@ -204,7 +239,7 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 // LastOf looks back for the last entry of a request that was made at a time.
 func (l Ledger) LastOf(ctx context.Context, t pipeline.Target, id pipeline.RequestID, made time.Time) (Entry, bool, error) {
 	tip, err := l.Tip(ctx, t)
-	for at := tip.Last; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, t, at.Sequence-1) {
+	for at := tip.Last; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, err = l.before(ctx, at) {
 		if at.Request == id && at.Event != Unlocking { // that is about a lock, and not about its plan
 			return at, true, nil
 		}
@@ -233,36 +268,103 @@ func (e Entry) same(o Entry) bool {
 	return true
 }
 
-// Tip returns the last entry of a ledger.
+// Tip returns the last entry of a ledger, and verifies it. One without a valid seal is
+// ErrTampered. Behind one under a key that is not at hand, which is ErrUnknownKey, the tip
+// says what is there, and that is not verified.
 func (l Ledger) Tip(ctx context.Context, t pipeline.Target) (Tip, error) {
 	length, err := l.length(ctx, t)
 	if err != nil || length == 0 {
 		return Tip{}, err
 	}
-	e, sum, err := l.entry(ctx, t, length)
-	return Tip{LedgerHead: pipeline.LedgerHead{Sequence: e.Sequence, SHA256: sum}, Last: e}, err
+	read := l.entry(ctx, t, length)
+	if read.err != nil {
+		return Tip{}, read.err
+	}
+	tip := Tip{LedgerHead: pipeline.LedgerHead{Sequence: read.Sequence, SHA256: read.sum}, Last: read.Entry}
+	signed, err := l.lastSigned(ctx, read)
+	if err != nil {
+		return Tip{}, err
+	}
+	if err = l.verify(ctx, signed); errors.Is(err, pipeline.ErrUnknownKey) {
+		tip.Fold = signed.Fold
+		return tip, err
+	}
+	if err != nil {
+		return Tip{}, err
+	}
+	tip.Fold = signed.Fold
+	return tip, nil
+}
+
+// lastSigned goes back from an entry to the last one that carries a seal. It is the entry
+// itself in most cases, and the zero entry where there is none.
+func (l Ledger) lastSigned(ctx context.Context, at readEntry) (readEntry, error) {
+	for back := 0; at.isUnsigned(); back++ {
+		if at.Sequence == 1 {
+			return readEntry{}, nil
+		}
+		if back == maxLookBack {
+			return readEntry{}, fmt.Errorf("%w: entry %d and the %d before it carry no seal", ErrBroken, at.Sequence, back)
+		}
+		before := l.entry(ctx, at.Target, at.Sequence-1)
+		if before.err == nil && before.sum != at.Previous {
+			before.err = notFollowing(at.Sequence)
+		}
+		if before.err != nil {
+			return readEntry{}, before.err
+		}
+		at = before
+	}
+	return at, nil
+}
+
+// verify checks the seal of an entry.
+func (l Ledger) verify(ctx context.Context, e readEntry) error {
+	if e.Sequence == 0 || l.Sealer == nil {
+		return nil
+	}
+	return l.Verify(ctx, record.LedgerOf(e.Target), record.LedgerKey(e.Target, e.Sequence), e.stored)
+}
+
+// before reads the entry in front of one that is believed, which holds its hash.
+func (l Ledger) before(ctx context.Context, e Entry) (Entry, error) {
+	read := l.entry(ctx, e.Target, e.Sequence-1)
+	if read.err == nil && read.sum != e.Previous {
+		read.err = notFollowing(e.Sequence)
+	}
+	return read.Entry, read.err
+}
+
+func notFollowing(sequence int) error {
+	return fmt.Errorf("%w: entry %d does not follow entry %d: one of the two was changed or replaced", ErrBroken, sequence, sequence-1)
 }
 
 // maxEntry is far more than an entry has: its texts are short lines.
 const maxEntry = 64 << 10
 
-// entry reads one entry, which must be of this ledger and in its place.
-func (l Ledger) entry(ctx context.Context, t pipeline.Target, sequence int) (e Entry, sum string, err error) {
+// entry reads one entry, which must be of this ledger and in its place. It does not verify
+// it.
+func (l Ledger) entry(ctx context.Context, t pipeline.Target, sequence int) readEntry {
 	key := record.LedgerKey(t, sequence)
 	b, err := record.ReadAtMost(ctx, l.Store, key, maxEntry)
 	if errors.Is(err, record.ErrTooLarge) {
-		return Entry{}, "", fmt.Errorf("%w: %w", ErrBroken, err)
+		return readEntry{err: fmt.Errorf("%w: %w", ErrBroken, err)}
 	}
 	if err != nil {
-		return Entry{}, "", err
+		return readEntry{err: err}
 	}
-	if e, err = parseEntry(b); err != nil {
-		return Entry{}, "", fmt.Errorf("%w: %s: %w", ErrBroken, key, err)
+	content, err := record.Content(b)
+	if err != nil {
+		return readEntry{err: fmt.Errorf("%w: %s: ledger entry: %w", ErrBroken, key, err)}
+	}
+	e, err := parseEntry(content)
+	if err != nil {
+		return readEntry{err: fmt.Errorf("%w: %s: %w", ErrBroken, key, err)}
 	}
 	if e.Sequence != sequence || e.Target != t {
-		return Entry{}, "", fmt.Errorf("%w: %s holds entry %d of %s", ErrBroken, key, e.Sequence, Name(e.Target))
+		return readEntry{err: fmt.Errorf("%w: %s holds entry %d of %s", ErrBroken, key, e.Sequence, Name(e.Target))}
 	}
-	return e, pipeline.SHA256Hex(b), nil
+	return readEntry{Entry: e, stored: b, sum: pipeline.SHA256Hex(b)}
 }
 
 // ErrBroken is what Read returns (wrapped) when an entry is missing, was
@@ -270,7 +372,8 @@ func (l Ledger) entry(ctx context.Context, t pipeline.Target, sequence int) (e E
 var ErrBroken = errors.New("the ledger is not whole")
 
 // Read returns the entries of a target, oldest first, as far as the chain holds;
-// a chain that does not hold is ErrBroken beside them.
+// a chain that does not hold is ErrBroken beside them. A last entry without a valid seal is
+// ErrTampered, and one under a key that is not at hand ErrUnknownKey, beside all of them.
 func (l Ledger) Read(ctx context.Context, t pipeline.Target) ([]Entry, pipeline.LedgerHead, error) {
 	keys, err := l.Store.List(ctx, record.LedgerPrefix(t))
 	if err != nil {
@@ -279,6 +382,7 @@ func (l Ledger) Read(ctx context.Context, t pipeline.Target) ([]Entry, pipeline.
 	var (
 		entries []Entry
 		head    pipeline.LedgerHead
+		signed  readEntry
 	)
 	last, gap := l.upTo(ctx, t, 1, keys)
 	for first := 0; first < last; first += readAtOnce {
@@ -287,22 +391,29 @@ func (l Ledger) Read(ctx context.Context, t pipeline.Target) ([]Entry, pipeline.
 				return entries, head, r.err
 			}
 			if r.Previous != head.SHA256 {
-				return entries, head, fmt.Errorf("%w: entry %d does not follow entry %d: one of the two was changed or replaced", ErrBroken, r.Sequence, r.Sequence-1)
+				return entries, head, notFollowing(r.Sequence)
+			}
+			if !r.isUnsigned() {
+				signed = r
 			}
 			entries, head = append(entries, r.Entry), pipeline.LedgerHead{Sequence: r.Sequence, SHA256: r.sum}
 		}
 	}
-	return entries, head, gap
+	if gap != nil {
+		return entries, head, gap
+	}
+	return entries, head, l.verify(ctx, signed)
 }
 
 // readAtOnce is how many entries are on their way at a time: each is an object.
 const readAtOnce = 16
 
-// readEntry is an entry with its hash, or why there is none.
+// readEntry is an entry with its stored form and the hash of that, or why there is none.
 type readEntry struct {
 	Entry
-	sum string
-	err error
+	stored []byte
+	sum    string
+	err    error
 }
 
 // some reads n entries from a number on.
@@ -310,10 +421,7 @@ func (l Ledger) some(ctx context.Context, t pipeline.Target, first, n int) []rea
 	read := make([]readEntry, n)
 	var all sync.WaitGroup
 	for i := range read {
-		all.Go(func() {
-			r := &read[i]
-			r.Entry, r.sum, r.err = l.entry(ctx, t, first+i)
-		})
+		all.Go(func() { read[i] = l.entry(ctx, t, first+i) })
 	}
 	all.Wait()
 	return read
@@ -325,7 +433,7 @@ func parseEntry(b []byte) (Entry, error) {
 	if err != nil && !errors.Is(err, pipeline.ErrTrailingData) {
 		return Entry{}, fmt.Errorf("ledger entry: %w", err)
 	}
-	if err != nil || e.Version != 1 || e.LastState == 0 {
+	if err != nil || e.Version != 1 || e.Sequence < 1 {
 		return Entry{}, errors.New("ledger entry: not in the form of this metapipe")
 	}
 	return e, e.check()
@@ -342,7 +450,7 @@ func (e Entry) plain() Entry {
 // a store is no entry.
 func (e Entry) check() error {
 	known := []Event{Requested, Planned, Approved, Applying, Applied, Refused, Failed,
-		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restoring, Restored, Accepted, Destroyed, Renamed}
+		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restoring, Restored, Accepted, Destroyed, Renamed, Rekeyed}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
 	}
@@ -355,11 +463,14 @@ func (e Entry) check() error {
 			return errors.New("ledger entry: a text is not one short line")
 		}
 	}
-	if e.State != nil && pipeline.PlainLine(e.State.Lineage) != e.State.Lineage || e.LastState < noState || e.LastState >= max(e.Sequence, 1) {
+	if !isState(e.State) {
 		return errors.New("ledger entry: its state is none")
 	}
 	if !isRunURL(e.Run.URL) {
 		return errors.New("ledger entry: the address of the run is none")
+	}
+	if e.isUnsigned() && e.Fold != (Fold{}) {
+		return errFold
 	}
 	return e.Fold.check()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -110,7 +111,7 @@ func TestBrokenLedgers(t *testing.T) {
 		"of others": {func(o map[string][]byte) { o[key(2)] = bytes.Replace(o[key(2)], []byte("acme"), []byte("evil"), 1) }, 1, "holds entry 2 of evil/staging"},
 		"more":      {func(o map[string][]byte) { o[prefix+"x.json"] = []byte("{}") }, 3, "0000000004.json is missing"},
 		"no JSON":   {func(o map[string][]byte) { o[key(3)] = []byte("{") }, 2, "0000000003.json: ledger entry"},
-		"two":       {func(o map[string][]byte) { o[key(3)] = append(o[key(3)], o[key(3)]...) }, 2, "not in the form"},
+		"two":       {func(o map[string][]byte) { o[key(3)] = append(o[key(3)], o[key(3)]...) }, 2, "after top-level value"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -132,10 +133,11 @@ func TestBrokenLedgers(t *testing.T) {
 
 // FuzzLedger reads whatever stands where the first entry should.
 func FuzzLedger(f *testing.F) {
-	f.Add([]byte(`{"version":1,"sequence":1,"previous":"","at":"2026-03-01T12:00:00Z","last_state":-1,"event":"applied","customer":"acme","environment":"staging"}`))
-	f.Add([]byte(`{"version":1,"sequence":1,"previous":"","at":"2026-03-01T12:00:00Z","last_state":-1,"event":"applied","customer":"acme","environment":"staging",` +
-		`"fold":{"request":{"id":"1a2b3c4d-0000-4000-8000-000000000001","event":"applied","at":"2026-03-01T12:00:00Z"},"apply":{"request":"","at":"2026-03-01T12:00:00Z","actor":"\u001b[2J"}}}`))
-	f.Add([]byte(`{"version":1,"sequence":1}{}`))
+	f.Add([]byte(`{"record":{"version":1,"sequence":1,"previous":"","at":"2026-03-01T12:00:00Z","event":"applied","customer":"acme","environment":"staging"},"seal":"AA=="}`))
+	f.Add([]byte(`{"record":{"version":1,"sequence":1,"previous":"","at":"2026-03-01T12:00:00Z","event":"unlocked","customer":"acme","environment":"staging"},"seal":null}`))
+	f.Add([]byte(`{"record":{"version":1,"sequence":1,"previous":"","at":"2026-03-01T12:00:00Z","event":"applied","customer":"acme","environment":"staging",` +
+		`"fold":{"request":{"id":"1a2b3c4d-0000-4000-8000-000000000001","event":"applied","at":"2026-03-01T12:00:00Z"},"apply":{"request":"","at":"2026-03-01T12:00:00Z","actor":"\u001b[2J"}}},"seal":null}`))
+	f.Add([]byte(`{"record":{"version":1,"sequence":1}}{}`))
 	f.Add([]byte("{"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		directory, err := store.NewDirectory(t.TempDir())
@@ -145,7 +147,7 @@ func FuzzLedger(f *testing.F) {
 		if err := directory.Create(context.Background(), "acme/staging/ledger/0000000001.json", bytes.NewReader(b)); err != nil {
 			t.Fatal(err)
 		}
-		chain := ledger.Ledger{Store: directory, Now: time.Now}
+		chain := ledger.Ledger{Records: record.Records{Store: directory}, Now: time.Now}
 		entries, head, err := chain.Read(context.Background(), pipeline.Target{Customer: "acme", Environment: "staging"})
 		if err == nil && (len(entries) != 1 || head.Sequence != 1 || entries[0].Customer != "acme") {
 			t.Fatalf("%+v %+v", entries, head)
@@ -153,7 +155,7 @@ func FuzzLedger(f *testing.F) {
 		if err != nil && (!errors.Is(err, ledger.ErrBroken) || len(entries) != 0) {
 			t.Fatal(err)
 		}
-		e := ledger.Entry{Event: ledger.Failed, Target: pipeline.Target{Customer: "acme", Environment: "staging"}}
+		e := ledger.Entry{Event: ledger.Unlocked, Target: pipeline.Target{Customer: "acme", Environment: "staging"}}
 		if _, err2 := chain.Append(context.Background(), e); err == nil && err2 != nil {
 			t.Fatalf("read: %v, append: %v", err, err2)
 		}

@@ -67,7 +67,7 @@ func (r Remembered) Left() []Left {
 		}
 		known = append(known, one)
 	}
-	if e := r.entry; e != nil {
+	if e := r.left; e != nil {
 		one := Left{state: pipeline.StateRecord{Resources: pipeline.UnknownResources}, what: e.Event, request: e.Request, at: e.At}
 		if e.State != nil {
 			one.state, one.exact = *e.State, true

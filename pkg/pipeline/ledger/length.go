@@ -96,7 +96,7 @@ func (l Ledger) Finish(ctx context.Context, e Entry) error {
 	}
 	last := tip.Last
 	for (last.Event == Unlocking || last.Event == Restoring) && last.Sequence > 1 { // one that has failed ends no apply
-		if last, _, err = l.entry(ctx, e.Target, last.Sequence-1); err != nil {
+		if last, err = l.before(ctx, last); err != nil {
 			return fmt.Errorf("read the ledger of %s: %w", Name(e.Target), err)
 		}
 	}

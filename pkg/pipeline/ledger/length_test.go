@@ -15,6 +15,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // long is a store with a ledger of n entries, of which the last one can be read.
@@ -42,14 +43,14 @@ func (l *long) Open(_ context.Context, key string) (io.ReadCloser, error) {
 	if _, err := fmt.Sscanf(key, "acme/staging/ledger/%d.json", &n); err != nil || n > l.n {
 		return nil, errors.Join(pipeline.ErrNotFound, err)
 	}
-	return io.NopCloser(strings.NewReader(fmt.Sprintf(`{"version":1,"sequence":%d,"previous":"","at":"2026-03-01T12:00:00Z","last_state":-1,"event":"failed","customer":"acme","environment":"staging"}`, n))), nil
+	return io.NopCloser(strings.NewReader(fmt.Sprintf(`{"record":{"version":1,"sequence":%d,"previous":"","at":"2026-03-01T12:00:00Z","event":"failed","customer":"acme","environment":"staging"},"seal":null}`, n))), nil
 }
 
 func TestHeadOfALongLedger(t *testing.T) {
 	t.Parallel()
 	for _, n := range slices.Concat([]int{0, 1, 998, 999, 1000, 1001, 1999, 2000, 2999, 3000, 4096, 7999, 8000, 12_345, 99_999}) {
 		s := &long{n: n}
-		head, err := ledger.Ledger{Store: s}.Tip(t.Context(), pipeline.Target{Customer: "acme", Environment: "staging"})
+		head, err := ledger.Ledger{Records: record.Records{Store: s}}.Tip(t.Context(), pipeline.Target{Customer: "acme", Environment: "staging"})
 		if err != nil || head.Sequence != n {
 			t.Errorf("%d entries: %d, %v", n, head.Sequence, err)
 		}
@@ -86,7 +87,7 @@ func TestFloodedLedger(t *testing.T) {
 	t.Parallel()
 	w := pipelinetest.New(t)
 	c := &counting{Store: w.Store}
-	chain := ledger.Ledger{Store: c, Now: func() time.Time { return w.Now }}
+	chain := ledger.Ledger{Records: pipelinetest.RecordsOf(c, w.Sealer), Now: func() time.Time { return w.Now }}
 	reject := func(run int64) {
 		e := ledger.Entry{Event: ledger.Rejected, Reason: pipeline.ReasonUnknownCustomer, Run: pipeline.Run{ID: run, Attempt: 1, CreatedAt: w.Now}}
 		if _, err := chain.Append(context.Background(), e); err != nil {

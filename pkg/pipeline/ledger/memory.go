@@ -10,26 +10,27 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// Remembered is what the store knows of the state that the last apply left. The record
-// is sealed; the ledger is not, so it can only make a target look worse.
+// Remembered is what the store knows of the state that the last apply left. What the ledger
+// says under a key that is not at hand is not verified: it can only make a target look worse.
 type Remembered struct {
 	target   pipeline.Target
 	Record   *record.LastApply  // nil: there is none that can be read
-	entry    *Entry             // the newest that left a state; nil: there is none
+	left     *LeftState         // what the ledger knows; nil: it knows of none
 	Unread   error              // why the record cannot be read; the ledger knows the state then
+	Doubted  error              // why the ledger cannot be verified
 	deployed *pipeline.Deployed // an apply that only GitHub remembers; nil: none, or not asked
 }
 
 // Nothing reports whether the store remembers no state.
-func (r Remembered) Nothing() bool { return r.Record == nil && r.entry == nil }
+func (r Remembered) Nothing() bool { return r.Record == nil && r.left == nil }
 
 // LastRequest is the request that left the newest state in the ledger; empty where the ledger
 // knows none, such as behind a rename.
 func (r Remembered) LastRequest() pipeline.RequestID {
-	if r.entry == nil {
+	if r.left == nil {
 		return ""
 	}
-	return r.entry.Request
+	return r.left.Request
 }
 
 // Remember reads both memories of a target. A record under a key that is not at hand is
@@ -40,35 +41,44 @@ func Remember(ctx context.Context, s record.Records, t pipeline.Target) (Remembe
 	if err != nil && !errors.Is(err, pipeline.ErrUnknownKey) {
 		return Remembered{target: t}, record.TamperedOr(err, "the record of the last apply of "+t.String())
 	}
-	known, ledgerErr := RememberUnverified(ctx, s.Store, t)
+	known, ledgerErr := RememberLedger(ctx, s, t)
 	if err == nil && found {
 		known.Record = &stored
 	}
 	if ledgerErr != nil {
 		return known, ledgerErr
 	}
-	if err != nil && (known.entry == nil || known.entry.State == nil) {
+	if err != nil && (known.left == nil || known.left.State == nil) {
 		return known, record.TamperedOr(err, "the record of the last apply of "+t.String())
 	}
 	known.Unread = err
 	return known, nil
 }
 
-// RememberUnverified is what the ledger alone knows of a target.
-func RememberUnverified(ctx context.Context, s pipeline.Store, t pipeline.Target) (Remembered, error) {
-	known := Remembered{target: t}
-	entry, left, err := (Ledger{Store: s}).LastState(ctx, t)
+// RememberLedger is what the ledger alone knows of a target.
+func RememberLedger(ctx context.Context, s record.Records, t pipeline.Target) (Remembered, error) {
+	tip, err := Ledger{Records: s}.Tip(ctx, t)
+	known := Remembered{target: t, left: tip.Fold.State}
+	if errors.Is(err, pipeline.ErrUnknownKey) {
+		known.Doubted = err
+		return known, nil
+	}
 	if err != nil {
-		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(t), err)
+		err = record.TamperedOr(fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(t), err), "the ledger of "+Name(t))
 	}
-	if left {
-		known.entry = &entry
-	}
-	return known, nil
+	return known, err
+}
+
+// LastState returns what the newest event that left a state has left, nil where none did. It
+// is ErrTampered where the ledger is. What stands under a key that is not at hand is returned
+// as it is.
+func (l Ledger) LastState(ctx context.Context, t pipeline.Target) (*LeftState, error) {
+	known, err := RememberLedger(ctx, l.Records, t)
+	return known.left, err
 }
 
 // Ended reports whether the ledger says that a destroy left nothing of the target.
-func (r Remembered) Ended() bool { return r.entry != nil && r.entry.IsDestroyed() }
+func (r Remembered) Ended() bool { return r.left != nil && r.left.IsDestroyed() }
 
 // Lost compares the state that there is now with what is remembered; nil when it fits.
 // place names where the state was looked for.
@@ -137,7 +147,7 @@ func CheckState(ctx context.Context, s record.Records, request pipeline.Request,
 // LookForLost compares a state with what the store remembers without a key: with the
 // ledger, and with the names of the records of the last apply. It is for showing.
 func LookForLost(ctx context.Context, s pipeline.Store, t pipeline.Target, now pipeline.StateRecord, place string) (*pipeline.LostState, error) {
-	known, err := RememberUnverified(ctx, s, t)
+	known, err := RememberLedger(ctx, record.Records{Store: s}, t)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +158,7 @@ func LookForLost(ctx context.Context, s pipeline.Store, t pipeline.Target, now p
 		}
 		for _, key := range keys {
 			if at, ok := record.LastAppliedAt(key); ok {
-				known.entry = &Entry{Event: Applied, At: at}
+				known.left = &LeftState{Event: Applied, At: at}
 			}
 		}
 	}

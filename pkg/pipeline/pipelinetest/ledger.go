@@ -12,7 +12,7 @@ import (
 
 // Ledger is the ledger in the store.
 func (w *Setup) Ledger() ledger.Ledger {
-	return ledger.Ledger{Store: w.Store, Now: func() time.Time { return w.Now }}
+	return ledger.Ledger{Records: RecordsOf(w.Store, w.Sealer), Now: func() time.Time { return w.Now }}
 }
 
 // chain reads a ledger that must hold.
@@ -40,6 +40,22 @@ func (w *Setup) WantEvents(t pipeline.Target, want string) {
 	w.T.Helper()
 	if got := w.Events(t); got != want {
 		w.T.Fatalf("ledger of %s:\n got %s\nwant %s", ledger.Name(t), got, want)
+	}
+}
+
+// AcceptLedgers writes what `state accept` writes into the ledgers of a customer's targets
+// whose key is gone.
+func (w *Setup) AcceptLedgers(c pipeline.CustomerName) {
+	w.T.Helper()
+	for _, env := range []pipeline.Environment{"staging", "production"} {
+		left := Must[*ledger.LeftState](w.T)(w.Ledger().LastState(context.Background(), c.In(env)))
+		e := ledger.Entry{Event: ledger.Accepted, Target: c.In(env), Message: "the key is gone"}
+		if left != nil {
+			e.State = left.State
+		}
+		if _, err := w.Ledger().Append(context.Background(), e); err != nil {
+			w.T.Fatal(err)
+		}
 	}
 }
 

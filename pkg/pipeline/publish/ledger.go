@@ -14,24 +14,32 @@ import (
 
 // appendLedger records what this report decided: which targets no one will finish any
 // more, and which were superseded. What the job of a plan or an apply could not
-// record of its end is recorded first.
-func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report collected) error {
+// record of its end is recorded first. A ledger under a key that is not at hand is no failure
+// of the report: the request stays open for one that can record it.
+func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report *collected) error {
 	var errs []error
+	add := func(err error) {
+		if ledger.IsUnread(err) {
+			r.Logf("%v", err)
+			report.unsettled, err = true, nil
+		}
+		errs = append(errs, err)
+	}
 	for _, t := range report.targets {
 		e := ledger.EndEntry(report.Request, t.Target, record.Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
 		if t.closed && e.Event != ledger.Superseded {
 			e.Event = ledger.Closed
 		}
-		chain := ledger.Ledger{Store: r.Store, Now: r.Now}
+		chain := ledger.Ledger{Records: r.records(), Now: r.Now}
 		if end := t.attempt.Result; t.attempt.Number > 0 && end != nil && end.Outcome != pipeline.OutcomeApplied { // an apply that went well is anchored
-			errs = append(errs, chain.Finish(ctx, ledger.EndEntry(report.Request, t.Target, *end, t.Receipt)))
+			add(chain.Finish(ctx, ledger.EndEntry(report.Request, t.Target, *end, t.Receipt)))
 		}
 		if e.Event == ledger.Closed || e.Event == ledger.Superseded || t.doubted {
 			_, err := chain.Append(ctx, e)
-			errs = append(errs, err)
+			add(err)
 		} else if t.attempt.Number == 0 && t.Outcome.Stops() {
 			e.Run = t.run
-			errs = append(errs, chain.FinishPlan(ctx, e, report.Request.CreatedAt))
+			add(chain.FinishPlan(ctx, e, report.Request.CreatedAt))
 		}
 	}
 	return errors.Join(errs...)
@@ -54,7 +62,7 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 	for _, t := range targets {
 		e := ledger.NewEntry(ledger.Unreported, report.Request, t.Target, in.Run)
 		e.Message = strings.Join(words, "; ")
-		_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+		_, err := ledger.Ledger{Records: r.records(), Now: r.Now}.Append(ctx, e)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -64,7 +72,7 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
 	e := ledger.EndEntry(request, t.Target, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
-	tip, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+	tip, err := ledger.Ledger{Records: r.records(), Now: r.Now}.Append(ctx, e)
 	if err != nil {
 		return nil, err
 	}

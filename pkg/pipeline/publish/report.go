@@ -88,7 +88,7 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (pipeline.Report, st
 	if err != nil {
 		return pipeline.Report{}, "", err
 	}
-	err = r.appendLedger(ctx, in, report)
+	err = r.appendLedger(ctx, in, &report)
 	refused, failed := r.write(ctx, in, report)
 	report.Unreported = refused
 	if err = errors.Join(err, failed); err == nil && !report.unsettled && report.Overall() != pipeline.StatusPending {

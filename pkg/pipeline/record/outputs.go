@@ -47,13 +47,13 @@ type storedOutputs struct {
 // plannedBinding ties the outputs of a plan to its receipt.
 func plannedBinding(receipt pipeline.Receipt) pipeline.Binding {
 	to := pipeline.BindTo(receipt, ObjectOutputs)
-	to.Outputs = true
+	to.Kind = pipeline.SealOfOutputs
 	return to
 }
 
 // leftBinding ties the outputs of a target to the target and to their key.
 func leftBinding(t pipeline.Target, key string) pipeline.Binding {
-	return pipeline.Binding{Target: t, Outputs: true, Data: []byte("metapipe outputs\x00" + key)}
+	return pipeline.Binding{Target: t, Kind: pipeline.SealOfOutputs, Data: []byte("metapipe outputs\x00" + key)}
 }
 
 // SealPlannedOutputs writes the outputs that a plan shows.

@@ -79,7 +79,11 @@ type PlanAttempt struct {
 	Prefix string
 	// Objects are those that the folder held when it was looked up.
 	Objects []string
+	entries bool // the records are entries of a ledger
 }
+
+// LedgerOf is where the entries of a ledger belong.
+func LedgerOf(t pipeline.Target) PlanAttempt { return PlanAttempt{Target: t, entries: true} }
 
 // Has reports whether the folder held the object when it was listed.
 func (p PlanAttempt) Has(object string) bool { return slices.Contains(p.Objects, object) }
@@ -220,12 +224,12 @@ func DecodeReceipt(ctx context.Context, s pipeline.Store, folder PlanAttempt) (p
 	return receipt, nil
 }
 
-func createJSON(ctx context.Context, s pipeline.Store, key string, value any) error {
+func encode(key string, value any) ([]byte, error) {
 	b, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", key, err)
+		return nil, fmt.Errorf("encode %s: %w", key, err)
 	}
-	return s.Create(ctx, key, bytes.NewReader(append(b, '\n')))
+	return append(b, '\n'), nil
 }
 
 // maxRecord bounds what is read of a record before it is verified: no store can fill

@@ -53,15 +53,28 @@ type signedRecord struct {
 // environments before its own ended: that it is a record is a part of the binding, so
 // that a role can open the records of other environments and nothing else of them.
 func (p PlanAttempt) recordBinding(key string, content []byte) pipeline.Binding {
-	return pipeline.Binding{Target: p.Target, Record: true, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
+	kind := pipeline.SealOfRecord
+	if p.entries {
+		kind = pipeline.SealOfEntry
+	}
+	return pipeline.Binding{Target: p.Target, Kind: kind, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
 }
 
 // CreateRecord writes a record with its seal. A taken key is ErrExists.
 func (s Records) CreateRecord(ctx context.Context, p PlanAttempt, object string, value any) error {
+	b, err := s.Sign(ctx, p, object, value)
+	if err != nil {
+		return err
+	}
+	return s.Create(ctx, p.Key(object), bytes.NewReader(b))
+}
+
+// Sign returns the stored form of a record.
+func (s Records) Sign(ctx context.Context, p PlanAttempt, object string, value any) ([]byte, error) {
 	key := p.Key(object)
 	content, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", key, err)
+		return nil, fmt.Errorf("encode %s: %w", key, err)
 	}
 	var seal bytes.Buffer
 	w, err := s.Seal(ctx, &seal, p.recordBinding(key, content))
@@ -69,9 +82,19 @@ func (s Records) CreateRecord(ctx context.Context, p PlanAttempt, object string,
 		err = w.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("sign %s: %w", key, err)
+		return nil, fmt.Errorf("sign %s: %w", key, err)
 	}
-	return createJSON(ctx, s.Store, key, signedRecord{Record: content, Seal: seal.Bytes()})
+	return encode(key, signedRecord{Record: content, Seal: seal.Bytes()})
+}
+
+// Unsigned returns the stored form of a record without a seal. No reader of records believes
+// it; a ledger tells such entries apart.
+func Unsigned(key string, value any) ([]byte, error) {
+	content, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", key, err)
+	}
+	return encode(key, signedRecord{Record: content})
 }
 
 // ReadRecord reads a record. One that was changed, moved here or made without the key is
@@ -83,9 +106,27 @@ func (s Records) ReadRecord(ctx context.Context, p PlanAttempt, object string, i
 	if err != nil {
 		return err
 	}
+	if err := s.Verify(ctx, p, object, b); err != nil {
+		return err
+	}
+	content, err := Content(b)
+	if err == nil {
+		err = pipeline.DecodeExact(content, into)
+	}
+	if err != nil {
+		return fmt.Errorf("decode %s: %w", key, err)
+	}
+	return nil
+}
+
+// Verify checks the seal of the stored form b of a record. Its errors are those of
+// ReadRecord.
+func (s Records) Verify(ctx context.Context, p PlanAttempt, object string, b []byte) error {
+	key := p.Key(object)
 	var stored signedRecord
 	var content bytes.Buffer
-	if err = pipeline.DecodeExact(b, &stored); err == nil {
+	err := pipeline.DecodeExact(b, &stored)
+	if err == nil {
 		err = json.Compact(&content, stored.Record)
 	}
 	if err != nil || len(stored.Seal) == 0 {
@@ -98,10 +139,17 @@ func (s Records) ReadRecord(ctx context.Context, p PlanAttempt, object string, i
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
-	if err := pipeline.DecodeExact(content.Bytes(), into); err != nil {
-		return fmt.Errorf("decode %s: %w", key, err)
-	}
 	return nil
+}
+
+// Content is the record in its stored form b, which the caller has verified or does not
+// believe.
+func Content(b []byte) ([]byte, error) {
+	var stored signedRecord
+	if err := pipeline.DecodeExact(b, &stored); err != nil {
+		return nil, err
+	}
+	return stored.Record, nil
 }
 
 // ReadRecord implements reader and verifies nothing.
@@ -111,9 +159,9 @@ func (u UnverifiedReader) ReadRecord(ctx context.Context, p PlanAttempt, object 
 	if err != nil {
 		return err
 	}
-	var stored signedRecord
-	if err = pipeline.DecodeExact(b, &stored); err == nil {
-		err = pipeline.DecodeExact(stored.Record, into)
+	content, err := Content(b)
+	if err == nil {
+		err = pipeline.DecodeExact(content, into)
 	}
 	if err != nil {
 		return fmt.Errorf("decode %s: %w", key, err)

@@ -65,11 +65,12 @@ func (r *Restorer) hasGiven(ctx context.Context, other, to pipeline.Target) (boo
 // memory is what the store remembers of a target: what the ledger alone does where the
 // record cannot be read. The error says what is not known.
 func (r *Restorer) memory(ctx context.Context, t pipeline.Target) (ledger.Remembered, error) {
-	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, t)
+	s := record.Records{Store: r.Store, Sealer: r.Sealer}
+	known, err := ledger.Remember(ctx, s, t)
 	if err == nil {
 		return known, nil
 	}
-	known, ledgerErr := ledger.RememberUnverified(ctx, r.Store, t)
+	known, ledgerErr := ledger.RememberLedger(ctx, s, t)
 	return known, errors.Join(err, ledgerErr)
 }
 

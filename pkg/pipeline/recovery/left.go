@@ -3,7 +3,6 @@ package recovery
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
@@ -30,9 +29,9 @@ func (r *Restorer) AcceptLeft(ctx context.Context, in pipeline.TargetInput, reas
 			t.Customer, t).
 			Nextf("give the customer its file first where plans are to build on its states")
 	}
-	known, left, err := (ledger.Ledger{Store: r.Store}).LastState(ctx, t)
+	left, err := ledger.Ledger{Records: s}.LastState(ctx, t)
 	if err != nil {
-		return fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(t), err)
+		return err
 	}
 	removed, err := record.ForgetLastApply(ctx, r.Store, t)
 	if err != nil {
@@ -43,8 +42,8 @@ func (r *Restorer) AcceptLeft(ctx context.Context, in pipeline.TargetInput, reas
 			Nextf("`metapipe rekey` lists the records that no key opens")
 	}
 	e := ledger.Entry{Event: ledger.Accepted, Message: reason}
-	if left { // what is remembered stays as it is
-		e.State, e.Ended = known.State, known.IsDestroyed()
+	if left != nil { // what is remembered stays as it is
+		e.State, e.Ended = left.State, left.IsDestroyed()
 	}
 	return r.appendLedger(ctx, in, e)
 }

@@ -215,7 +215,7 @@ func (r *Recoverer) appendLedger(ctx context.Context, in RecoverInput, receipt p
 	if in.Unlock != "" {
 		e.Message = "lock " + in.Unlock + " was released for it"
 	}
-	if _, err := (ledger.Ledger{Store: r.Store, Now: r.Now}).Append(ctx, e); err != nil {
+	if _, err := (ledger.Ledger{Records: record.Records{Store: r.Store, Sealer: r.Sealer}, Now: r.Now}).Append(ctx, e); err != nil {
 		return fmt.Errorf("the state is back, but that could not be recorded: %w", err)
 	}
 	return nil

@@ -129,8 +129,8 @@ func (s step) unknown(st record.TargetStatus) bool {
 // lastStep finds the last step of a request in the ledger of a target.
 func (x *reindexing) lastStep(ctx context.Context, r pipeline.Request, t pipeline.Target) (step, error) {
 	if _, read := x.ledgers[t]; !read {
-		entries, _, err := ledger.Ledger{Store: x.seen, Now: x.Now}.Read(ctx, t)
-		if err != nil && !errors.Is(err, ledger.ErrBroken) {
+		entries, _, err := ledger.Ledger{Records: record.Records{Store: x.seen, Sealer: x.Sealer}, Now: x.Now}.Read(ctx, t)
+		if err != nil && !errors.Is(err, ledger.ErrBroken) && !errors.Is(err, pipeline.ErrUnknownKey) && !errors.Is(err, pipeline.ErrTampered) {
 			return step{}, fmt.Errorf("read the ledger of %s: %w", ledger.Name(t), err)
 		}
 		steps := steps{whole: err == nil, last: map[pipeline.RequestID]step{}}

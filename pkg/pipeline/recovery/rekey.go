@@ -14,8 +14,8 @@ import (
 )
 
 // Rekeyer seals again, under the first key, what must stay readable without the older
-// ones: the records of the last applies with their variables, and the outputs that other
-// stacks need. Requests, plans and kept
+// ones: the records of the last applies with their variables, the outputs that other
+// stacks need, and the ledgers. Requests, plans and kept
 // states end by themselves; it reports those that still need an older key. What scans
 // remember is written anew by each scan. Marks of used signatures need no key: one that
 // cannot be read refuses its signature all the same.
@@ -101,6 +101,9 @@ func (r *Rekeyer) Run(ctx context.Context, apply bool) (RekeyResult, error) {
 		return result, err
 	}
 	if err := r.names(ctx, keys, apply, &result); err != nil {
+		return result, err
+	}
+	if err := r.ledgers(ctx, keys, apply, &result); err != nil {
 		return result, err
 	}
 	// A store without any record proves nothing: it may be another one than the

@@ -113,7 +113,7 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 		return err
 	case owner != nil:
 		return owner
-	case !known.Nothing() && known.Unread == nil && known.Lost(a.State, in.Backend.String()) == nil:
+	case !known.Nothing() && known.Unread == nil && known.Doubted == nil && known.Lost(a.State, in.Backend.String()) == nil:
 		return pipeline.Usagef("the state of %s is the one that was left: there is nothing to accept", in.Target()).
 			Nextf("`metapipe state list` says which states are lost")
 	}
@@ -169,6 +169,6 @@ func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledg
 // appendLedger completes an entry with its target, its actor and its run.
 func (r *Restorer) appendLedger(ctx context.Context, in pipeline.TargetInput, e ledger.Entry) error {
 	e.Target, e.Actor, e.Run = in.Target(), in.Actor, in.Run
-	_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+	_, err := ledger.Ledger{Records: record.Records{Store: r.Store, Sealer: r.Sealer}, Now: r.Now}.Append(ctx, e)
 	return err
 }

@@ -84,12 +84,11 @@ func isBuilt(ctx context.Context, s record.Records, t pipeline.Target) (bool, er
 	if err != nil || !recorded && !left {
 		return false, err
 	}
-	var known ledger.Remembered
+	read := ledger.Remember
 	if s.Sealer == nil {
-		known, err = ledger.RememberUnverified(ctx, s, t)
-	} else {
-		known, err = ledger.Remember(ctx, s, t)
+		read = ledger.RememberLedger
 	}
+	known, err := read(ctx, s, t)
 	var refused *pipeline.RefusedError
 	switch {
 	case errors.As(err, &refused):

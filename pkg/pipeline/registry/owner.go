@@ -91,7 +91,7 @@ func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, t pi
 // of, and no record of an apply. What the registrations and the request of the last change
 // claim can only refuse.
 func (s NameRecords) checkClaimedUnrecorded(ctx context.Context, c pipeline.Customer, t pipeline.Target) error {
-	known, err := ledger.RememberUnverified(ctx, s.Store, t)
+	known, err := ledger.RememberLedger(ctx, s.Records, t)
 	if err != nil || known.Nothing() || known.NoneLeft() || known.Ended() {
 		return err
 	}

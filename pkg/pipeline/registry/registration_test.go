@@ -140,6 +140,7 @@ func TestRegistrationUnderALostKey(t *testing.T) {
 	w.Current.Name = "store"
 	wantRejectedAsRenamed(w, "acme")
 	w.Current.Name = "acme"
+	w.AcceptLedgers("acme")
 	for range 2 {
 		pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
 	}

@@ -161,14 +161,14 @@ func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, t pipeline.T
 	left.Customer, moved.Customer = in.Old, in.New.Name
 	var fold ledger.Fold
 	for _, e := range []ledger.Entry{left, moved} {
-		l := ledger.Ledger{Store: r.Store, Now: r.Now}
+		l := ledger.Ledger{Records: r.records(), Now: r.Now}
 		e.Event, e.Actor, e.Run = ledger.Renamed, in.Actor, in.Run
 		tip, err := l.Tip(ctx, e.Target)
 		if err != nil {
 			return fmt.Errorf("read the ledger of %s: %w", ledger.Name(e.Target), err)
 		}
 		if e.Customer == in.Old {
-			fold = tip.Last.Fold
+			fold = tip.Fold
 		} else {
 			e.Fold = fold
 		}

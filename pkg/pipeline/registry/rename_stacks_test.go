@@ -57,7 +57,7 @@ func wantStacks(w *pipelinetest.Setup) {
 			w.T.Errorf("the last apply of %s is %s, want %s: %v", to, last.Request, old.Request, err)
 		}
 		for t, message := range map[pipeline.Target]string{from: "to store", to: "from acme"} {
-			entries, _, err := (ledger.Ledger{Store: w.Store}).Read(w.T.Context(), t)
+			entries, _, err := w.Ledger().Read(w.T.Context(), t)
 			if n := len(entries); err != nil || n == 0 || entries[n-1].Event != ledger.Renamed || entries[n-1].Message != message {
 				w.T.Errorf("the ledger of %s: %+v, %v", t, entries, err)
 			}

@@ -62,7 +62,7 @@ func TestRename(t *testing.T) {
 	}
 	for name, message := range map[pipeline.CustomerName]string{"acme": "to store", "store": "from acme"} {
 		for _, env := range []pipeline.Environment{"", "staging"} {
-			entries, _, err := (ledger.Ledger{Store: w.Store}).Read(context.Background(), pipeline.Target{Customer: name, Environment: env})
+			entries, _, err := w.Ledger().Read(context.Background(), pipeline.Target{Customer: name, Environment: env})
 			if n := len(entries); err != nil || n == 0 || entries[n-1].Event != ledger.Renamed || entries[n-1].Message != message || entries[n-1].Actor != "operator" {
 				t.Errorf("the ledger of %s/%s: %+v, %v", name, env, entries, err)
 			}

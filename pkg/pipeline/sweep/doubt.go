@@ -41,7 +41,7 @@ func (w *sweeping) reportTampered(ctx context.Context, cause error) {
 	w.found(Finding{Kind: FindingTampered, Since: since, Message: message,
 		Next: fmt.Sprintf("find out who can write to the store; then bring the object back from the versions of the bucket and run `metapipe report --customer %s "+
 			"--request %s --final`, or remove it and push again", w.entry.Customer, w.entry.Request)}, func() error {
-		_, err := (ledger.Ledger{Store: w.Store, Now: w.Now}).Append(ctx, ledger.Entry{
+		_, err := (ledger.Ledger{Records: w.records(), Now: w.Now}).Append(ctx, ledger.Entry{
 			Event:   ledger.Refused,
 			Target:  pipeline.Target{Customer: w.entry.Customer},
 			Request: w.entry.Request,

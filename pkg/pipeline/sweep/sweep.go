@@ -251,7 +251,7 @@ func (w *sweeping) appendOrphan(ctx context.Context, since time.Time, message st
 	if !registered {
 		return nil // and its ledgers are not looked at any more
 	}
-	chain := ledger.Ledger{Store: w.Store, Now: w.Now}
+	chain := ledger.Ledger{Records: w.records(), Now: w.Now}
 	for _, t := range customer.Manager.Chain() {
 		t.Customer = customer.Name
 		last, found, err := chain.LastOf(ctx, t, w.entry.Request, since)

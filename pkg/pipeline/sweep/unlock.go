@@ -129,7 +129,7 @@ func WhoHolds(ctx context.Context, s pipeline.Store, t pipeline.Target, lock pip
 // release writes the ledger first: what cannot be recorded does not happen, and a release
 // whose end cannot be recorded is in the ledger as one that was about to happen.
 func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock pipeline.Lock, actor string) error {
-	chain := ledger.Ledger{Store: u.Store, Now: u.Now}
+	chain := ledger.Ledger{Records: record.Records{Store: u.Store}, Now: u.Now}
 	e := ledger.Entry{Event: ledger.Unlocking, Target: in.Target(), Request: in.Request, Actor: actor, Message: lock.String(), Run: in.Run}
 	head, err := chain.Append(ctx, e)
 	if err != nil {

@@ -7,13 +7,19 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/store"
 )
 
 // ledgerRace lets several jobs record at once: no entry is lost, and the chain
 // holds. Each job records twice, as one does that is run again.
 func ledgerRace(t *testing.T, s pipeline.Store) {
 	const jobs = 8
-	chain := ledger.Ledger{Store: s, Now: time.Now}
+	sealer, err := store.NewSealer(store.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := ledger.Ledger{Records: record.Records{Store: s, Sealer: sealer}, Now: time.Now}
 	var all sync.WaitGroup
 	for n := range jobs {
 		all.Go(func() {

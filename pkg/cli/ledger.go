@@ -25,14 +25,16 @@ func newLedgerCmd(app *App) *cobra.Command {
 		Short: "Print and verify the record of what was asked, decided and done",
 		Long: `ledger prints the entries of a customer's targets: who asked, what was planned, who
 approved, what was applied or refused and why. It verifies that the chain of each
-ledger holds. Without --customer it prints the requests with an unverified origin.
+ledger holds, and with METAPIPE_KEY that its last entry has a valid signature. Without
+--customer it prints the requests with an unverified origin.
 
 With --verify it also compares with what GitHub remembers: the heads and receipts in
 the deployments, and the receipts in the statuses of the customer's commits. Customers
 can write both in their own repository: a finding names the author. After a rename, it
 compares the ledgers under the former names too.
 
-Environment: with --verify SOURCE_REPOS_PAT (customers: deployments and statuses read).
+Environment: METAPIPE_KEY; with --verify SOURCE_REPOS_PAT (customers: deployments and
+statuses read).
 Exit code 6: something is missing, changed, reordered, or not what GitHub remembers.`,
 		Example: "  metapipe ledger --customer example-customer --environment staging",
 		Args:    noArguments,

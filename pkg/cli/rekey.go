@@ -27,9 +27,9 @@ func newRekeyCmd(app *App) *cobra.Command {
 		Short: "Seal again what must last, after a change of METAPIPE_KEY",
 		Long: `rekey lists the records in the store that an older key than the first one has sealed.
 With --apply it seals those again that must last: the records of the last applies and
-their variables, also of customers that are not registered any more. It lists what needs
-an older key until it ends, such as open requests, pushes of the last twenty minutes and
-kept states, and says when only the first key is needed.
+their variables, and the ledgers, also of customers that are not registered any more.
+It lists what needs an older key until it ends, such as open requests, pushes of the last
+twenty minutes and kept states, and says when only the first key is needed.
 
 It overwrites and removes nothing, so it can be stopped, run again, and run beside an
 apply. A record that no key at hand opens, or that was changed, is never sealed again

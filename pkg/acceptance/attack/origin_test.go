@@ -35,7 +35,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"rotate": (*attempt).rotate, "not-rekeyed": (*attempt).notRekeyed, "move-stored": (*attempt).moveStored, "serve-module": (*attempt).serveModule, "exchange-module": (*attempt).exchangeModule,
 	"take-away": (*attempt).takeAway, "save": (*attempt).save, "lay-back": (*attempt).layBack, "rewrite": (*attempt).rewrite, "rename-customer": (*attempt).renameCustomer, "renamed": (*attempt).renamed, "not-renamed": (*attempt).notRenamed, "unregistered": (*attempt).unregistered, "plan-refused": (*attempt).planRefused, "drifted": (*attempt).drifted,
 	"withheld": (*attempt).withheld, "undrifted": (*attempt).undrifted,
-	"rewrite-ledger": (*attempt).rewriteLedger, "paste": (*attempt).paste, "secret": (*attempt).secret, "state": (*attempt).holds,
+	"rewrite-ledger": (*attempt).rewriteLedger, "unrecorded": (*attempt).unrecorded, "paste": (*attempt).paste, "secret": (*attempt).secret, "state": (*attempt).holds,
 	"refused": (*attempt).refused, "unreported": (*attempt).unreported, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,
 	"checkout": (*attempt).checkout, "lose-object": (*attempt).loseObject, "embed": (*attempt).embed, "ran-nothing": (*attempt).ranNothing,
 	"put": (*attempt).put, "drop": (*attempt).drop, "foreign-run": (*attempt).foreignRun, "going": (*attempt).going, "swept": (*attempt).swept,

@@ -245,7 +245,7 @@ func plannedIn(t *testing.T, folder string) record.Result {
 func (a *attempt) rewriteLedger(args []string) {
 	dir := filepath.Join(a.Store, "shop", args[0], "ledger")
 	entries := fixture.ReadChain(a.T, dir)
-	entries.Rewrite(a.T, func(e *ledger.Entry) { e.Actor = strings.ReplaceAll(e.Actor, args[1], args[2]) })
+	entries.Rewrite(a.T, nil, func(e *ledger.Entry) { e.Actor = strings.ReplaceAll(e.Actor, args[1], args[2]) })
 	fixture.Check(a.T, os.RemoveAll(dir))
 	entries.Write(a.T, dir)
 }

@@ -118,6 +118,32 @@ func (a *attempt) recorded(run fixture.WorkflowRun, customer, env string, event 
 func (a *attempt) refused(args []string) {
 	a.T.Helper()
 	env, reason := args[0], args[1]
+	a.notApplied(args)
+	event := ledger.Refused
+	if reason == string(pipeline.ReasonSuperseded) {
+		event = ledger.Superseded
+	}
+	a.recorded(a.r.Run, "shop", env, event, pipeline.Reason(reason))
+	a.verdicts++
+}
+
+// unrecorded is refused where the ledger itself is not believed: unrecorded ENV REASON TEXT...
+// Nothing comes behind its last entry.
+func (a *attempt) unrecorded(args []string) {
+	a.T.Helper()
+	dir := filepath.Join(a.Store, "shop", part(args[0]), "ledger")
+	before := len(fixture.ReadChain(a.T, dir))
+	a.notApplied(args)
+	if after := len(fixture.ReadChain(a.T, dir)); after != before {
+		a.T.Errorf("the ledger has %d entries, and had %d", after, before)
+	}
+	a.verdicts++
+}
+
+// notApplied wants that an apply is refused and changes nothing, and that the report says so.
+func (a *attempt) notApplied(args []string) {
+	a.T.Helper()
+	env, reason := args[0], args[1]
 	before := a.State("shop/" + part(env))
 	refused := a.apply(4, env)
 	refused.Want(a.T, "reason="+reason)
@@ -130,12 +156,6 @@ func (a *attempt) refused(args []string) {
 	if strings.HasPrefix(printed, "pending") || reason != "branch-may-not-apply" && reason != "mode-forbids-apply" && strings.HasPrefix(printed, "success") {
 		a.T.Errorf("the customer is told %q", printed)
 	}
-	event := ledger.Refused
-	if reason == string(pipeline.ReasonSuperseded) {
-		event = ledger.Superseded
-	}
-	a.recorded(a.r.Run, "shop", env, event, pipeline.Reason(reason))
-	a.verdicts++
 }
 
 func (a *attempt) unreported(args []string) {

@@ -12,6 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/store"
 )
 
 func TestLedger(t *testing.T) {
@@ -29,8 +30,9 @@ func TestLedger(t *testing.T) {
 	if len(printed) != 1 || len(printed[0].Entries) != 8 || printed[0].Head.Sequence != 8 {
 		t.Fatalf("%+v", printed)
 	}
+	key := fixture.Must(store.NewSealer(fixture.Must(store.ParseKeys(w.Key))(t)...))(t)
 	rewritten := func(change func(*ledger.Entry)) func(fixture.Chain) {
-		return func(c fixture.Chain) { c.Rewrite(t, change) }
+		return func(c fixture.Chain) { c.Rewrite(t, key, change) }
 	}
 	cases := map[string]struct {
 		tamper func(fixture.Chain)
@@ -56,6 +58,9 @@ func TestLedger(t *testing.T) {
 				e.Receipt = strings.Repeat("0", 64)
 			}
 		}), 0, "entry 8 says that receipt 0000-0000-0000 was applied, and the statuses of request " + r.ID[:8] + " never showed it", "wholly"},
+		"without the key": {func(c fixture.Chain) {
+			c.Rewrite(t, nil, func(e *ledger.Entry) { e.Actor = strings.Replace(e.Actor, "casey", "mallory", 1) })
+		}, 6, "the last entry has no valid signature", "shorter"},
 		"another request": {rewritten(func(e *ledger.Entry) {
 			if e.Sequence > 4 {
 				e.Request = "00000000-0000-4000-8000-000000000000"

@@ -82,7 +82,7 @@ func AppendRefused(ctx context.Context, chain Ledger, in pipeline.TargetInput, r
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	_, err := chain.Append(last, e)
-	if IsUnread(cause) && IsUnread(err) { // the cause says it already
+	if IsUnverified(cause) && IsUnverified(err) { // the cause says it already
 		return nil
 	}
 	return err

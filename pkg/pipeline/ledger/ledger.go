@@ -118,10 +118,12 @@ func (l Ledger) Append(ctx context.Context, e Entry) (Tip, error) {
 	return tip, nil
 }
 
-// IsUnread reports whether an error says that a ledger is under a key that is not at hand.
-func IsUnread(err error) bool {
+// IsUnverified reports whether an error says that something has no valid signature, or one of
+// a key that is not at hand.
+func IsUnverified(err error) bool {
 	var refused *pipeline.RefusedError
-	return errors.Is(err, pipeline.ErrUnknownKey) || errors.As(err, &refused) && refused.Reason == pipeline.ReasonUnknownKey
+	return errors.Is(err, pipeline.ErrUnknownKey) || errors.Is(err, pipeline.ErrTampered) ||
+		errors.As(err, &refused) && (refused.Reason == pipeline.ReasonUnknownKey || refused.Reason == pipeline.ReasonTampered)
 }
 
 func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {

@@ -14,12 +14,12 @@ import (
 
 // appendLedger records what this report decided: which targets no one will finish any
 // more, and which were superseded. What the job of a plan or an apply could not
-// record of its end is recorded first. A ledger under a key that is not at hand is no failure
-// of the report: the request stays open for one that can record it.
+// record of its end is recorded first. A ledger that cannot be verified is no failure of the
+// report: the request stays open for one that can record it.
 func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report *collected) error {
 	var errs []error
 	add := func(err error) {
-		if ledger.IsUnread(err) {
+		if ledger.IsUnverified(err) {
 			r.Logf("%v", err)
 			report.unsettled, err = true, nil
 		}

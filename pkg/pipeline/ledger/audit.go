@@ -150,6 +150,9 @@ func (r *AuditReport) compareFolds() {
 		if e.isUnsigned() {
 			continue
 		}
+		if err := fold.checkNext(e); err != nil {
+			r.find("entry %d: %v", e.Sequence, err)
+		}
 		if fold = fold.After(e); !fold.equals(e.Fold) {
 			r.find("entry %d says another status of the target than the entries up to it", e.Sequence)
 			fold = e.Fold

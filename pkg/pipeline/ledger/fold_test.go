@@ -32,7 +32,7 @@ func TestFold(t *testing.T) {
 		"waiting":   {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Planned, first, "", pipeline.OutcomeWaiting)}, "1 planned waiting dev []; none"},
 		"applied": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Planned, first, "", pipeline.OutcomeWaiting), at(ledger.Approved, first, "robin", ""),
 			at(ledger.Approved, first, "kim", ""), at(ledger.Applying, first, "", ""), applied}, "1 applied applied dev [robin kim]; 1 dev [robin kim] false"},
-		"failed after an apply": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), applied, at(ledger.Requested, second, "kim", ""), at(ledger.Failed, second, "", pipeline.OutcomeFailed)},
+		"failed after an apply": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Planned, first, "", pipeline.OutcomeWaiting), at(ledger.Applying, first, "", ""), applied, at(ledger.Requested, second, "kim", ""), at(ledger.Failed, second, "", pipeline.OutcomeFailed)},
 			"2 failed failed kim []; 1 dev [] false"},
 		"older one ends later": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Requested, second, "kim", ""), at(ledger.Superseded, first, "", pipeline.OutcomeSuperseded)},
 			"2 requested  kim []; none"},
@@ -42,7 +42,7 @@ func TestFold(t *testing.T) {
 		"lock": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Unlocking, "", "ops", ""), at(ledger.Unlocked, "", "ops", "")}, "1 requested  dev []; none"},
 		"planned again": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Planned, first, "", pipeline.OutcomeWaiting), at(ledger.Approved, first, "robin", ""),
 			at(ledger.Failed, first, "", pipeline.OutcomeFailed), at(ledger.Planned, first, "", pipeline.OutcomeWaiting)}, "1 planned waiting dev []; none"},
-		"destroyed": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Destroyed, first, "", pipeline.OutcomeApplied)}, "1 destroyed applied dev []; 1 dev [] true"},
+		"destroyed": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Planned, first, "", pipeline.OutcomeWaiting), at(ledger.Applying, first, "", ""), at(ledger.Destroyed, first, "", pipeline.OutcomeApplied)}, "1 destroyed applied dev []; 1 dev [] true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

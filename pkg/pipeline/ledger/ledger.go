@@ -179,6 +179,9 @@ func (l Ledger) AppendAfter(ctx context.Context, after Tip, e Entry) (Tip, error
 
 // put writes e behind tip. It is ErrExists when tip is not the last entry.
 func (l Ledger) put(ctx context.Context, tip Tip, e Entry) (Tip, error) {
+	if err := tip.Fold.checkNext(e); err != nil {
+		return Tip{}, err
+	}
 	e.Version, e.At = 1, l.Now().UTC()
 	e.Sequence, e.Previous, e.Fold = tip.Sequence+1, tip.SHA256, tip.Fold.After(e)
 	next := Tip{Fold: e.Fold}

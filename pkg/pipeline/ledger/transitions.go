@@ -1,0 +1,42 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrNotNext is the error of an event that cannot follow the last one of its request.
+var ErrNotNext = errors.New("the event cannot come next")
+
+// decisions may follow any event of a request: they say that something was not done, and the
+// steps of an older run may say so while a newer one is at work.
+var decisions = []Event{Failed, Refused, Rejected, Superseded, Closed}
+
+// transitions are the events of a request that may follow each of its events, besides the
+// decisions. An apply needs a plan, and a success an apply that has begun.
+var transitions = map[Event][]Event{
+	Requested: {Planned},
+	Planned:   {Planned, Approved, Applying},
+	Approved:  {Planned, Approved, Applying},
+	Applying:  {Planned, Approved, Applying, Applied, Destroyed},
+	Applied:   {Planned, Applied},
+	Destroyed: {Planned, Destroyed},
+	// A plan that is not spoiled by it can still be applied, and an apply that was taken for
+	// dead may still end well.
+	Failed:     {Planned, Approved, Applying, Applied, Destroyed},
+	Refused:    {Planned, Approved, Applying, Applied, Destroyed},
+	Rejected:   {Planned, Approved, Applying},
+	Superseded: {Planned, Approved, Applying, Applied, Destroyed},
+	Closed:     {Planned, Approved, Applying, Applied, Destroyed},
+}
+
+// checkNext refuses an entry that cannot follow what the fold knows of its request. Of other
+// requests a fold knows nothing.
+func (f Fold) checkNext(e Entry) error {
+	r := f.Request
+	if r == nil || r.ID != e.Request || !e.isStep() || e.Event == Requested || slices.Contains(decisions, e.Event) || slices.Contains(transitions[r.Event], e.Event) {
+		return nil
+	}
+	return fmt.Errorf("%w: %q of request %s after %q", ErrNotNext, e.Event, e.Request.Short(), r.Event)
+}

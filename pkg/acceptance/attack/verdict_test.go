@@ -3,6 +3,7 @@ package attack
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -119,6 +120,7 @@ func (a *attempt) refused(args []string) {
 	a.T.Helper()
 	env, reason := args[0], args[1]
 	a.notApplied(args)
+	a.toldRefused(env, reason)
 	event := ledger.Refused
 	if reason == string(pipeline.ReasonSuperseded) {
 		event = ledger.Superseded
@@ -128,7 +130,7 @@ func (a *attempt) refused(args []string) {
 }
 
 // unrecorded is refused where the ledger itself is not believed: unrecorded ENV REASON TEXT...
-// Nothing comes behind its last entry.
+// The apply writes nothing behind its last entry.
 func (a *attempt) unrecorded(args []string) {
 	a.T.Helper()
 	dir := filepath.Join(a.Store, "shop", part(args[0]), "ledger")
@@ -137,20 +139,26 @@ func (a *attempt) unrecorded(args []string) {
 	if after := len(fixture.ReadChain(a.T, dir)); after != before {
 		a.T.Errorf("the ledger has %d entries, and had %d", after, before)
 	}
+	a.toldRefused(args[0], args[1])
 	a.verdicts++
 }
 
-// notApplied wants that an apply is refused and changes nothing, and that the report says so.
+// notApplied wants that an apply is refused and changes nothing: ENV REASON TEXT...
 func (a *attempt) notApplied(args []string) {
 	a.T.Helper()
-	env, reason := args[0], args[1]
+	env := args[0]
 	before := a.State("shop/" + part(env))
 	refused := a.apply(4, env)
-	refused.Want(a.T, "reason="+reason)
+	refused.Want(a.T, "reason="+args[1])
 	refused.Says(a.T, args[2:]...)
 	if a.State("shop/"+part(env)) != before {
 		a.T.Error("a refused apply has changed the state")
 	}
+}
+
+// toldRefused wants that the customer reads of a refusal once the request is over.
+func (a *attempt) toldRefused(env, reason string) {
+	a.T.Helper()
 	a.r.Report("--final")
 	printed := a.Statuses(a.r.Trigger.Run.HeadSHA)["infra/terraform-deploy/"+env]
 	if strings.HasPrefix(printed, "pending") || reason != "branch-may-not-apply" && reason != "mode-forbids-apply" && strings.HasPrefix(printed, "success") {

@@ -229,7 +229,10 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if job.Needed, err = a.needed(ctx, in, request, receipt); err != nil {
 		return result, err
 	}
-	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
+	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); errors.Is(err, ledger.ErrNotNext) {
+		return result, record.UsedBefore(in, request.Mode) // whatever the records beside the plan say
+	}
+	if err != nil {
 		return result, err
 	}
 	if err := a.claim(ctx, in, request.Mode, folder, ended.last); err != nil {

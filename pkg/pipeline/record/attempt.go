@@ -99,6 +99,11 @@ func (u ApplyAttempt) Refusal(in pipeline.TargetInput, mode pipeline.Mode) error
 	case u.Result != nil && u.Result.Reason != "":
 		return &pipeline.RefusedError{Reason: u.Result.Reason, Message: u.Result.Message, Next: u.Result.Next, Detail: u.Result.Detail, Operator: u.Result.Operator}
 	}
+	return UsedBefore(in, mode)
+}
+
+// UsedBefore refuses a plan that was applied, or is being applied.
+func UsedBefore(in pipeline.TargetInput, mode pipeline.Mode) error {
 	return &pipeline.RefusedError{Reason: pipeline.ReasonAlreadyApplied, Message: fmt.Sprintf("the plan of request %s for %s was used before", in.Request.Short(), in.Target()),
 		Next: mode.Afresh(), Operator: mode.Restart()}
 }

@@ -71,7 +71,7 @@ func historyCosts(t *testing.T, p past) (asked, listed map[string]int) {
 	count("final report", func() { w.Report(r, true) })
 	count("sweep", func() { w.Sweep(&pipelinetest.StateLocks{}, false) })
 	count("status", func() {
-		fleetstatus.Read(t.Context(), w.Store, []fleetstatus.Wanted{{Target: r.Targets[0].Target}, {Target: r.Targets[1].Target}}, w.Now)
+		fleetstatus.Read(t.Context(), pipelinetest.RecordsOf(w.Store, w.Sealer), []fleetstatus.Wanted{{Target: r.Targets[0].Target}, {Target: r.Targets[1].Target}}, w.Now)
 	})
 	return asked, listed
 }

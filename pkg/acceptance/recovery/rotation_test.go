@@ -49,7 +49,11 @@ func TestKeyRemovedTooEarly(t *testing.T) {
 	w.Key = store.NewKey().Secret()
 	// Whose commit the request was about cannot be believed any more, so nothing is told.
 	w.NewJob(shown.Run).Do(4, "report", "--customer", shown.Customer, "--request", shown.ID, "--final").Says(t, "needs the key with the id")
-	merged := w.Accept(w.Pushed("main", fixture.Must(w.Customer.MergePull(number, "merge", "casey"))(t)))
+	// Nor can the history of the target, until somebody answers for its state.
+	push := w.Pushed("main", fixture.Must(w.Customer.MergePull(number, "merge", "casey"))(t))
+	w.DriftJob().Do(1, "status", "--environment", "staging").Says(t, "shop/staging", "unknown", "needs the key with the id")
+	w.DriftJob().Do(0, "state", "accept", "--customer", "shop", "--environment", "staging", "--reason", "the key is gone").Says(t, "accepted for shop/staging")
+	merged := w.Accept(push)
 	merged.Planned("staging")
 	merged.Report("--final")
 	if body := w.Customer.Snapshot().Pulls[0].Comments[0].Body; !strings.Contains(body, "sealed with a key that has been removed since") {
@@ -73,7 +77,7 @@ func TestRekey(t *testing.T) {
 	w.Key = next + "\n" + old
 	waiting := acceptUnder(w, old, next)
 	rekey(6).Says(t, "old-key", "shop/staging/applied/", "waits", "shop/requests/"+waiting.ID, "the older keys are still needed")
-	rekey(6, "--apply").Says(t, "resealed", "waits", "2 sealed again")
+	rekey(6, "--apply").Says(t, "resealed", "waits", "3 sealed again")
 	rekey(6, "--apply").Says(t, "waits", "0 sealed again") // a repetition writes nothing
 	waiting.Do(0, "plan", "staging")
 	waiting.Do(0, "apply", "staging")
@@ -115,7 +119,7 @@ func TestRekeyInABucket(t *testing.T) {
 	w.Key = next + "\n" + old
 	step(6, store.RoleRekey, "*", "rekey").Says(t, "old-key", "shop/staging/applied/")
 	step(1, store.RoleDrift, "*", "rekey", "--apply").Says(t, "AccessDenied", "s3:ListBucket")
-	step(6, store.RoleRekey, "*", "rekey", "--apply").Says(t, "resealed", "2 sealed again")
+	step(6, store.RoleRekey, "*", "rekey", "--apply").Says(t, "resealed", "3 sealed again")
 	w.Key = next
 	j := w.DriftJob().With(b.As(store.RoleDrift, "*", "*")...)
 	j.Do(0, "drift", "--environment", "staging").Want(t, "errors=0", "found=0", "lost=0")

@@ -11,9 +11,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-const lostLedger = "compare what the ledger says with GitHub (`metapipe ledger --verify`) and the state with what should be there, and run " +
-	"`metapipe state accept --customer NAME --environment ENVIRONMENT --reason TEXT` with the names that begin the key"
-
 // ledgers adds an entry under the first key to each ledger whose last one is under an older
 // key: the seal of the last entry verifies all before it.
 func (r *Rekeyer) ledgers(ctx context.Context, keys []string, apply bool, result *RekeyResult) error {
@@ -32,13 +29,13 @@ func (r *Rekeyer) ledger(ctx context.Context, t pipeline.Target, apply bool, res
 	}
 	_, first := chain(r.First).Tip(ctx, t)
 	tip, all := chain(r.All).Tip(ctx, t)
-	stored, is, err := resealed(lostLedger).classify(record.LedgerKey(t, max(tip.Sequence, 1)), first, all)
+	stored, is, err := resealed(lostApply).classify(record.LedgerKey(t, max(tip.Sequence, 1)), first, all)
 	if err != nil || !is {
 		return err
 	}
 	switch {
 	case stored.State == RekeyUnknown && t.Environment == "":
-		stored.State, stored.Until = RekeyUnused, "nothing: no command reads from it how a target stands, and the next entry carries a new signature"
+		stored.State, stored.Until = RekeyUnused, "nothing: the next entry carries a new signature"
 	case stored.State == RekeyUnknown && r.customer(t.Customer) == nil:
 		stored.State, stored.Until = RekeyUnused, "nothing: no customer has the name"
 	case stored.State == RekeyOld && apply:

@@ -30,8 +30,8 @@ store alone, and asks neither GitHub nor the tool.
 
 It shows the targets that metapipe.yml and customers/ name; state list also finds what
 is left of others. A customer whose file has problems is shown as unknown in each
-environment of metapipe.yml, and hides no other customer. It verifies the last entry of each ledger; ledger --verify compares
-whole ledgers with what GitHub remembers.
+environment of metapipe.yml, and hides no other customer. It verifies the last entry of
+each ledger; ledger --verify compares whole ledgers with what GitHub remembers.
 
 Environment: METAPIPE_KEY. Without it nothing is verified, and drift is not known.
 Exit code 1: a target could not be read.`,

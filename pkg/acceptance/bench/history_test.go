@@ -132,7 +132,7 @@ func (w aged) request(t *testing.T) map[string]time.Duration {
 	timed("plan", func() { pipelinetest.Must[deploy.TargetResult](t)(w.Plan(r, "staging")) })
 	timed("report", func() { w.Report(r, false) })
 	timed("status", func() {
-		fleetstatus.Read(t.Context(), w.Store, []fleetstatus.Wanted{{Target: r.Targets[0].Target}}, w.Now)
+		fleetstatus.Read(t.Context(), pipelinetest.RecordsOf(w.Store, w.Sealer), []fleetstatus.Wanted{{Target: r.Targets[0].Target}}, w.Now)
 	})
 	w.SetRun(r, "in_progress", "")
 	timed("sweep", func() { w.Sweep(&pipelinetest.StateLocks{}, false) })

@@ -81,7 +81,7 @@ func pullRequestInAct(t *testing.T, w *actSetup) {
 	run, number := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)
-	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "plan production", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "plan production", "report")
 	head := fixture.Must(w.Customer.Pull(number))(t).Head
 	for _, statusContext := range []string{"", "/staging", "/production"} {
 		w.WantStatus(head, "infra/terraform-deploy"+statusContext, "success: ")
@@ -98,7 +98,7 @@ func pullRequestInAct(t *testing.T, w *actSetup) {
 	merged := fixture.Must(w.Customer.MergePull(number, hub.Squash, "casey"))(t)
 	j = w.through(w.PushedFrom("main", before, merged), nil)
 	w.wantEnds(j, true, true)
-	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "plan production", "report", "report --applying", "apply production", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "plan production", "report", "report --applying", "apply production", "report")
 	for _, env := range []string{"staging", "production"} {
 		w.WantStatus(merged, "infra/terraform-deploy/"+env, "success: ")
 		if !strings.Contains(w.State("shop/"+env), "shop in "+env) {

@@ -94,15 +94,14 @@ func (a *answering) end() journey {
 	t.Helper()
 	j := journey{manager: true}
 	for {
-		if !a.now.wait() {
-			j.manager = false
-		}
+		well := a.now.wait()
+		j.manager = j.manager && well
 		before := len(j.answered)
 		j.answered = actSteps(t, a.jobs.record)
 		if t.Failed() || testing.Verbose() {
 			t.Logf("manager:\n%s", a.now.log)
 		}
-		if slices.ContainsFunc(j.answered, func(s actStep) bool { return slices.Contains(s.args, "--final") }) {
+		if slices.ContainsFunc(j.answered, func(s actStep) bool { return slices.Contains(s.args, "--final") }) || well && closes(j.answered) {
 			break
 		}
 		if len(j.answered) == before {
@@ -115,6 +114,13 @@ func (a *answering) end() journey {
 	fixture.Check(t, a.run.Repo.SetRun(a.run.Run.ID, "completed", conclusion))
 	j.run = fixture.Must(a.run.Repo.Run(a.run.Run.ID))(t)
 	return j
+}
+
+// closes reports whether the last step is a report that has closed the request, so that the
+// last job is left out.
+func closes(steps []actStep) bool {
+	last := steps[len(steps)-1]
+	return last.command == "report" && last.outputs["closed"] == "true"
 }
 
 // resumed is the manager's workflow after act has stopped: it starts no job after a

@@ -75,7 +75,7 @@ func monorepoInAct(t *testing.T, w *actSetup) {
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)
 	j.wantSteps(t, "fetch-vars", "report", "plan dev", "report", "report --applying", "apply dev", "report", "plan qa-eu-west", "report", "report --applying", "apply qa-eu-west", "report",
-		"plan production", "report", "report --applying", "apply production", "report", "report --final")
+		"plan production", "report", "report --applying", "apply production", "report")
 	w.WantStatus(run.SHA, "infra/terraform-deploy/shop", "success: Nothing to do")
 	w.WantStatus(run.SHA, "infra/terraform-deploy/blog", "success: Applied")
 	for _, env := range []string{"dev", "qa-eu-west", "production"} {

@@ -130,7 +130,7 @@ func passedOverInAct(t *testing.T, w *actSetup) {
 	run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n"})
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)
-	j.wantSteps(t, "fetch-vars", "report", "plan production", "report", "report --applying", "apply production", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan production", "report", "report --applying", "apply production", "report")
 	w.WantStatus(run.SHA, "infra/terraform-deploy", "success: Applied")
 	w.wantDeployments(run.SHA, "infra/production success")
 	w.WantNothingPending()

@@ -45,7 +45,7 @@ func stacksInAct(t *testing.T, w *actSetup) {
 	run, number := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)
-	j.wantSteps(t, "fetch-vars", "report", "plan staging/network", "report", "plan staging/hosts", "report", "plan production/network", "report", "plan production/hosts", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan staging/network", "report", "plan staging/hosts", "report", "plan production/network", "report", "plan production/hosts", "report")
 	targets := []string{"staging/network", "staging/hosts", "production/network", "production/hosts"}
 	head := fixture.Must(w.Customer.Pull(number))(t).Head
 	for _, target := range targets {
@@ -61,7 +61,7 @@ func stacksInAct(t *testing.T, w *actSetup) {
 	for _, target := range targets {
 		want = append(want, "plan "+target, "report", "report --applying", "apply "+target, "report")
 	}
-	j.wantSteps(t, append(want, "report --final")...)
+	j.wantSteps(t, want...)
 	for _, target := range targets {
 		w.WantStatus(merged, "infra/terraform-deploy/"+target, "success: Applied")
 		env, stack, _ := strings.Cut(target, "/")

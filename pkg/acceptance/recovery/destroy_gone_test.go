@@ -97,6 +97,8 @@ func TestDestroyUnseen(t *testing.T) {
 	w.Reviewers("staging", "robin")
 	r := askDestroy(w)
 	head := fixture.Must(w.Customer.Head("main"))(t)
+	w.WantStatus(head, "infra/terraform-deploy", "pending: Destroy")
+	r.Report() // the next step of the same job
 	w.WantStatus(head, "infra/terraform-deploy/staging", "pending: Destroy · Waiting for the plan")
 	r.Planned("staging")
 	r.Approve("staging", "robin")

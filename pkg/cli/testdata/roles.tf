@@ -321,7 +321,10 @@ resource "aws_iam_role_policy" "report-report" {
           "s3:PutObject",
           "s3:AbortMultipartUpload",
         ]
-        Resource = ["arn:aws:s3:::provider-states/*/*/ledger/*"]
+        Resource = [
+          "arn:aws:s3:::provider-states/*/*/ledger/*",
+          "arn:aws:s3:::provider-states/*/ledger/*",
+        ]
       },
       {
         Sid    = "Remove"
@@ -357,6 +360,23 @@ resource "aws_iam_role_policy" "report-report" {
           }
           StringEquals = {
             "kms:EncryptionContext:metapipe:customer" = ["_metapipe"]
+          }
+        }
+      },
+      {
+        Sid      = "SealLedgers1"
+        Effect   = "Allow"
+        Action   = ["kms:GenerateDataKey"]
+        Resource = ["*"]
+        Condition = {
+          "ForAnyValue:StringEquals" = {
+            "kms:ResourceAliases" = ["alias/plans"]
+          }
+          StringEquals = {
+            "kms:EncryptionContext:metapipe:kind" = ["ledger"]
+          }
+          StringLike = {
+            "kms:EncryptionContext:metapipe:customer" = ["*"]
           }
         }
       },
@@ -618,6 +638,26 @@ resource "aws_iam_role_policy" "sweep-sweep" {
           }
           StringLike = {
             "kms:EncryptionContext:metapipe:customer"    = ["*"]
+            "kms:EncryptionContext:metapipe:environment" = ["*"]
+          }
+        }
+      },
+      {
+        Sid      = "SealLedgers1"
+        Effect   = "Allow"
+        Action   = ["kms:GenerateDataKey"]
+        Resource = ["*"]
+        Condition = {
+          "ForAnyValue:StringEquals" = {
+            "kms:ResourceAliases" = ["alias/plans"]
+          }
+          StringEquals = {
+            "kms:EncryptionContext:metapipe:kind" = ["ledger"]
+          }
+          StringLike = {
+            "kms:EncryptionContext:metapipe:customer" = ["*"]
+          }
+          StringLikeIfExists = {
             "kms:EncryptionContext:metapipe:environment" = ["*"]
           }
         }

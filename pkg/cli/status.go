@@ -128,12 +128,11 @@ func (m fleetStatus) addDrift(ctx context.Context, stored record.Records, fleet 
 	if stored.Sealer == nil {
 		return errors.New("nothing is known of drift: " + envKey + " is not set")
 	}
-	sealer := stored.Sealer
-	history, err := drift.Scans(m.store, sealer, m.app.Now).Known(ctx)
+	history, err := drift.Scans(m.store, stored.Sealer, m.app.Now).Known(ctx)
 	if err != nil {
 		return fmt.Errorf("nothing is known of drift: %w", err)
 	}
-	book, err := drift.Issues(ctx, m.store, sealer, m.app.Now)
+	book, err := drift.Issues(ctx, m.store, stored.Sealer, m.app.Now)
 	if err != nil { // no reason to hide what differs
 		fleet.IssuesUnread = fmt.Sprintf("which issues are open is not known: %v", err)
 	}

@@ -26,16 +26,16 @@ func deferPlan(in pipeline.TargetInput, request pipeline.Request, deferred *pipe
 // has now: no apply will write them.
 func (p *Planner) passOutputs(ctx context.Context, folder record.PlanAttempt, request pipeline.Request, receipt pipeline.Receipt, outputs []pipeline.OutputValue) error {
 	t := receipt.Target()
+	var err error
 	switch {
 	case !request.Applies(t):
-		if err := record.SealPlannedOutputs(ctx, p.records(), folder, receipt, outputs); err != nil {
-			return fmt.Errorf("store the outputs of %s for the stacks that need them: %w", t, err)
-		}
+		err = record.SealPlannedOutputs(ctx, p.records(), folder, receipt, outputs)
 	case !receipt.HasChanges && request.Mode != pipeline.ModeDestroy && !slices.ContainsFunc(outputs, func(o pipeline.OutputValue) bool { return !o.Known() }):
 		left := record.LeftOutputs{RepositoryID: request.Repository.ID, Request: request.ID, Receipt: receipt.Digest(), At: p.Now(), Values: outputs}
-		if err := record.NoteOutputs(ctx, p.records(), t, left); err != nil {
-			return fmt.Errorf("store the outputs of %s for the stacks that need them: %w", t, err)
-		}
+		err = record.NoteOutputs(ctx, p.records(), t, left)
+	}
+	if err != nil {
+		return fmt.Errorf("store the outputs of %s for the stacks that need them: %w", t, err)
 	}
 	return nil
 }

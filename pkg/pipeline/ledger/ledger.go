@@ -290,15 +290,11 @@ func (l Ledger) Tip(ctx context.Context, t pipeline.Target) (Tip, error) {
 	if err != nil {
 		return Tip{}, err
 	}
-	if err = l.verify(ctx, signed); errors.Is(err, pipeline.ErrUnknownKey) {
-		tip.Fold = signed.Fold
-		return tip, err
-	}
-	if err != nil {
+	tip.Fold = signed.Fold
+	if err = l.verify(ctx, signed); err != nil && !errors.Is(err, pipeline.ErrUnknownKey) {
 		return Tip{}, err
 	}
-	tip.Fold = signed.Fold
-	return tip, nil
+	return tip, err
 }
 
 // lastSigned goes back from an entry to the last one that carries a seal. It is the entry
@@ -311,14 +307,9 @@ func (l Ledger) lastSigned(ctx context.Context, at readEntry) (readEntry, error)
 		if back == maxLookBack {
 			return readEntry{}, fmt.Errorf("%w: entry %d and the %d before it carry no seal", ErrBroken, at.Sequence, back)
 		}
-		before := l.entry(ctx, at.Target, at.Sequence-1)
-		if before.err == nil && before.sum != at.Previous {
-			before.err = notFollowing(at.Sequence)
+		if at = l.readBefore(ctx, at.Entry); at.err != nil {
+			return readEntry{}, at.err
 		}
-		if before.err != nil {
-			return readEntry{}, before.err
-		}
-		at = before
 	}
 	return at, nil
 }
@@ -331,13 +322,19 @@ func (l Ledger) verify(ctx context.Context, e readEntry) error {
 	return l.Verify(ctx, record.LedgerOf(e.Target), record.LedgerKey(e.Target, e.Sequence), e.stored)
 }
 
-// before reads the entry in front of one that is believed, which holds its hash.
+// before is the entry in front of one that is believed.
 func (l Ledger) before(ctx context.Context, e Entry) (Entry, error) {
+	read := l.readBefore(ctx, e)
+	return read.Entry, read.err
+}
+
+// readBefore reads the entry in front of one, which holds its hash.
+func (l Ledger) readBefore(ctx context.Context, e Entry) readEntry {
 	read := l.entry(ctx, e.Target, e.Sequence-1)
 	if read.err == nil && read.sum != e.Previous {
 		read.err = notFollowing(e.Sequence)
 	}
-	return read.Entry, read.err
+	return read
 }
 
 func notFollowing(sequence int) error {

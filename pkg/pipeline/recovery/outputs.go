@@ -29,18 +29,8 @@ func (r *Rekeyer) outputs(ctx context.Context, t rekeyTarget, apply bool, result
 	newest := t.outputs[len(t.outputs)-1]
 	_, _, first := record.LoadOutputs(ctx, record.Records{Store: r.Store, Sealer: r.First}, t.Target)
 	left, found, all := record.LoadOutputs(ctx, record.Records{Store: r.Store, Sealer: r.All}, t.Target)
-	stored, is, err := resealed("request a new plan of this target: one without changes, or its apply, writes the outputs again").classify(newest, first, all)
-	if err != nil || !is {
-		return err
-	}
-	if apply && stored.State == RekeyOld && found {
-		last, cancel := record.CleanupContext(ctx)
-		defer cancel()
-		if err := record.SealOutputs(last, record.Records{Store: r.Store, Sealer: r.First}, t.Target, left); err != nil {
-			return fmt.Errorf("seal %s again: %w", newest, err)
-		}
-		stored.State, stored.Until = RekeyDone, ""
-	}
-	result.Records = append(result.Records, stored)
-	return nil
+	advice := resealed("request a new plan of this target: one without changes, or its apply, writes the outputs again")
+	return result.add(ctx, advice, newest, first, all, apply && found, func(ctx context.Context) error {
+		return record.SealOutputs(ctx, record.Records{Store: r.Store, Sealer: r.First}, t.Target, left)
+	})
 }

@@ -205,23 +205,29 @@ func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, resu
 	newest := t.applied[len(t.applied)-1]
 	_, first := record.OpenLastApply(ctx, record.Records{Store: r.Store, Sealer: r.First}, t.Target)
 	last, all := record.OpenLastApply(ctx, record.Records{Store: r.Store, Sealer: r.All}, t.Target)
-	stored, is, err := resealed(lostApply).classify(newest, first, all)
+	return result.add(ctx, resealed(lostApply), newest, first, all, apply && last.Found, func(ctx context.Context) error { return r.reseal(ctx, newest, last) })
+}
+
+// add lists a record that the first key alone, and all keys, read with these errors, unless it
+// is under the first key. With apply it is sealed again where an older key opens it.
+func (r *RekeyResult) add(ctx context.Context, advice rekeyAdvice, key string, first, all error, apply bool, seal func(context.Context) error) error {
+	stored, is, err := advice.classify(key, first, all)
 	if err != nil || !is {
 		return err
 	}
-	if apply && stored.State == RekeyOld && last.Found {
-		if err := r.reseal(ctx, newest, last); err != nil {
-			return fmt.Errorf("seal %s again: %w", newest, err)
+	if apply && stored.State == RekeyOld {
+		last, cancel := record.CleanupContext(ctx)
+		defer cancel()
+		if err := seal(last); err != nil {
+			return fmt.Errorf("seal %s again: %w", key, err)
 		}
 		stored.State, stored.Until = RekeyDone, ""
 	}
-	result.Records = append(result.Records, stored)
+	r.Records = append(r.Records, stored)
 	return nil
 }
 
 func (r *Rekeyer) reseal(ctx context.Context, newest string, last record.Opened) error {
-	ctx, cancel := record.CleanupContext(ctx)
-	defer cancel()
 	name, _, _ := strings.Cut(strings.TrimSuffix(newest, ".json"), rekeyed)
 	return last.Record.Seal(ctx, record.Records{Store: r.Store, Sealer: r.First}, name+rekeyed+r.Now().UTC().Format(record.LastApplyTimes), last.Variables)
 }

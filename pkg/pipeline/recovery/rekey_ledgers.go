@@ -2,7 +2,6 @@ package recovery
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -29,24 +28,21 @@ func (r *Rekeyer) ledger(ctx context.Context, t pipeline.Target, apply bool, res
 	}
 	_, first := chain(r.First).Tip(ctx, t)
 	tip, all := chain(r.All).Tip(ctx, t)
-	stored, is, err := resealed(lostApply).classify(record.LedgerKey(t, max(tip.Sequence, 1)), first, all)
-	if err != nil || !is {
+	listed := len(result.Records)
+	err := result.add(ctx, resealed(lostApply), record.LedgerKey(t, max(tip.Sequence, 1)), first, all, apply, func(ctx context.Context) error {
+		_, err := chain(r.All).Append(ctx, ledger.Entry{Event: ledger.Rekeyed, Target: t})
+		return err
+	})
+	if err != nil || len(result.Records) == listed {
 		return err
 	}
+	stored := &result.Records[listed]
 	switch {
 	case stored.State == RekeyUnknown && t.Environment == "":
 		stored.State, stored.Until = RekeyUnused, "nothing: the next entry carries a new signature"
 	case stored.State == RekeyUnknown && r.customer(t.Customer) == nil:
 		stored.State, stored.Until = RekeyUnused, "nothing: no customer has the name"
-	case stored.State == RekeyOld && apply:
-		ctx, cancel := record.CleanupContext(ctx)
-		defer cancel()
-		if _, err := chain(r.All).Append(ctx, ledger.Entry{Event: ledger.Rekeyed, Target: t}); err != nil {
-			return fmt.Errorf("seal %s again: %w", stored.Key, err)
-		}
-		stored.State, stored.Until = RekeyDone, ""
 	}
-	result.Records = append(result.Records, stored)
 	return nil
 }
 

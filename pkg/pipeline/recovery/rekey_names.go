@@ -108,18 +108,12 @@ func rekeyFleet[T any](ctx context.Context, r *Rekeyer, n rekeyName[T], apply bo
 	result.Checked++
 	_, first := n.load(record.Records{Store: r.Store, Sealer: r.First})
 	value, all := n.load(record.Records{Store: r.Store, Sealer: r.All})
-	stored, is, err := resealed(n.lost).classify(n.key, first, all)
-	if err != nil || !is {
+	listed := len(result.Records)
+	err := result.add(ctx, resealed(n.lost), n.key, first, all, apply, func(ctx context.Context) error {
+		return record.CreateFleet(ctx, record.Records{Store: r.Store, Sealer: r.First}, n.again, value)
+	})
+	if err != nil || len(result.Records) == listed {
 		return nil, err
 	}
-	if apply && stored.State == RekeyOld {
-		ctx, cancel := record.CleanupContext(ctx)
-		defer cancel()
-		if err := record.CreateFleet(ctx, record.Records{Store: r.Store, Sealer: r.First}, n.again, value); err != nil {
-			return nil, fmt.Errorf("seal %s again: %w", n.key, err)
-		}
-		stored.State, stored.Until = RekeyDone, ""
-	}
-	result.Records = append(result.Records, stored)
-	return &result.Records[len(result.Records)-1], nil
+	return &result.Records[listed], nil
 }

@@ -39,7 +39,7 @@ func (m moverByStack) SameState(job pipeline.Job, a, b string) (bool, error) {
 }
 
 // fleetByTool looks at each target with the engine of its stack's tool. A tool that cannot
-// look for drift is a failure of its own targets, and keeps nobody from the others.
+// look for drift fails its own targets alone.
 type fleetByTool struct {
 	dir     string
 	options engineOptions

@@ -29,8 +29,8 @@ var rawReads = map[string][]string{
 	},
 	"ReadAtMost":    {"Ledger.entry", "readAll"},
 	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedReader.ReadRecord"},
-	"Content":       {"Ledger.entry", "Records.ReadRecord", "UnverifiedReader.ReadRecord"}, // of a ledger, the last entry is verified next
-	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens"},             // what is sealed with it is opened next
+	"Content":       {"Ledger.entry", "UnverifiedReader.ReadRecord"},           // of a ledger, the last entry is verified next
+	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What CheckClaim, checkClaimedUnrecorded, checkFormerPath, requestPath,
 	// claimedByOther, claimedEvidence, claimedFrom and pathsOf read can refuse a customer, and do nothing else.
 	// Rekeyer.registration only chooses the advice, and unreadRenames what an operator, who names

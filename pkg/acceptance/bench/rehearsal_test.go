@@ -84,7 +84,7 @@ func (b *bench) countCalls(t *testing.T, file string) {
 	for _, budget := range callBudgets {
 		run := deployment(log.Steps, budget.merged)
 		if run == "" {
-			t.Fatalf("%s tells of no request with an apply, for %s", file, budget.name)
+			t.Fatalf("%s says nothing about a request with an apply, for %s", file, budget.name)
 		}
 		counts := map[string]int{}
 		total, polls, limit := 0, 0, 0.0

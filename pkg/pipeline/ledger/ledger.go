@@ -319,7 +319,8 @@ func (l Ledger) verify(ctx context.Context, e readEntry) error {
 	if e.Sequence == 0 || l.Sealer == nil {
 		return nil
 	}
-	return l.Verify(ctx, record.LedgerOf(e.Target), record.LedgerKey(e.Target, e.Sequence), e.stored)
+	_, err := l.Verify(ctx, record.LedgerOf(e.Target), record.LedgerKey(e.Target, e.Sequence), e.stored)
+	return err
 }
 
 // before is the entry in front of one that is believed.

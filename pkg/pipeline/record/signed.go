@@ -106,22 +106,19 @@ func (s Records) ReadRecord(ctx context.Context, p PlanAttempt, object string, i
 	if err != nil {
 		return err
 	}
-	if err := s.Verify(ctx, p, object, b); err != nil {
+	content, err := s.Verify(ctx, p, object, b)
+	if err != nil {
 		return err
 	}
-	content, err := Content(b)
-	if err == nil {
-		err = pipeline.DecodeExact(content, into)
-	}
-	if err != nil {
+	if err := pipeline.DecodeExact(content, into); err != nil {
 		return fmt.Errorf("decode %s: %w", key, err)
 	}
 	return nil
 }
 
-// Verify checks the seal of the stored form b of a record. Its errors are those of
-// ReadRecord.
-func (s Records) Verify(ctx context.Context, p PlanAttempt, object string, b []byte) error {
+// Verify checks the seal of the stored form b of a record and returns what it authenticates.
+// Its errors are those of ReadRecord.
+func (s Records) Verify(ctx context.Context, p PlanAttempt, object string, b []byte) ([]byte, error) {
 	key := p.Key(object)
 	var stored signedRecord
 	var content bytes.Buffer
@@ -130,20 +127,19 @@ func (s Records) Verify(ctx context.Context, p PlanAttempt, object string, b []b
 		err = json.Compact(&content, stored.Record)
 	}
 	if err != nil || len(stored.Seal) == 0 {
-		return fmt.Errorf("%s: %w: it carries no seal", key, pipeline.ErrTampered)
+		return nil, fmt.Errorf("%s: %w: it carries no seal", key, pipeline.ErrTampered)
 	}
 	plaintext, err := s.Unseal(ctx, bytes.NewReader(stored.Seal), p.recordBinding(key, content.Bytes()))
 	if err == nil {
 		_, err = io.Copy(io.Discard, plaintext)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	return nil
+	return content.Bytes(), nil
 }
 
-// Content is the record in its stored form b, which the caller has verified or does not
-// believe.
+// Content is the record in its stored form b, which nothing has verified.
 func Content(b []byte) ([]byte, error) {
 	var stored signedRecord
 	if err := pipeline.DecodeExact(b, &stored); err != nil {

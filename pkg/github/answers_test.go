@@ -72,8 +72,9 @@ func (g growingBody) add(v any) any {
 
 // readKind is one kind of read, with everything in its answer that metapipe uses.
 type readKind struct {
-	name string
-	do   func(ctx context.Context, c *github.Client, w *fixture, made made) (any, error)
+	name   string
+	method string // of Client
+	do     func(ctx context.Context, c *github.Client, w *fixture, made made) (any, error)
 }
 
 // made is what the reads are about.
@@ -84,84 +85,96 @@ type made struct {
 }
 
 var readKinds = []readKind{
-	{"repository", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+	{"repository", "Repository", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.Repository(ctx, acme)
 	}},
-	{"run", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
+	{"run", "WorkflowRun", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.WorkflowRun(ctx, acme, m.run)
 	}},
-	{"branch head", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+	{"attempt of a run", "RunAttempt", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
+		return c.RunAttempt(ctx, acme, m.run, 1)
+	}},
+	{"list of runs", "ListsRuns", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+		return nil, c.ListsRuns(ctx, acme)
+	}},
+	{"subject of ID tokens", "SubjectClaim", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+		return c.SubjectClaim(ctx, acme)
+	}},
+	{"deployments of a commit", "CommitDeployments", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+		return c.CommitDeployments(ctx, acme, w.head)
+	}},
+	{"branch head", "BranchHead", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.BranchHead(ctx, acme, "main")
 	}},
-	{"reachable", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
+	{"reachable", "Reachable", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.Reachable(ctx, acme, "change", m.commit)
 	}},
-	{"compare", func(ctx context.Context, c *github.Client, w *fixture, m made) (any, error) {
+	{"compare", "Compare", func(ctx context.Context, c *github.Client, w *fixture, m made) (any, error) {
 		ahead, behind, err := c.Compare(ctx, acme, m.commit, w.head)
 		return []bool{ahead, behind}, err
 	}},
-	{"changed paths", func(ctx context.Context, c *github.Client, w *fixture, m made) (any, error) {
+	{"changed paths", "ChangedPaths", func(ctx context.Context, c *github.Client, w *fixture, m made) (any, error) {
 		paths, complete, err := c.ChangedPaths(ctx, acme, m.commit, w.head)
 		return []any{paths, complete}, err
 	}},
-	{"pull request", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+	{"pull request", "PullRequest", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.PullRequest(ctx, acme, w.pull)
 	}},
-	{"pull requests of a commit", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+	{"pull requests of a commit", "PullRequestsOf", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.PullRequestsOf(ctx, acme, w.head)
 	}},
-	{"files of a pull request", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+	{"files of a pull request", "PullRequestPaths", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		paths, complete, err := c.PullRequestPaths(ctx, acme, w.pull)
 		return []any{paths, complete}, err
 	}},
-	{"comments", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+	{"comments", "Comments", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.Comments(ctx, acme, w.pull)
 	}},
-	{"issue", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
+	{"issue", "Issue", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.Issue(ctx, acme, m.issue)
 	}},
-	{"issues", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+	{"issues", "Issues", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.Issues(ctx, acme, "drift")
 	}},
-	{"statuses", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+	{"statuses", "Statuses", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.Statuses(ctx, acme, w.head)
 	}},
-	{"statuses and their repository", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+	{"statuses and their repository", "CommitStatuses", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.CommitStatuses(ctx, acme, w.head)
 	}},
-	{"history of the statuses", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+	{"history of the statuses", "StatusHistory", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.StatusHistory(ctx, acme, w.head)
 	}},
-	{"deployments", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+	{"deployments", "Deployments", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.Deployments(ctx, acme, w.head, "infra/staging")
 	}},
-	{"newest deployments", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+	{"newest deployments", "Deployments", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.Deployments(ctx, acme, "", "infra/staging")
 	}},
-	{"all deployments", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+	{"all deployments", "AllDeployments", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.AllDeployments(ctx, acme, "infra/staging")
 	}},
-	{"found deployment", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+	{"found deployment", "FindDeployment", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		d, found, err := c.FindDeployment(ctx, acme, "infra/staging", func(pipeline.Deployment) bool { return true })
 		return []any{d, found}, err
 	}},
-	{"environment", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+	{"environment", "EnvironmentProtection", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		exists, reviewers, wait, err := c.EnvironmentProtection(ctx, acme, "gated")
 		return []any{exists, reviewers, wait}, err
 	}},
-	{"pending environments", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
+	{"pending environments", "PendingEnvironments", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.PendingEnvironments(ctx, acme, m.run)
 	}},
-	{"approvals", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
+	{"approvals", "Approvals", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.Approvals(ctx, acme, m.run)
 	}},
-	{"file", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+	{"file", "File", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.File(ctx, acme, "main", "README.md")
 	}},
-	{"file of a branch", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+	{"file of a branch", "BranchFile", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.BranchFile(ctx, acme, "main", "README.md")
 	}},
-	{"login", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) { return c.Login(ctx) }},
+	{"login", "Login", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) { return c.Login(ctx) }},
 }
 
 // furnish makes everything that the reads are about.
@@ -187,6 +200,12 @@ func (w *fixture) furnish() made {
 	return m
 }
 
+// propertyForms are forms that custom_properties of a repository have, or may get.
+var propertyForms = []string{
+	`{"tools":["terraform","ansible"],"tier":"x","owner":null}`, `{}`, `null`, `[]`, `"none"`, `7`,
+	`{"a":{"b":[{"c":1}]},"id":1,"default_branch":["x"]}`,
+}
+
 // TestAnswersGrow: GitHub adds keys and gives custom properties values of any form,
 // and every read says the same as before.
 func TestAnswersGrow(t *testing.T) {
@@ -194,16 +213,12 @@ func TestAnswersGrow(t *testing.T) {
 	w := newFixture(t)
 	must(w.hub.AddUser(hub.User{Login: "robin"}))(t)
 	m := w.furnish()
-	forms := []string{
-		`{"tools":["terraform","ansible"],"tier":"x","owner":null}`, `{}`, `null`, `[]`, `"none"`, `7`,
-		`{"a":{"b":[{"c":1}]},"id":1,"default_branch":["x"]}`,
-	}
 	for _, kind := range readKinds {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			want, err := kind.do(t.Context(), w.client(), w, m)
 			check(t, err)
-			for _, form := range forms {
+			for _, form := range propertyForms {
 				c := w.client(func(o *github.Options) { o.Transport = growingBody{form} })
 				got, err := kind.do(t.Context(), c, w, m)
 				if err != nil || !cmp.Equal(want, got) {

@@ -13,19 +13,39 @@ import (
 
 // Repository reads a repository: its spelling, its id and its default branch.
 func (c *Client) Repository(ctx context.Context, slug pipeline.Slug) (pipeline.Repository, error) {
+	_, repo, err := c.repository(ctx, slug)
+	return repo, err
+}
+
+// RepositoryProperties is Repository with the custom properties, which the same answer
+// holds. Properties that cannot be read are unknown and no error: the answer still says
+// which repository it is.
+func (c *Client) RepositoryProperties(ctx context.Context, slug pipeline.Slug) (pipeline.Repository, pipeline.Properties, error) {
+	raw, repo, err := c.repository(ctx, slug)
+	if err != nil {
+		return pipeline.Repository{}, pipeline.Properties{}, err
+	}
+	properties, err := pipeline.ParseProperties(raw)
+	if err != nil {
+		return repo, pipeline.Properties{}, nil
+	}
+	return repo, properties, nil
+}
+
+func (c *Client) repository(ctx context.Context, slug pipeline.Slug) (json.RawMessage, pipeline.Repository, error) {
 	k := get(slug, "read the repository", "/repos/{owner}/{repo}")
 	var got repositoryResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
-		return pipeline.Repository{}, err
+		return nil, pipeline.Repository{}, err
 	}
 	name, err := pipeline.ParseSlug(got.FullName)
 	if err != nil {
-		return pipeline.Repository{}, k.fail(err)
+		return nil, pipeline.Repository{}, k.fail(err)
 	}
 	if got.ID <= 0 || got.DefaultBranch == "" {
-		return pipeline.Repository{}, k.fail(errors.New("the answer lacks the id or the default branch"))
+		return nil, pipeline.Repository{}, k.fail(errors.New("the answer lacks the id or the default branch"))
 	}
-	return pipeline.Repository{Slug: name, ID: got.ID, DefaultBranch: got.DefaultBranch}, nil
+	return got.CustomProperties, pipeline.Repository{Slug: name, ID: got.ID, DefaultBranch: got.DefaultBranch}, nil
 }
 
 // WorkflowRun reads one workflow run in its newest attempt.

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -42,6 +43,17 @@ func (s *Server) RenameUser(login, to string) error {
 	}
 	for _, a := range s.apps {
 		swapLogin(&a.Owner, old, to)
+	}
+	if definitions, has := s.defined[strings.ToLower(old)]; has {
+		delete(s.defined, strings.ToLower(old))
+		s.defined[strings.ToLower(to)] = definitions
+	}
+	for _, key := range slices.Collect(maps.Keys(s.owners)) {
+		org, login, _ := strings.Cut(key, "/")
+		swapLogin(&org, strings.ToLower(old), strings.ToLower(to))
+		swapLogin(&login, strings.ToLower(old), strings.ToLower(to))
+		delete(s.owners, key)
+		s.owners[org+"/"+login] = true
 	}
 	u.Login = to
 	return nil

@@ -38,11 +38,12 @@ func TestCustomPropertiesEverywhere(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, hub.Options{})
 	s.customer.SetProperties(hub.Properties{"many": []string{"a", "b"}, "one": "c", "none": nil})
-	s.manager.SetProperties(hub.Properties{"many": []string{"a", "b"}, "one": "c", "none": nil})
+	got(s.hub.AddUser(hub.User{Login: "guild", Type: hub.Organization}))(t)
 	topic := s.commit(s.customer, "topic", map[string]string{"x": "1"})
 	n := got(s.customer.OpenPull(hub.NewPull{Title: "T", Author: "alice", Head: "topic"}))(t)
 	run := got(s.customer.StartRun(hub.NewRun{Event: "pull_request", Path: workflowPath, HeadSHA: topic, HeadBranch: "topic", Actor: "alice"}))(t)
-	fork := got(s.customer.Fork("ops", "shop"))(t)
+	fork := got(s.customer.Fork("guild", "shop"))(t)
+	good(t, fork.Grant("ops", hub.Admin))
 	queued := func() json.RawMessage {
 		_, raw, err := s.customer.QueuePull(n, "alice")
 		good(t, err)
@@ -74,8 +75,8 @@ func TestCustomPropertiesEverywhere(t *testing.T) {
 		"webhook-push":                         got(s.customer.PushEvent("topic", s.first, topic, "alice"))(t),
 		"webhook-pull-request-opened":          got(s.customer.PullEvent(n, "opened", "alice"))(t),
 		"webhook-merge-group-checks-requested": queued(),
-		"webhook-workflow-dispatch":            got(s.manager.ManualEvent(workflowPath, "main", nil, "ops"))(t),
-		"webhook-repository-dispatch-sample":   got(s.manager.DispatchEvent("x", nil, "metapipe"))(t),
+		"webhook-workflow-dispatch":            got(s.customer.ManualEvent(workflowPath, "main", nil, "ops"))(t),
+		"webhook-repository-dispatch-sample":   got(s.customer.DispatchEvent("x", nil, "metapipe"))(t),
 	} {
 		hubtest.Event(t, schema, raw)
 		check(schema, string(raw), 1)

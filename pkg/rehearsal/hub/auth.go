@@ -160,8 +160,11 @@ func (c *call) authorizeClassic(write bool) (reply, bool) {
 		return reply{}, true
 	}
 	role := Write
-	if name == "issues" || name == "pull_requests" {
+	switch name {
+	case "issues", "pull_requests":
 		role = Read // who can read may discuss
+	case repoProperties:
+		role = Admin
 	}
 	scoped := slices.ContainsFunc(scopes, c.token.hasScope)
 	open := role == Read && !c.repo.private
@@ -173,6 +176,9 @@ func (c *call) authorizeClassic(write bool) (reply, bool) {
 
 func (t *Token) grants(r *Repo, n need) bool {
 	if !t.repos[r.id] {
+		return false
+	}
+	if t.Kind == FineGrained && n.name == repoProperties && n.level == "write" && r.role(t.User) < Admin {
 		return false
 	}
 	if t.Kind == FineGrained && n.level == "write" && r.role(t.User) < Write &&

@@ -103,6 +103,11 @@ func (s *Server) decide(c *call) reply {
 	if c.route.forApp() {
 		return c.decideApp()
 	}
+	if _, inOrg := c.params["org"]; inOrg {
+		if refusal, good := c.authorizeOrg(); !good {
+			return refusal
+		}
+	}
 	if _, inRepo := c.params["repo"]; inRepo {
 		if refusal, good := s.find(c); !good {
 			return refusal

@@ -24,7 +24,7 @@ type RepoOptions struct {
 	Private       bool
 	NoIssues      bool
 	Description   string
-	Properties    Properties // nil: some of every form
+	Properties    Properties // nil: some of every form, or none where the organization defines properties
 }
 
 // Repo is a repository. Its methods are safe for concurrent use.
@@ -40,26 +40,23 @@ type Repo struct {
 	immutableSubject bool
 	locked           map[int]bool // conversations, by their number
 	description      string
-	properties       any
-	created          time.Time
-	pushed           time.Time
-	parent           *Repo
-	roles            map[string]Role // by lower-case login
-	git              *gitstore.Store // shared with forks
-	refs             map[string]string
-	statuses         map[string][]*status // by commit, oldest first
-	number           int                  // the last number of an issue or pull request
-	pulls            map[int]*pull
-	issues           map[int]*issue
-	gone             map[int]string // numbers of issues that were deleted, or where they have moved to
-	labels           []*label
-	deployments      []*deployment
-	environments     []*environment
-	workflows        []*workflow
-	runs             []*run
+	// properties are Properties, a json.RawMessage of any form, or nil: those that no one
+	// has chosen.
+	properties   any
+	created      time.Time
+	pushed       time.Time
+	parent       *Repo
+	roles        map[string]Role // by lower-case login
+	git          *gitstore.Store // shared with forks
+	refs         map[string]string
+	statuses     map[string][]*status // by commit, oldest first
+	number       int                  // the last number of an issue or pull request
+	pulls        map[int]*pull
+	issues       map[int]*issue
+	gone         map[int]string // numbers of issues that were deleted, or where they have moved to
+	labels       []*label
+	deployments  []*deployment
+	environments []*environment
+	workflows    []*workflow
+	runs         []*run
 }
-
-// Properties are the custom properties of a repository: a string, a list of strings
-// for a multi-select one, or nil where it has no value.
-// https://docs.github.com/rest/repos/custom-properties
-type Properties map[string]any

@@ -37,6 +37,8 @@ type Server struct {
 	names     map[string]int64 // lower-case owner/name → id, also names of the past
 	tokens    map[string]*Token
 	apps      []*app
+	owners    map[string]bool                  // lower-case organization/login
+	defined   map[string][]*PropertyDefinition // by lower-case organization, in their order
 	ids       map[string]int64
 	buckets   map[string]*bucket
 	calls     []Call

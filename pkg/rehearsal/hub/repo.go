@@ -39,14 +39,14 @@ func (s *Server) addRepo(owner, name string, o RepoOptions, git *gitstore.Store)
 	if o.DefaultBranch == "" {
 		o.DefaultBranch = "main"
 	}
-	if o.Properties == nil {
-		o.Properties = commonProperties()
-	}
 	r := &Repo{
 		s: s, id: o.ID, owner: account.Login, name: name, defaultBranch: o.DefaultBranch, private: o.Private,
-		noIssues: o.NoIssues, description: o.Description, properties: maps.Clone(o.Properties), created: s.clock(), pushed: s.clock(),
+		noIssues: o.NoIssues, description: o.Description, created: s.clock(), pushed: s.clock(),
 		roles: map[string]Role{}, git: git, refs: map[string]string{}, statuses: map[string][]*status{},
 		pulls: map[int]*pull{}, issues: map[int]*issue{}, gone: map[int]string{}, locked: map[int]bool{},
+	}
+	if o.Properties != nil {
+		r.properties = maps.Clone(o.Properties)
 	}
 	if account.Type == Person {
 		r.roles[strings.ToLower(account.Login)] = Admin

@@ -54,7 +54,10 @@ func (r *Repo) view() object {
 		"has_downloads": true, "archived": r.archived, "disabled": false, "visibility": visibility, "is_template": false,
 		"allow_forking": true, "web_commit_signoff_required": false, "license": nil,
 		"pushed_at": stamp(r.pushed), "created_at": stamp(r.created), "updated_at": stamp(r.pushed),
-		"subscribers_count": 0, "network_count": forks, "custom_properties": r.properties,
+		"subscribers_count": 0, "network_count": forks,
+	}
+	if properties := r.shownProperties(); properties != nil {
+		v["custom_properties"] = properties
 	}
 	for _, name := range apiLinks {
 		v[name+"_url"] = r.api() + "/" + name

@@ -30,19 +30,26 @@ func (m dryRun) needed(ctx context.Context, job pipeline.Job, states bool) ([]pi
 
 // planNeeded plans a needed stack and returns its outputs.
 func (m dryRun) planNeeded(ctx context.Context, job pipeline.Job, of pipeline.Target) (pipeline.NeededOutputs, error) {
-	engine, err := m.engineOf(job.Customer, of.Stack)
+	planner, err := capable[pipeline.ReadOnlyPlanner](m.manager, job.Customer, of.Stack, pipeline.CapabilityReadOnly)
+	if err != nil {
+		return pipeline.NeededOutputs{}, err
+	}
+	reader, err := capable[pipeline.OutputReader](m.manager, job.Customer, of.Stack, pipeline.CapabilityOutputs)
 	if err != nil {
 		return pipeline.NeededOutputs{}, err
 	}
 	job.Dir, job.Stack, job.Backend = filepath.Join(job.Dir, "needed", string(of.Stack)), of.Stack, m.backend(of)
-	job.ReadOnly, job.PassOutputs = true, true
 	if job.Needed, err = m.needed(ctx, job, true); err != nil {
 		return pipeline.NeededOutputs{}, err
 	}
-	planned, err := engine.Plan(ctx, job)
+	planned, err := planner.PlanReadOnly(ctx, job)
 	var deferred *pipeline.DeferredError
 	if errors.As(err, &deferred) {
 		return pipeline.NeededOutputs{Stack: of.Stack, Unknown: fmt.Sprintf("%s itself depends on outputs that are not known yet", of.Name())}, nil
 	}
-	return pipeline.NeededOutputs{Stack: of.Stack, Values: planned.Outputs}, err
+	if err != nil {
+		return pipeline.NeededOutputs{}, err
+	}
+	values, err := reader.PlannedOutputs(job, planned)
+	return pipeline.NeededOutputs{Stack: of.Stack, Values: values}, err
 }

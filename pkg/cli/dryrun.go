@@ -42,7 +42,7 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 		return err
 	}
 	defer remove()
-	engine, err := m.engineOf(job.Customer, job.Stack)
+	engine, err := capable[pipeline.ReadOnlyPlanner](m, job.Customer, job.Stack, pipeline.CapabilityReadOnly)
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,8 @@ func TestMissingCapabilities(t *testing.T) {
 
 func capabilities(engine pipeline.Engine, tool string) map[pipeline.Capability]error {
 	errs := map[pipeline.Capability]error{}
+	_, errs[pipeline.CapabilityReadOnly] = pipeline.Capable[pipeline.ReadOnlyPlanner](engine, tool, pipeline.CapabilityReadOnly)
+	_, errs[pipeline.CapabilityOutputs] = pipeline.Capable[pipeline.OutputReader](engine, tool, pipeline.CapabilityOutputs)
 	_, errs[pipeline.CapabilityState] = pipeline.Capable[pipeline.StateReader](engine, tool, pipeline.CapabilityState)
 	_, errs[pipeline.CapabilityLocks] = pipeline.Capable[pipeline.LockReleaser](engine, tool, pipeline.CapabilityLocks)
 	_, errs[pipeline.CapabilityRecovery] = pipeline.Capable[pipeline.StatePusher](engine, tool, pipeline.CapabilityRecovery)

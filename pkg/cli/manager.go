@@ -111,6 +111,7 @@ func (s *step) newManager(dir string, c config.Config, problems pipeline.Problem
 	if s.tolerant {
 		c, broken, problems = config.Apart(c, problems)
 	}
+	problems = append(problems, unreadableNeeds(dir, c.Manager)...)
 	if err := problems.Err(); err != nil {
 		return nil, pipeline.Usagef("the configuration of the manager in %s has problems", dir).Because(err).
 			Nextf("`metapipe validate` shows them one by one")

@@ -44,6 +44,33 @@ func TestValidateNeeds(t *testing.T) {
 	}
 }
 
+// TestNeedsWithoutOutputs: a stack whose tool puts out nothing that metapipe can read is needed
+// by none. validate says where, and the commands that work on requests do not begin.
+func TestNeedsWithoutOutputs(t *testing.T) { // not parallel: it changes the registry of engines
+	tofu := engines["tofu"]
+	engines["tofu"] = func(engineOptions) pipeline.Engine { return plainEngine{} }
+	defer func() { engines["tofu"] = tofu }()
+	const problem = "the stack hosts needs network, and metapipe cannot read outputs for other stacks with tofu"
+	for tool, refused := range map[string]bool{"tofu": true, "terraform": false} {
+		dir := needsTree(t, "variable \"network\" {}\n")
+		file := "environments: [{name: staging}]\nstacks:\n  - {name: network, root: network, tool: " + tool + "}\n  - name: hosts\n    root: hosts\n    needs: [network]\n"
+		if err := os.WriteFile(filepath.Join(dir, "metapipe.yml"), []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range []string{"validate", "fetch-vars --customer blog --store state", "plan --customer blog --environment staging --stack network --request 11111111-2222-4333-8444-555555555555 --store state",
+			"plan --customer-dir . --environment staging --stack hosts", "sweep --store state"} {
+			var out, complaints bytes.Buffer
+			app := testApp(&out, &complaints)
+			app.Dir, app.Environ = dir, nil // a laptop
+			code := Main(t.Context(), strings.Fields(command), app)
+			said := out.String() + complaints.String()
+			if strings.Contains(said, problem) != refused || refused && (!strings.Contains(said, "metapipe.yml:6") || !strings.Contains(said, "take network out of needs") || code == ExitDone) {
+				t.Errorf("%s, %s: code %d\n%s", tool, command, code, said)
+			}
+		}
+	}
+}
+
 // TestOutputsOfRoles: a role of a stack reads what the stack needs, and a role of all stacks
 // what any of them needs.
 func TestOutputsOfRoles(t *testing.T) {

@@ -8,15 +8,42 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
+// ruleNoOutputs is the rule of a needed stack whose outputs metapipe cannot read.
+const ruleNoOutputs = "unreadable-outputs"
+
+// unreadableNeeds finds needed stacks whose tool puts out nothing that metapipe can read: a
+// stack that needs one would be built from nothing.
+func unreadableNeeds(managerDir string, m pipeline.Manager) pipeline.Problems {
+	var problems pipeline.Problems
+	for i, stack := range m.Stacks {
+		for _, needed := range stack.Needs {
+			rule, _ := m.Stack(needed)
+			engine, err := newEngine(rule.Tool.Name, engineOptions{})
+			if err != nil {
+				continue // a problem of its own
+			}
+			if _, err := pipeline.Capable[pipeline.OutputReader](engine, rule.Tool.Name, pipeline.CapabilityOutputs); err != nil {
+				problems = append(problems, pipeline.Problem{
+					Position: config.Locate(managerDir, "stacks", strconv.Itoa(i), "needs"), Rule: ruleNoOutputs,
+					Message: fmt.Sprintf("the stack %s needs %s, and metapipe cannot %s with %s", stack.Name, needed, pipeline.CapabilityOutputs, rule.Tool.Name),
+					Remedy:  fmt.Sprintf("take %s out of needs, or let another tool serve %s (its tool in stacks)", needed, needed),
+				})
+			}
+		}
+	}
+	return problems
+}
+
 // ruleNeededUndeclared is the rule of a needed stack that the root does not take in.
 const ruleNeededUndeclared = "undeclared-need"
 
-// needs finds needed stacks for which the root of the stack declares no variable. A root
-// that cannot be read is reported elsewhere.
+// needs finds needed stacks that put out nothing, and those for which the root of the stack
+// declares no variable. A root that cannot be read is reported elsewhere.
 func (v *validation) needs() {
 	if v.config.Unread.Manager {
 		return
 	}
+	v.add(unreadableNeeds(v.o.managerDir, v.config.Manager)...)
 	rules := newRules(v.o.managerDir)
 	for i, stack := range v.config.Manager.Stacks {
 		declared := rules.variables(stack.Root, stack.Tool.Name)

@@ -6,6 +6,26 @@ import "context"
 // assertion: Capable asks for it. An engine without it works all the same; the commands
 // that need it say so.
 
+// ReadOnlyPlanner makes plans for people to read: those of pull requests and dry runs.
+type ReadOnlyPlanner interface {
+	// PlanReadOnly is Engine.Plan that takes no lock and writes no state. Its plan is never
+	// applied.
+	PlanReadOnly(ctx context.Context, job Job) (Planned, error)
+}
+
+// OutputReader reads the outputs of a stack for the stacks that need them. All pass
+// CheckOutputs, in the order of their names.
+type OutputReader interface {
+	// PlannedOutputs are those that the stack has after a plan that was made of job just now.
+	// One that the plan computes or changes has no value. Outputs that cannot be passed on are
+	// a *FailedError.
+	PlannedOutputs(job Job, planned Planned) ([]OutputValue, error)
+	// AppliedOutputs are those that the state has after an Apply that has just ended in
+	// job.Dir, well or not, as long as it has left no Applied.ErroredState. They are read also
+	// when ctx is cancelled, in bounded time.
+	AppliedOutputs(ctx context.Context, job Job, plan StoredPlan) ([]OutputValue, error)
+}
+
 // StateReader reads the state of a target where it lies.
 type StateReader interface {
 	// State returns the version of the state of job's target and its size in bytes, 0
@@ -51,7 +71,7 @@ type FleetEngine interface {
 // Fleet looks at many targets, at several of them at once.
 type Fleet interface {
 	StateReader
-	// Plan plans a target and writes nothing; the job is read-only.
+	// Plan plans a target as ReadOnlyPlanner does.
 	Plan(ctx context.Context, job Job) (Planned, error)
 }
 
@@ -82,6 +102,8 @@ type Capability string
 
 // The capabilities, as they end the sentence "metapipe cannot …".
 const (
+	CapabilityReadOnly Capability = "make read-only plans"
+	CapabilityOutputs  Capability = "read outputs for other stacks"
 	CapabilityState    Capability = "read states"
 	CapabilityLocks    Capability = "release locks"
 	CapabilityRecovery Capability = "bring states back"

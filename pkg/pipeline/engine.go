@@ -46,12 +46,8 @@ type Job struct {
 	// Needed are the outputs of the stacks that the target needs. Each becomes one input
 	// variable, named after its stack: an object from output to value.
 	Needed []NeededOutputs
-	// PassOutputs asks for Planned.Outputs and Applied.Values: other stacks need them.
-	PassOutputs bool
 	// Destroy plans the destroy of everything in the state.
 	Destroy bool
-	// ReadOnly plans take no lock and write no state.
-	ReadOnly bool
 	// MAC returns a keyed hash for the fingerprint; nil leaves it empty.
 	MAC func() hash.Hash
 	// Log receives the tool's progress as plain lines for people. They come from
@@ -90,9 +86,6 @@ type Planned struct {
 	Evidence    PlanEvidence
 	Resources   int // managed ones in the state as it lies, or UnknownResources
 	Fingerprint string
-	// Outputs are those that the stack has after the plan, ordered by name, where
-	// Job.PassOutputs asks for them. One that the plan computes or changes has no value.
-	Outputs []OutputValue
 }
 
 // Found is the state that the plan was made on.
@@ -102,12 +95,9 @@ func (p Planned) Found() StateRecord {
 
 // Applied is the result of Engine.Apply.
 type Applied struct {
-	Done     []AppliedResource // in the order of completion
-	Imported int               // resources; the tool reports their number alone
-	Outputs  []Output          // ordered by name
-	// Values are the outputs in clear as the state has them now, ordered by name, where
-	// Job.PassOutputs asks for them; nil where they are not known.
-	Values      []OutputValue
+	Done        []AppliedResource // in the order of completion
+	Imported    int               // resources; the tool reports their number alone
+	Outputs     []Output          // ordered by name
 	Diagnostics []Diagnostic
 	// Started reports whether the tool may have begun to change something. False is
 	// a promise: the plan can be applied as if nothing had been.

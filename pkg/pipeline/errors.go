@@ -181,6 +181,8 @@ const (
 	ReasonOtherRepository Reason = "other-repository"
 	// ReasonNoDestroy: a destroy is refused before it is planned.
 	ReasonNoDestroy Reason = "destroy-refused"
+	// ReasonMissingCapability: the engine of the tool lacks what the plan needs of it.
+	ReasonMissingCapability Reason = "missing-capability"
 )
 
 // Public is the error as it may be shown, kept and recorded, see PublicMessage.

@@ -23,7 +23,7 @@ func refusedNext(m pipeline.Mode, r pipeline.Reason) string {
 	}
 	switch r {
 	case pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonMissingProtection, pipeline.ReasonNoDestroy, pipeline.ReasonOtherRepository,
-		pipeline.ReasonInexact:
+		pipeline.ReasonInexact, pipeline.ReasonMissingCapability:
 		return nextWait
 	case pipeline.ReasonSuperseded:
 		return "Look at how the newer request ended. When it did not end well, " + m.Afresh() + "."

@@ -238,6 +238,8 @@ func refusalWords(r pipeline.Reason) string {
 		return "the infrastructure here belongs to another repository"
 	case pipeline.ReasonNoDestroy:
 		return "metapipe could not determine what to destroy"
+	case pipeline.ReasonMissingCapability:
+		return "the tool of the environment cannot do what this takes"
 	case pipeline.ReasonBranch:
 		return "this branch may not apply to the environment"
 	}

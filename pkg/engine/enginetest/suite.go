@@ -58,12 +58,16 @@ type Subject struct {
 	// Unwritable makes a target that has a state, and whose next apply cannot write it until
 	// mend is called.
 	Unwritable func(t *testing.T) (b Bench, mend func(t *testing.T))
+	// Outputs makes a target whose plan has changes and that puts out want once it is applied,
+	// none of it known before; nil where the engine is no pipeline.OutputReader. Failing has
+	// outputs then, too.
+	Outputs func(t *testing.T) (b Bench, want []pipeline.OutputValue)
 }
 
 // Run runs the suite.
 func Run(t *testing.T, s Subject) {
 	t.Helper()
-	for name, test := range map[string]func(*testing.T, Subject){
+	tests := map[string]func(*testing.T, Subject){
 		"plan writes nothing":          planWritesNothing,
 		"plan and apply":               planAndApply,
 		"equal fingerprints":           equalFingerprints,
@@ -76,7 +80,9 @@ func Run(t *testing.T, s Subject) {
 		"killed tool":                  killedTool,
 		"own process killed":           killedProcess,
 		"state that cannot be written": unwrittenState,
-	} {
+	}
+	maps.Copy(tests, ofCapabilities(s.New(t).Engine))
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, s)
@@ -139,27 +145,7 @@ func snapshot(t *testing.T, dir string) map[string]string {
 
 func planWritesNothing(t *testing.T, s Subject) {
 	b := s.New(t)
-	for _, readOnly := range []bool{true, false} {
-		b = b.again(t)
-		b.Job.ReadOnly = readOnly
-		before := snapshot(t, b.Job.ManagerDir)
-		planned := b.plan(t)
-		if after := snapshot(t, b.Job.ManagerDir); !maps.Equal(before, after) {
-			t.Errorf("read-only %t: the manager directory has changed", readOnly)
-		}
-		if state := b.State(t); state != "" {
-			t.Errorf("read-only %t: a plan has written the state %q", readOnly, state)
-		}
-		for name, file := range planned.Artifacts {
-			if rel, err := filepath.Rel(b.Job.Dir, file); err != nil || !filepath.IsLocal(rel) {
-				t.Errorf("read-only %t: artifact %s lies outside of the run directory, in %s", readOnly, name, file)
-			}
-		}
-	}
-	b.Job.ReadOnly = true
-	if _, err := b.Engine.Apply(t.Context(), b.Job, Stored(t, b.plan(t))); err == nil || b.State(t) != "" {
-		t.Errorf("a read-only job was applied: %v", err)
-	}
+	b.writesNothing(t, b.Engine.Plan)
 }
 
 func planAndApply(t *testing.T, s Subject) {

@@ -24,9 +24,6 @@ func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	if err := checkJob(job); err != nil {
 		return pipeline.Applied{}, fmt.Errorf("apply %s: %w", target(job), err)
 	}
-	if job.ReadOnly {
-		return pipeline.Applied{}, fmt.Errorf("apply %s: the job is read-only", target(job))
-	}
 	if err := checkStored(plan); err != nil {
 		return pipeline.Applied{}, err
 	}
@@ -55,7 +52,7 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 	if err != nil {
 		return nil, err
 	}
-	w, err := e.open(ctx, job, tool)
+	w, err := e.open(ctx, job, tool, false)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +173,6 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	}
 	w.redactApplied(ctx, secrets, output, &applied)
 	w.leave(ctx, &applied)
-	w.passOutputs(ctx, &applied)
 	if failure == nil && w.kept == "" {
 		return applied, nil
 	}

@@ -32,7 +32,7 @@ func (w *workspace) checkBackend() error {
 func (w *workspace) writeBackend() error {
 	b := w.job.Backend
 	if path := w.localState(); path != "" {
-		if !w.job.ReadOnly {
+		if !w.readOnly {
 			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 				return err
 			}

@@ -30,6 +30,16 @@ resource "terraform_data" "bad" {
 }
 `
 
+const outputsRoot = `
+resource "terraform_data" "n" { input = "net-1" }
+output "id" { value = terraform_data.n.output }
+output "cidrs" { value = toset(["10.0.0.0/16"]) }
+output "token" {
+  value     = "s3-hidden"
+  sensitive = true
+}
+`
+
 // TestConformance holds what each engine must do; see enginetest.
 func TestConformance(t *testing.T) {
 	t.Parallel()
@@ -46,6 +56,10 @@ func TestConformance(t *testing.T) {
 				terraformtest.WriteFile(t, filepath.Join(b.Job.ManagerDir, "terraform", "more.tf"), "resource \"terraform_data\" \"more\" {}\n")
 			},
 			Changes: changesAtApply(),
+			Outputs: func(t *testing.T) (enginetest.Bench, []pipeline.OutputValue) {
+				b, _ := newBench(t, tool, outputsRoot)
+				return b, []pipeline.OutputValue{known("cidrs", `["10.0.0.0/16"]`, false), known("id", `"net-1"`, false), known("token", `"s3-hidden"`, true)}
+			},
 			Secret:  bench(leakyRoot),
 			Failing: bench(failingRoot),
 			Marked:  "open-sesame",

@@ -58,7 +58,6 @@ func TestDamagedState(t *testing.T) {
 func wantDamaged(t *testing.T, engine *Engine, job pipeline.Job, damaged bool) {
 	t.Helper()
 	looked := again(t, job)
-	looked.ReadOnly = true
 	for command, do := range map[string]func() (pipeline.Planned, error){
 		"plan":  func() (pipeline.Planned, error) { return engine.Plan(t.Context(), job) },
 		"drift": func() (pipeline.Planned, error) { return engine.NewFleet(t.TempDir()).Plan(t.Context(), looked) },

@@ -56,13 +56,15 @@ type Engine struct {
 
 // What the engine can do; see pkg/pipeline/capability.go.
 var (
-	_ pipeline.Engine       = (*Engine)(nil)
-	_ pipeline.StateReader  = (*Engine)(nil)
-	_ pipeline.LockReleaser = (*Engine)(nil)
-	_ pipeline.StateMover   = (*Engine)(nil)
-	_ pipeline.FleetEngine  = (*Engine)(nil)
-	_ pipeline.ToolFinder   = (*Engine)(nil)
-	_ pipeline.RootReader   = (*Engine)(nil)
+	_ pipeline.Engine          = (*Engine)(nil)
+	_ pipeline.ReadOnlyPlanner = (*Engine)(nil)
+	_ pipeline.OutputReader    = (*Engine)(nil)
+	_ pipeline.StateReader     = (*Engine)(nil)
+	_ pipeline.LockReleaser    = (*Engine)(nil)
+	_ pipeline.StateMover      = (*Engine)(nil)
+	_ pipeline.FleetEngine     = (*Engine)(nil)
+	_ pipeline.ToolFinder      = (*Engine)(nil)
+	_ pipeline.RootReader      = (*Engine)(nil)
 )
 
 // New returns an Engine.

@@ -135,26 +135,37 @@ output "file" { value = yamldecode(file("source-variables.yml")).name }
 	})
 }
 
-// TestReadOnlyPlan leaves nothing where the state lies.
+// TestReadOnlyPlan takes no lock, and leaves nothing where the state lies.
 func TestReadOnlyPlan(t *testing.T) {
 	t.Parallel()
 	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
-		engine := testEngine(t, tool)
+		r, recorded := newRecorder(t, tool)
+		engine := testEngine(t, recorded)
+		unlocked := func() bool {
+			b, err := os.ReadFile(filepath.Join(r.dir, "calls"))
+			if err != nil || !strings.Contains(string(b), "call plan ") {
+				t.Fatalf("no plan: %v\n%s", err, b)
+			}
+			r.forget(t)
+			return strings.Contains(string(b), "-lock=false")
+		}
 		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
-		job.ReadOnly = true
-		if _, err := engine.Plan(t.Context(), job); err != nil {
+		if _, err := engine.PlanReadOnly(t.Context(), job); err != nil {
 			t.Fatal(err)
+		}
+		if !unlocked() {
+			t.Error("it takes a lock")
 		}
 		if _, err := os.Stat(filepath.Dir(job.Backend.Path())); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the directory of the state: %v", err)
 		}
-		if _, err := engine.Apply(t.Context(), job, pipeline.StoredPlan{}); err == nil {
-			t.Error("applied a read-only job")
-		}
-		job.ReadOnly, job.Backend = false, pipeline.Backend{}
+		job.Backend = pipeline.Backend{}
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil || planned.Plan.Counts.Create != 3 {
 			t.Errorf("with a scratch state: %+v %v", planned.Plan.Counts, err)
+		}
+		if unlocked() {
+			t.Error("a plan that may be applied takes no lock")
 		}
 	})
 }

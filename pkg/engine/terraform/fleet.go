@@ -39,14 +39,10 @@ func (e *Engine) newFleet(dir string) *Fleet {
 }
 
 // Plan is Engine.Plan for a target of which only the plan is of interest: it keeps
-// no plan file, and starts one process where nothing changes and two else. The job
-// must be ReadOnly.
+// no plan file, and starts one process where nothing changes and two else.
 func (f *Fleet) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
 	if err := checkJob(job); err != nil {
 		return pipeline.Planned{}, fmt.Errorf("plan %s: %w", target(job), err)
-	}
-	if !job.ReadOnly {
-		return pipeline.Planned{}, fmt.Errorf("plan %s: a fleet is only looked at", target(job))
 	}
 	ctx, cancel := withLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
 	defer cancel()
@@ -95,7 +91,7 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 		if ctx.Err() != nil {
 			return pipeline.Planned{}, err
 		}
-		return engine.plan(ctx, job) // says what is wrong in the terms of this target
+		return engine.plan(ctx, job, true) // says what is wrong in the terms of this target
 	}
 	planned := newPlanned(tool.ToolVersion())
 	w, err := root.open(engine, job)
@@ -118,14 +114,14 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 		planned.Plan.Errored = true
 		planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, w.fed)
 		if ctx.Err() == nil && mentions(planned.Plan.Diagnostics, "provider", "terraform init", "tofu init") {
-			return engine.plan(ctx, job) // a state that names a provider which the root does not
+			return engine.plan(ctx, job, true) // a state that names a provider which the root does not
 		}
 		return planned, w.failure(ctx, "init", err, planned.Plan.Diagnostics)
 	}
 	looked, err := w.inspect(ctx, planned)
 	if err != nil && ctx.Err() == nil && mentions(looked.Plan.Diagnostics, "terraform init", "tofu init") {
 		// This state or its backend needs something that the root does not.
-		return engine.plan(ctx, job)
+		return engine.plan(ctx, job, true)
 	}
 	return looked, err
 }

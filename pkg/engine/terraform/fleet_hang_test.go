@@ -49,7 +49,7 @@ func TestFleetEndsHangingProviders(t *testing.T) {
 			o.WaitDelay = 2 * time.Second
 		})
 		job := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot[:strings.Index(fleetRoot, "    random")] + "  }\n}\nresource \"local_file\" \"file\" {\n  filename = \"x\"\n  content = \"x\"\n}\n"})
-		job.ReadOnly, job.Customer.Manager.Limits.PlanTimeout = true, 20*time.Second
+		job.Customer.Manager.Limits.PlanTimeout = 20 * time.Second
 		began := time.Now()
 		_, err := engine.newFleet(t.TempDir()).Plan(t.Context(), job)
 		var failed *pipeline.FailedError
@@ -96,7 +96,6 @@ func TestFleetGivesUpOnRegistriesThatHang(t *testing.T) {
 	tool := terraformtest.Tool{Name: "terraform", Path: stand}
 	fleet := testEngine(t, tool, func(o *Options) { o.WaitDelay = time.Second }).newFleet(t.TempDir())
 	job := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": "output \"x\" { value = 1 }\n"})
-	job.ReadOnly = true
 	look := func(limit time.Duration) (time.Duration, error) {
 		job.Customer.Manager.Limits.PlanTimeout = limit
 		began := time.Now()

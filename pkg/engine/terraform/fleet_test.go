@@ -132,7 +132,7 @@ func (w *fleetWorld) plan(t *testing.T, dirs string) ([]pipeline.Planned, []erro
 	planned, errs := make([]pipeline.Planned, len(w.jobs)), make([]error, len(w.jobs))
 	var all sync.WaitGroup
 	for i, job := range w.jobs {
-		job.ReadOnly, job.Dir, job.Log = true, filepath.Join(dirs, fmt.Sprint(i)), &terraformtest.LogBuffer{}
+		job.Dir, job.Log = filepath.Join(dirs, fmt.Sprint(i)), &terraformtest.LogBuffer{}
 		all.Go(func() { planned[i], errs[i] = w.fleet.Plan(t.Context(), job) })
 	}
 	all.Wait()
@@ -293,7 +293,7 @@ func TestFleetGivesEachTargetItsOwnFile(t *testing.T) {
 		}{{[]string{"modules"}, `["c1.yml"]`}, {[]string{"modules", "customers/*.yml"}, `["c0.yml","c1.yml"]`}, {nil, `["c0.yml","c1.yml"]`}} {
 			job := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"customers/c0.yml": "a", "customers/c1.yml": "a", "modules/x.tf": "",
 				"terraform/main.tf": "output \"seen\" { value = jsonencode(sort(fileset(\"${path.module}/../customers\", \"*.yml\"))) }\n"})
-			job.Customer.Name, job.ReadOnly, job.Customer.Manager.Code = "c1", true, c.code
+			job.Customer.Name, job.Customer.Manager.Code = "c1", c.code
 			engine := testEngine(t, tool)
 			alone, err := engine.Plan(t.Context(), job)
 			if err != nil {

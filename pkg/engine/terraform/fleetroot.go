@@ -55,7 +55,7 @@ type preparedRoot struct {
 func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, tool tool.Binary) error {
 	base := job
 	base.Dir, base.Log = f.dir, nil // the whole directory of the fleet is left out of the copy
-	w := &workspace{job: base, engine: f.engine, tool: tool, dir: p.dir, log: redact.NewLog(nil), fed: &redact.Filter{}, shared: true}
+	w := &workspace{job: base, engine: f.engine, tool: tool, dir: p.dir, log: redact.NewLog(nil), fed: &redact.Filter{}, shared: true, readOnly: true}
 	w.tree, w.data = filepath.Join(p.dir, "tree"), filepath.Join(p.dir, "data")
 	p.rel = filepath.FromSlash(job.Root())
 	w.root = filepath.Join(w.tree, p.rel)
@@ -111,7 +111,7 @@ func withoutChecksums(lock []byte) []byte {
 
 // open makes the workspace of one target from the prepared root.
 func (p *preparedRoot) open(e *Engine, job pipeline.Job) (*workspace, error) {
-	w := &workspace{job: job, engine: e, tool: p.tool, dir: filepath.Join(job.Dir, "workspace"), log: redact.NewLog(job.Log), module: p.module, digest: p.digest, openBackend: true}
+	w := &workspace{job: job, engine: e, tool: p.tool, dir: filepath.Join(job.Dir, "workspace"), log: redact.NewLog(job.Log), module: p.module, digest: p.digest, openBackend: true, readOnly: true}
 	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
 	w.root = filepath.Join(w.tree, p.rel)
 	if err := errors.Join(removeLeftovers(w.dir), os.Mkdir(w.data, 0o700)); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -28,54 +27,40 @@ func known(name, value string, sensitive bool) pipeline.OutputValue {
 	return pipeline.OutputValue{Name: name, Value: json.RawMessage(value), Sensitive: sensitive}
 }
 
-// TestOutputsFromStackToStack: with the real tools, a plan and an apply say what a stack puts
-// out, and another stack is built from that.
-func TestOutputsFromStackToStack(t *testing.T) {
+// TestOutputsThatAreNull: an output without a value is known, and null.
+func TestOutputsThatAreNull(t *testing.T) {
 	t.Parallel()
 	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		engine := testEngine(t, tool)
-		network := withStacks(terraformtest.NewJob(t, tool, neededVariables, map[string]string{
-			"network/main.tf": `resource "terraform_data" "n" { input = "net-1" }
-output "id" { value = terraform_data.n.output }
-output "cidrs" { value = toset(["10.0.0.0/16"]) }
-output "none" { value = null }
-output "token" {
-  value     = "s3"
-  sensitive = true
-}
-`}))
-		network.Stack, network.Needed, network.PassOutputs = "network", nil, true
-		planned, err := engine.Plan(t.Context(), network)
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "output \"none\" { value = null }\noutput \"some\" { value = 1 }\n"})
+		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
-			t.Fatalf("%v\n%s", err, network.Log)
+			t.Fatalf("%v\n%s", err, job.Log)
 		}
-		for _, o := range planned.Outputs {
-			if o.Known() && o.Name != "none" { // null before and after
-				t.Errorf("the first plan knows %+v", o)
-			}
-		}
-		applied, err := engine.Apply(t.Context(), network, terraformtest.Stored(planned))
-		if err != nil {
-			t.Fatalf("%v\n%s", err, network.Log)
-		}
-		want := []pipeline.OutputValue{known("cidrs", `["10.0.0.0/16"]`, false), known("id", `"net-1"`, false), known("token", `"s3"`, true)}
-		again, err := engine.Plan(t.Context(), network)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for what, got := range map[string][]pipeline.OutputValue{"the apply": applied.Values, "the plan without changes": again.Outputs} {
-			got = slices.DeleteFunc(slices.Clone(got), func(o pipeline.OutputValue) bool { return o.Name == "none" })
-			a, errA := pipeline.EncodeOutputs(got)
-			b, errB := pipeline.EncodeOutputs(want)
-			if errA != nil || errB != nil || string(a) != string(b) {
-				t.Errorf("%s says %s (%v)", what, a, errA)
-			}
-		}
-		network.PassOutputs = false
-		if quiet, err := engine.Plan(t.Context(), network); err != nil || quiet.Outputs != nil {
-			t.Errorf("outputs that no one needs: %v (%v)", quiet.Outputs, err)
+		outputs, err := engine.PlannedOutputs(job, planned)
+		if err != nil || len(outputs) != 2 || string(outputs[0].Value) != "null" || outputs[1].Known() {
+			t.Errorf("%+v: %v", outputs, err)
 		}
 	})
+}
+
+// TestPlannedOutputsThatCannotBePassed: the error names the root.
+func TestPlannedOutputsThatCannotBePassed(t *testing.T) {
+	t.Parallel()
+	job := terraformtest.NewJob(t, terraformtest.Tool{Name: "terraform"}, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": ""})
+	file := filepath.Join(t.TempDir(), "plan.json")
+	planned := pipeline.Planned{Artifacts: pipeline.Artifacts{artifactJSON: file}}
+	terraformtest.WriteFile(t, file, `{"format_version": "1.2", "output_changes": {"big": {"actions": ["no-op"], "after": "`+strings.Repeat("x", 2<<20)+`", "after_unknown": false}}}`)
+	var failed *pipeline.FailedError
+	if _, err := New(Options{}).PlannedOutputs(job, planned); !errors.As(err, &failed) || !strings.Contains(failed.Message, "cannot be passed to the stacks that need them") || failed.Operator != "put out less in terraform" {
+		t.Errorf("%v", err)
+	}
+	for _, damaged := range []string{"", "{", `{"output_changes": {"id": {"actions": []}}}`, `{"output_changes": {"id": 1}}`} {
+		terraformtest.WriteFile(t, file, damaged)
+		if outputs, err := New(Options{}).PlannedOutputs(job, planned); err == nil {
+			t.Errorf("%s: %+v", damaged, outputs)
+		}
+	}
 }
 
 // TestNeededOutputsReachTheRoot: the outputs are one variable, what is sensitive stays
@@ -190,8 +175,6 @@ func TestUndeclaredNeed(t *testing.T) {
 		for what, plan := range map[string]func() error{
 			"an engine": func() error { _, err := testEngine(t, tool).Plan(t.Context(), job); return err },
 			"a fleet": func() error {
-				job := job
-				job.ReadOnly = true
 				_, err := testEngine(t, tool).NewFleet(t.TempDir()).Plan(t.Context(), job)
 				return err
 			},
@@ -211,7 +194,6 @@ func TestFleetNeeds(t *testing.T) {
 		fleet := testEngine(t, tool).NewFleet(t.TempDir())
 		job := withStacks(terraformtest.NewJob(t, tool, neededVariables, map[string]string{
 			"hosts/main.tf": "variable \"network\" {}\nresource \"terraform_data\" \"id\" { input = var.network.id }\n"}))
-		job.ReadOnly = true
 		for _, c := range []struct {
 			value  string
 			secret bool

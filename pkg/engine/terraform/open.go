@@ -13,10 +13,9 @@ import (
 
 // open copies the manager tree into a fresh workspace. Leftovers of a run that
 // was killed are removed first.
-func (e *Engine) open(ctx context.Context, job pipeline.Job, tool tool.Binary) (*workspace, error) {
-	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: redact.NewLog(job.Log)}
-	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
-	w.root = filepath.Join(w.tree, filepath.FromSlash(job.Root()))
+func (e *Engine) open(ctx context.Context, job pipeline.Job, tool tool.Binary, readOnly bool) (*workspace, error) {
+	w := e.workspaceOf(job, tool)
+	w.readOnly = readOnly
 	var err error
 	if err := os.RemoveAll(w.dir); err != nil {
 		return nil, w.written("clear the run directory", err)
@@ -38,6 +37,14 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool tool.Binary) (
 		return nil, err
 	}
 	return w, w.setEnvironment()
+}
+
+// workspaceOf names the places of the workspace of a job, whether it is there or not.
+func (e *Engine) workspaceOf(job pipeline.Job, tool tool.Binary) *workspace {
+	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: redact.NewLog(job.Log)}
+	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
+	w.root = filepath.Join(w.tree, filepath.FromSlash(job.Root()))
+	return w
 }
 
 // feed writes what the tool sees of the customer, and the backend.

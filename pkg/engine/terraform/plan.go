@@ -20,25 +20,34 @@ import (
 // show. Its files lie in job.Dir: plan.tfplan, plan.json and plan.bundle.tar; a
 // scratch state is scratch.tfstate.
 func (e *Engine) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	return e.limitedPlan(ctx, job, false)
+}
+
+// PlanReadOnly implements pipeline.ReadOnlyPlanner.
+func (e *Engine) PlanReadOnly(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	return e.limitedPlan(ctx, job, true)
+}
+
+func (e *Engine) limitedPlan(ctx context.Context, job pipeline.Job, readOnly bool) (pipeline.Planned, error) {
 	if err := checkJob(job); err != nil {
 		return pipeline.Planned{}, fmt.Errorf("plan %s: %w", target(job), err)
 	}
 	ctx, cancel := withLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
 	defer cancel()
-	planned, err := e.plan(ctx, job)
+	planned, err := e.plan(ctx, job, readOnly)
 	if err != nil && ctx.Err() != nil {
 		return planned, stopped(ctx, job, "plan")
 	}
 	return withoutPlan(planned, err)
 }
 
-func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
+func (e *Engine) plan(ctx context.Context, job pipeline.Job, readOnly bool) (pipeline.Planned, error) {
 	tool, err := e.locate(ctx, job.Tool(), job.Log)
 	if err != nil {
 		return pipeline.Planned{}, err
 	}
 	planned := newPlanned(tool.ToolVersion())
-	w, err := e.open(ctx, job, tool)
+	w, err := e.open(ctx, job, tool, readOnly)
 	if err != nil {
 		return planned, err
 	}
@@ -99,7 +108,7 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 	if failure != nil {
 		return failedPlan(planned), w.failure(ctx, "plan", failure, planned.Plan.Diagnostics)
 	}
-	if reading.Placed != "" && !w.job.ReadOnly {
+	if reading.Placed != "" && !w.readOnly {
 		return failedPlan(planned), w.placedError(reading.Placed)
 	}
 	return w.collect(ctx, planned, file)
@@ -127,7 +136,6 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		Places:  w.places(),
 		Home:    w.engine.options.Environ.Get("HOME"),
 		Secrets: w.knownSecrets(),
-		Outputs: w.job.PassOutputs,
 	})
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		// The tool does not look whether its output could be written.
@@ -139,7 +147,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 	if err != nil {
 		return empty, w.failed("read the plan", err)
 	}
-	planned.Fingerprint, planned.Outputs = reading.Fingerprint, reading.Outputs
+	planned.Fingerprint = reading.Fingerprint
 	return reading, nil
 }
 
@@ -147,10 +155,6 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file string) (pipeline.Planned, error) {
 	if err := os.Chmod(file, 0o600); err != nil {
 		return planned, w.failed("protect the plan", err)
-	}
-	if err := pipeline.CheckOutputs(planned.Outputs); err != nil {
-		return planned, &pipeline.FailedError{Message: fmt.Sprintf("the outputs of %s cannot be passed to the stacks that need them: %v", target(w.job), err),
-			Next: pipeline.ProviderNext, Operator: "put out less in " + w.job.Root()}
 	}
 	bundle := filepath.Join(w.job.Dir, "plan.bundle.tar")
 	state, err := w.planState(ctx, file)

@@ -93,7 +93,7 @@ func (w *workspace) stderr(command string) string {
 
 // lockArgs say how a state lock is taken.
 func (w *workspace) lockArgs() []string {
-	if w.job.ReadOnly {
+	if w.readOnly {
 		return []string{"-lock=false"}
 	}
 	if wait := w.job.Customer.Manager.Limits.LockTimeout; wait > 0 {

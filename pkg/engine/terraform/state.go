@@ -1,14 +1,12 @@
 package terraform
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
@@ -27,34 +25,10 @@ func (w *workspace) leave(ctx context.Context, applied *pipeline.Applied) {
 	}
 }
 
-// passOutputs reads the outputs that an apply has left, for the stacks that need them. Those
-// that cannot be read or passed on are not known.
-func (w *workspace) passOutputs(ctx context.Context, applied *pipeline.Applied) {
-	if !w.job.PassOutputs || !applied.Started || w.kept != "" {
-		return
-	}
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	pulled, err := w.pull(limited) // by the tool: the state may be encrypted
-	if err != nil {
-		return
-	}
-	defer os.Remove(pulled) // as secret as the state; it goes with the workspace otherwise
-	file, err := os.Open(pulled)
-	if err != nil {
-		return
-	}
-	defer file.Close()
-	values, err := statefile.ReadOutputs(bufio.NewReader(file))
-	if err == nil && pipeline.CheckOutputs(values) == nil {
-		applied.Values = values
-	}
-}
-
 // openState makes a workspace that has a backend and nothing else: no provider
 // and no module is needed to read or write a state. The workspace comes also beside the
 // refusal of a state that is not one: its lock can be released.
-func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, error) {
+func (e *Engine) openState(ctx context.Context, job pipeline.Job, readOnly bool) (*workspace, error) {
 	if job.Backend.Zero() || !filepath.IsAbs(job.Dir) {
 		return nil, fmt.Errorf("state of %s: the job has no backend, or its directory is not absolute", target(job))
 	}
@@ -65,8 +39,8 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: redact.NewLog(job.Log)}
-	w.tree, w.root, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
+	w := e.workspaceOf(job, tool)
+	w.root, w.readOnly = w.tree, readOnly // no module is needed
 	if err := w.checkBackend(); err != nil {
 		return nil, err
 	}
@@ -88,7 +62,7 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 // State returns the version of the state of job's target, and its size in bytes.
 // Only customer, environment, backend and directory of the job are looked at.
 func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateRecord, int64, error) {
-	w, err := e.openState(ctx, job)
+	w, err := e.openState(ctx, job, true)
 	if err != nil {
 		return pipeline.StateRecord{}, 0, err
 	}
@@ -112,7 +86,7 @@ func (e *Engine) PullState(ctx context.Context, job pipeline.Job, file string) (
 			return pipeline.StateRecord{}, os.WriteFile(file, nil, 0o600)
 		}
 	}
-	w, err := e.openState(ctx, job)
+	w, err := e.openState(ctx, job, true)
 	if err != nil {
 		return pipeline.StateRecord{}, err
 	}

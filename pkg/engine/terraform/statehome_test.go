@@ -47,9 +47,7 @@ func TestStateBlocksAreRefused(t *testing.T) {
 			plans := map[string]func() error{
 				"plan": func() error { _, err := engine.Plan(t.Context(), job); return err },
 				"drift": func() error {
-					looked := again(t, job)
-					looked.ReadOnly = true
-					_, err := engine.NewFleet(t.TempDir()).Plan(t.Context(), looked)
+					_, err := engine.NewFleet(t.TempDir()).Plan(t.Context(), again(t, job))
 					return err
 				},
 			}
@@ -246,8 +244,7 @@ func TestMovedResourcesAreNotCounted(t *testing.T) {
 		count := func(want int) {
 			t.Helper()
 			job := job
-			job.ReadOnly = true
-			for name, plan := range map[string]func(context.Context, pipeline.Job) (pipeline.Planned, error){"plan": engine.Plan, "scan": engine.NewFleet(t.TempDir()).Plan} {
+			for name, plan := range map[string]func(context.Context, pipeline.Job) (pipeline.Planned, error){"plan": engine.PlanReadOnly, "scan": engine.NewFleet(t.TempDir()).Plan} {
 				job.Dir = filepath.Join(t.TempDir(), "run")
 				if planned, err := plan(t.Context(), job); err != nil || planned.Found().Resources != want {
 					t.Errorf("%s: %+v, %v, want %d resources", name, planned.Found(), err, want)

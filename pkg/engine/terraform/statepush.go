@@ -23,7 +23,7 @@ func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.
 	if err != nil { // a first state that was never written has no lineage yet
 		return lost, fmt.Errorf("recover the state of %s: %w", target(job), err)
 	}
-	w, err := e.openState(ctx, job)
+	w, err := e.openState(ctx, job, false)
 	if err != nil {
 		return lost, err
 	}

@@ -25,7 +25,7 @@ func (e *Engine) replaceState(ctx context.Context, job pipeline.Job, kept pipeli
 	if err := e.readCopy(ctx, job, kept.File); err != nil {
 		return copied, err
 	}
-	w, err := e.openState(ctx, job)
+	w, err := e.openState(ctx, job, false)
 	if err == nil {
 		_, err = w.stateNow(ctx)
 	}
@@ -39,7 +39,7 @@ func (e *Engine) replaceState(ctx context.Context, job pipeline.Job, kept pipeli
 	}
 	args := append([]string{"state", "push"}, w.lockArgs()...)
 	if damaged {
-		if w, err = e.openState(ctx, job); err != nil { // what init could not read is gone
+		if w, err = e.openState(ctx, job, false); err != nil { // what init could not read is gone
 			return copied, err
 		}
 	} else {
@@ -57,7 +57,7 @@ func (e *Engine) readCopy(ctx context.Context, job pipeline.Job, file string) (e
 	job.Dir = filepath.Join(job.Dir, "copy")
 	job.Backend = pipeline.Backend{Type: pipeline.BackendLocal, Config: map[string]string{"path": filepath.Join(job.Dir, "terraform.tfstate")}}
 	defer func() { err = errors.Join(err, os.RemoveAll(job.Dir)) }() // it holds secrets
-	w, err := e.openState(ctx, job)
+	w, err := e.openState(ctx, job, false)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (e *Engine) ReleaseLock(ctx context.Context, job pipeline.Job, id string) e
 	if path := job.Backend.Path(); path != "" {
 		return releaseLocal(path, id)
 	}
-	w, err := e.openState(ctx, job)
+	w, err := e.openState(ctx, job, false)
 	if err != nil && pipeline.AsLost(err) == nil { // a damaged state is restored after its lock is released
 		return err
 	}

@@ -38,8 +38,10 @@ type workspace struct {
 	code   *tree.CodeSum // nil in a copy of a prepared root
 	copied map[string]tree.Stamp
 	shared bool // the tree is copied for several customers
-	env    []string
-	module module.Root
+	// readOnly plans take no lock and write no state.
+	readOnly bool
+	env      []string
+	module   module.Root
 	// vars is the file with typed variables; empty when the root declares none.
 	vars string
 	// openBackend leaves every argument of the backend to init, so that the block

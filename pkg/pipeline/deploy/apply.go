@@ -229,6 +229,10 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if job.Needed, err = a.needed(ctx, in, request, receipt); err != nil {
 		return result, err
 	}
+	reader, err := outputReader(a.Engine, job)
+	if err != nil {
+		return result, err
+	}
 	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); errors.Is(err, ledger.ErrNotNext) {
 		return result, record.UsedBefore(in, request.Mode) // whatever the records beside the plan say
 	}
@@ -247,7 +251,9 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	record.ExplainLock(ctx, a.records(), in, request.Mode, folder.Key(record.AttemptStartObject(ended.last.Number+1)), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	ended.left, result.left = applied.State, applied.State
-	ended.values, ended.passes = applied.Values, job.PassOutputs && ended.started
+	if ended.passes = reader != nil && ended.started; ended.passes && applied.ErroredState == "" {
+		ended.values = appliedOutputs(ctx, reader, job, stored)
+	}
 	if applied.ErroredState != "" {
 		result.StateKept = true
 		result.SpareFile, err = a.stateKept(ctx, in, folder, receipt, applied, err)
@@ -320,8 +326,7 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 			Operator: request.Mode.Restart(),
 		}
 	}
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard(),
-		PassOutputs: len(in.Customer.NeededBy(in.Target())) > 0}
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	return job, pipeline.StoredPlan{Artifacts: artifacts, Receipt: receipt}, nil
 }
 

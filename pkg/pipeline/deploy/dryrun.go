@@ -14,7 +14,7 @@ import (
 // DryRun plans one target on a laptop: no request, no GitHub, no store. The
 // customer need not be registered.
 type DryRun struct {
-	Engine pipeline.Engine
+	Engine pipeline.ReadOnlyPlanner
 	// CheckState refuses to plan at all, such as on a lost state that can be read
 	// without the tool; nil checks nothing.
 	CheckState func(context.Context) error
@@ -35,8 +35,7 @@ func (d DryRun) Run(ctx context.Context, job pipeline.Job) (pipeline.TargetRepor
 			return t, err
 		}
 	}
-	job.ReadOnly = true
-	planned, err := d.Engine.Plan(ctx, job)
+	planned, err := d.Engine.PlanReadOnly(ctx, job)
 	t.Diagnostics = planned.Plan.Diagnostics
 	var deferred *pipeline.DeferredError
 	if errors.As(err, &deferred) {

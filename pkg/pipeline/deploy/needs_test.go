@@ -280,6 +280,9 @@ func TestOutputsAfterAFailedApply(t *testing.T) {
 		r.w.Engine.ApplyErr = nil
 		r.mustPlan("network")
 		r.w.Engine.ApplyErr, r.w.Engine.Passed = &pipeline.FailedError{Message: "no capacity"}, values
+		if values == nil {
+			r.w.Engine.OutputsErr = errors.New("the state cannot be read")
+		}
 		if _, err := r.w.Apply(r.in("network")); err == nil {
 			t.Fatal("it did not fail")
 		}
@@ -476,7 +479,7 @@ func TestNoNeedsCostNothing(t *testing.T) {
 	r := newNeedsRun(t, "push")
 	r.w.Current.Manager.Stacks[1].Needs = nil
 	r.w.Engine.SeePlan = func(job pipeline.Job) {
-		if job.PassOutputs || job.Needed != nil {
+		if job.Needed != nil {
 			t.Errorf("%+v", job)
 		}
 	}
@@ -489,5 +492,8 @@ func TestNoNeedsCostNothing(t *testing.T) {
 		if keys := r.w.Keys("acme/staging." + string(stack) + "/outputs/"); len(keys) != 0 {
 			t.Errorf("%v", keys)
 		}
+	}
+	if r.w.Engine.Asked != 0 {
+		t.Errorf("outputs were asked for %d times", r.w.Engine.Asked)
 	}
 }

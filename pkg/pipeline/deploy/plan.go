@@ -137,9 +137,9 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 		return TargetResult{}, err
 	}
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, Applied: applied, Compared: compared, ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Target()), Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard(),
-		Needed: needed, PassOutputs: len(in.Customer.NeededBy(in.Target())) > 0}
-	planned, err := p.Engine.Plan(ctx, job)
+		Dir: in.RunDir, Backend: in.Backend, Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard(),
+		Needed: needed}
+	planned, outputs, err := p.planJob(ctx, request, job)
 	var deferred *pipeline.DeferredError
 	if errors.As(err, &deferred) {
 		return TargetResult{}, deferPlan(in, request, deferred, ended)
@@ -158,8 +158,8 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 	if err := p.keep(ctx, folder, receipt, planned, raw); err != nil {
 		return TargetResult{}, err
 	}
-	if job.PassOutputs {
-		if err := p.passOutputs(ctx, folder, request, receipt, planned.Outputs); err != nil {
+	if outputs != nil {
+		if err := p.passOutputs(ctx, folder, request, receipt, outputs); err != nil {
 			return TargetResult{}, err
 		}
 	}

@@ -169,7 +169,7 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 	}
 	dir := filepath.Join(w.in.Dir, filepath.FromSlash(t.Folder()))
 	defer os.RemoveAll(dir) // what cannot be removed goes with the directory of the scan
-	job := pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(t), ReadOnly: true, MAC: mac, Log: io.Discard}
+	job := pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(t), MAC: mac, Log: io.Discard}
 	if job.Needed, err = record.StoredNeeded(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, c, t); err != nil {
 		return err
 	}

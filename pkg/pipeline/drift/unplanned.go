@@ -51,7 +51,7 @@ func (w *scanWork) checkState(ctx context.Context, c pipeline.Customer, known le
 	if w.State == nil {
 		return nil
 	}
-	job := pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, Dir: filepath.Join(w.in.Dir, filepath.FromSlash(t.Folder())), Backend: w.in.Backend(t), ReadOnly: true, Log: io.Discard}
+	job := pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, Dir: filepath.Join(w.in.Dir, filepath.FromSlash(t.Folder())), Backend: w.in.Backend(t), Log: io.Discard}
 	defer os.RemoveAll(job.Dir) // what cannot be removed goes with the directory of the scan
 	now, err := w.State(ctx, job, !known.Nothing())
 	if err != nil {

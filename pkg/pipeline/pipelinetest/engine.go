@@ -29,9 +29,30 @@ type Engine struct {
 	Outputs []pipeline.Output      // further ones of an apply
 	Passed  []pipeline.OutputValue // for the stacks that need them, after a plan and an apply
 
+	OutputsErr      error // in the place of Passed
+	Asked, ReadOnly int   // how often outputs were asked for, and plans that write nothing
+
 	SeeApply      func(pipeline.Job)      // sees the job of an apply
 	SeePlan       func(pipeline.Job)      // sees the job of a plan
 	ChangePlanned func(*pipeline.Planned) // what a plan finds in the place of the state
+}
+
+// PlanReadOnly implements pipeline.ReadOnlyPlanner: no plan of this engine writes.
+func (e *Engine) PlanReadOnly(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	e.ReadOnly++
+	return e.Plan(ctx, job)
+}
+
+// PlannedOutputs implements pipeline.OutputReader.
+func (e *Engine) PlannedOutputs(pipeline.Job, pipeline.Planned) ([]pipeline.OutputValue, error) {
+	e.Asked++
+	return e.Passed, e.OutputsErr
+}
+
+// AppliedOutputs implements pipeline.OutputReader.
+func (e *Engine) AppliedOutputs(context.Context, pipeline.Job, pipeline.StoredPlan) ([]pipeline.OutputValue, error) {
+	e.Asked++
+	return e.Passed, e.OutputsErr
 }
 
 func (e *Engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, error) {
@@ -62,9 +83,6 @@ func (e *Engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 	if key := job.Backend.String() + "\n" + string(config.Source); key != e.contents {
 		p.Plan.Changes = []pipeline.ResourceChange{{Address: "a.b", Type: "a", Action: pipeline.ActionUpdate}}
 		p.Plan.Counts.Update = 1
-	}
-	if job.PassOutputs {
-		p.Outputs = e.Passed
 	}
 	if e.ChangePlanned != nil {
 		e.ChangePlanned(&p)
@@ -103,12 +121,8 @@ func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 		e.DuringApply()
 	}
 	done := []pipeline.AppliedResource{{Address: "a.b", Action: pipeline.ActionUpdate, Failed: e.ApplyErr != nil}}
-	var values []pipeline.OutputValue
-	if job.PassOutputs {
-		values = e.Passed
-	}
 	if e.ApplyErr != nil {
-		return pipeline.Applied{Started: true, Done: done, Values: values}, e.ApplyErr
+		return pipeline.Applied{Started: true, Done: done}, e.ApplyErr
 	}
 	b, err := os.ReadFile(plan.Artifacts["plan"])
 	if err != nil {
@@ -118,5 +132,5 @@ func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	e.contents = job.Backend.String() + "\n" + strings.TrimPrefix(string(b), "plan:")
 	left := &pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: e.States[job.Backend.String()]}, Resources: 2}
 	outputs := append([]pipeline.Output{{Name: "url", Value: `"https://x"`}, {Name: "password", Sensitive: true}}, e.Outputs...)
-	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: outputs, Values: values}, nil
+	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: outputs}, nil
 }

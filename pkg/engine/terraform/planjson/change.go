@@ -162,9 +162,6 @@ func (p *planReader) output(name string) error {
 	}
 	c.secrets(p.secrets)
 	action, err := c.action()
-	if err == nil && p.passes && action != pipeline.ActionDelete {
-		p.outputs = append(p.outputs, passed(name, action, c))
-	}
 	if err != nil || action == pipeline.ActionNone {
 		return err
 	}
@@ -180,17 +177,6 @@ func (p *planReader) output(name string) error {
 	}
 	p.plan.Outputs = append(p.plan.Outputs, change)
 	return nil
-}
-
-// passed is an output for the stacks that need it. What the plan changes is not known to
-// them: it is so only when the plan is applied, and what they read beside it, such as a data
-// source, does not know it before.
-func passed(name string, action pipeline.Action, c changeBody) pipeline.OutputValue {
-	o := pipeline.OutputValue{Name: name, Sensitive: jsonvalue.ContainsTrue(c.BeforeSensitive) || jsonvalue.ContainsTrue(c.AfterSensitive)}
-	if action == pipeline.ActionNone && !jsonvalue.ContainsTrue(c.AfterUnknown) {
-		o.Value = []byte(jsonvalue.Text(c.After, nil))
-	}
-	return o
 }
 
 func wholeValue(value any, hidden bool) pipeline.Value {

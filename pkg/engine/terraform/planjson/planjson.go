@@ -27,8 +27,6 @@ type ReadOptions struct {
 	MAC func() hash.Hash
 	// Secrets are redacted beside those that the document marks.
 	Secrets []string
-	// Outputs asks for Reading.Outputs.
-	Outputs bool
 }
 
 // ReadPlan reads the output of `show -json` of a saved plan, format version 1.x.
@@ -54,8 +52,6 @@ type Reading struct {
 	Later       map[string]any // marks of what is sensitive and not yet known, by address
 	Placed      string         // an attribute that holds a path of this run
 	Homed       string         // an attribute that holds a path of the home directory
-	// Outputs are those of the root after the plan, in clear, ordered by name.
-	Outputs []pipeline.OutputValue
 }
 
 // planReader holds what is gathered while the document streams by.
@@ -75,13 +71,11 @@ type planReader struct {
 	placed    string // the first attribute that holds one of the places
 	home      string
 	homed     string // the first attribute that is a path of it
-	passes    bool   // ReadOptions.Outputs
-	outputs   []pipeline.OutputValue
 }
 
 func Parse(r io.Reader, o ReadOptions) (Reading, error) {
 	p := &planReader{Reader: jsonvalue.NewReader(r), secrets: redact.Known(o.Secrets), places: o.Places, home: o.Home, later: map[string]any{}, variables: map[string]json.RawMessage{},
-		drifted: map[string]drifted{}, used: map[string][]string{}, passes: o.Outputs}
+		drifted: map[string]drifted{}, used: map[string][]string{}}
 	p.plan.Tool, p.plan.Complete = o.Tool, true
 	if o.MAC != nil {
 		p.print = newFingerprinter(o.MAC())
@@ -103,9 +97,8 @@ func Parse(r io.Reader, o ReadOptions) (Reading, error) {
 	p.effects()
 	p.markRelevant()
 	sort.Slice(p.plan.Outputs, func(i, j int) bool { return p.plan.Outputs[i].Name < p.plan.Outputs[j].Name })
-	sort.Slice(p.outputs, func(i, j int) bool { return p.outputs[i].Name < p.outputs[j].Name })
 	sort.Slice(p.plan.Checks, func(i, j int) bool { return p.plan.Checks[i].Address < p.plan.Checks[j].Address })
-	reading := Reading{Plan: p.plan, Filter: redact.NewFilter(p.secrets), Secrets: p.secrets, Later: p.later, Placed: p.placed, Homed: p.homed, Outputs: p.outputs}
+	reading := Reading{Plan: p.plan, Filter: redact.NewFilter(p.secrets), Secrets: p.secrets, Later: p.later, Placed: p.placed, Homed: p.homed}
 	reading.Filter.Plan(&reading.Plan)
 	if p.print != nil {
 		reading.Fingerprint = p.print.sum()

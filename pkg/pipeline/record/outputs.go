@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,10 @@ import (
 // ObjectOutputs are the outputs that a plan shows, in the folder of its attempt: for the
 // stacks of the same pull request that need them.
 const ObjectOutputs = "outputs.sealed"
+
+// resealedAs stands in the names of outputs that were sealed again, behind the name of those
+// that they were made of: they come after those, and before all that an apply writes later.
+const resealedAs = "-rekeyed-"
 
 // sealedEnding is that of records which are sealed whole, since they hold secrets.
 const sealedEnding = ".sealed"
@@ -32,6 +37,15 @@ type LeftOutputs struct {
 	Receipt string
 	At      time.Time
 	Values  []pipeline.OutputValue // all of them are known
+
+	key string // that LoadOutputs read them from
+}
+
+// Same reports whether both are the record of the same end of the same request.
+func (l LeftOutputs) Same(other LeftOutputs) bool {
+	a, errA := pipeline.EncodeOutputs(l.Values)
+	b, errB := pipeline.EncodeOutputs(other.Values)
+	return errA == nil && errB == nil && bytes.Equal(a, b) && l.RepositoryID == other.RepositoryID && l.Request == other.Request && l.Receipt == other.Receipt
 }
 
 // storedOutputs is the stored form. The values are the text of EncodeOutputs.
@@ -100,29 +114,36 @@ func NoteOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOut
 	return err
 }
 
-// SealOutputs writes outputs that are on record once more, for another target or under
-// another key, and removes nothing.
-func SealOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOutputs) error {
-	older, err := s.List(ctx, OutputsPrefix(t))
-	if err != nil {
-		return err
-	}
+// SealOutputs writes outputs that are on record once more, for another target, and removes
+// nothing. older are the keys below OutputsPrefix of t that it comes behind. They are listed
+// before the caller looks whether it may write: what an apply leaves after that counts.
+func SealOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOutputs, older []string) error {
 	return left.seal(ctx, s, t, older)
+}
+
+// ResealOutputs writes outputs of LoadOutputs once more, under another key of the fleet, and
+// removes nothing. They count for as long as those that they were made of are there.
+func ResealOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOutputs, now time.Time) error {
+	of, _, _ := strings.Cut(left.key, resealedAs)
+	return left.sealAs(ctx, s, t, of+resealedAs+now.UTC().Format(LastApplyTimes)+sealedEnding, left.At)
 }
 
 // seal writes the record behind the older ones.
 func (l LeftOutputs) seal(ctx context.Context, s Records, t pipeline.Target, older []string) error {
-	outputs, err := pipeline.EncodeOutputs(l.Values)
-	if err != nil {
-		return err
-	}
 	at := l.At.UTC()
 	for _, key := range older { // clocks of runners differ, and the last key counts
 		if newest, ok := outputsTime(key); ok && !at.After(newest) {
 			at = newest.Add(time.Nanosecond)
 		}
 	}
-	key := OutputsPrefix(t) + at.Format(LastApplyTimes) + "-" + string(l.Request) + sealedEnding
+	return l.sealAs(ctx, s, t, OutputsPrefix(t)+at.Format(LastApplyTimes)+"-"+string(l.Request)+sealedEnding, at)
+}
+
+func (l LeftOutputs) sealAs(ctx context.Context, s Records, t pipeline.Target, key string, at time.Time) error {
+	outputs, err := pipeline.EncodeOutputs(l.Values)
+	if err != nil {
+		return err
+	}
 	b, err := json.Marshal(storedOutputs{Target: t, RepositoryID: l.RepositoryID, Request: l.Request, Receipt: l.Receipt, At: at, Outputs: outputs})
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", key, err)
@@ -137,6 +158,18 @@ func outputsTime(key string) (time.Time, bool) {
 	return at, err == nil && strings.HasSuffix(name, sealedEnding)
 }
 
+// newestOutputs is the key of the record that counts; empty where none does. One that was
+// sealed again without those that it was made of does not: an apply has taken their place, or
+// has made them unknown, in the meantime.
+func newestOutputs(keys []string) string {
+	for _, key := range slices.Backward(keys) {
+		if of, _, again := strings.Cut(key, resealedAs); !again || slices.Contains(keys, of) {
+			return key
+		}
+	}
+	return ""
+}
+
 // LoadOutputs returns the outputs that a target has; found is false where none are on
 // record. What someone else wrote there, or moved there, is ErrTampered.
 func LoadOutputs(ctx context.Context, s Records, t pipeline.Target) (left LeftOutputs, found bool, err error) {
@@ -147,10 +180,10 @@ func LoadOutputs(ctx context.Context, s Records, t pipeline.Target) (left LeftOu
 	if err != nil {
 		return fail(err)
 	}
-	if len(keys) == 0 {
+	key := newestOutputs(keys)
+	if key == "" {
 		return LeftOutputs{}, false, nil
 	}
-	key := keys[len(keys)-1]
 	b, err := UnsealBytes(ctx, s.Store, s.Sealer, key, leftBinding(t, key))
 	if errors.Is(err, pipeline.ErrNotFound) { // a newer record has just taken its place
 		err = fmt.Errorf("%s was removed meanwhile: run this again", key)
@@ -169,7 +202,7 @@ func LoadOutputs(ctx context.Context, s Records, t pipeline.Target) (left LeftOu
 	if err != nil {
 		return fail(fmt.Errorf("%s: %w", key, err))
 	}
-	return LeftOutputs{RepositoryID: stored.RepositoryID, Request: stored.Request, Receipt: stored.Receipt, At: stored.At, Values: values}, true, nil
+	return LeftOutputs{RepositoryID: stored.RepositoryID, Request: stored.Request, Receipt: stored.Receipt, At: stored.At, Values: values, key: key}, true, nil
 }
 
 // ForgetOutputs removes the outputs of a target whose state is not the one any more that

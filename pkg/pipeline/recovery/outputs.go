@@ -31,6 +31,6 @@ func (r *Rekeyer) outputs(ctx context.Context, t rekeyTarget, apply bool, result
 	left, found, all := record.LoadOutputs(ctx, record.Records{Store: r.Store, Sealer: r.All}, t.Target)
 	advice := resealed("request a new plan of this target: one without changes, or its apply, writes the outputs again")
 	return result.add(ctx, advice, newest, first, all, apply && found, func(ctx context.Context) error {
-		return record.SealOutputs(ctx, record.Records{Store: r.Store, Sealer: r.First}, t.Target, left)
+		return record.ResealOutputs(ctx, record.Records{Store: r.Store, Sealer: r.First}, t.Target, left, r.Now())
 	})
 }

@@ -1,7 +1,10 @@
 package recovery_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +59,99 @@ func TestRekeySealsOutputs(t *testing.T) {
 	r.First, r.All = sealer(store.NewKey()), sealer(store.NewKey())
 	if result := pipelinetest.Must[recovery.RekeyResult](t)(r.Run(t.Context(), true)); len(result.Records) != 1 || result.Records[0].State != recovery.RekeyUnknown || result.Records[0].Until == "" {
 		t.Errorf("no key opens it: %+v", result)
+	}
+}
+
+// rekeying is a setup with outputs under an old key, and a rekeyer with both keys.
+func rekeying(t *testing.T) (*pipelinetest.Setup, *recovery.Rekeyer) {
+	t.Helper()
+	old, next := store.NewKey(), store.NewKey()
+	sealer := func(keys ...store.Key) *store.Sealer {
+		return pipelinetest.Must[*store.Sealer](t)(store.NewSealer(keys...))
+	}
+	w := pipelinetest.New(t)
+	w.Sealer = sealer(old)
+	noteOutputs(w, `"n1"`)
+	return w, &recovery.Rekeyer{Store: w.Store, First: sealer(next), All: sealer(next, old), Now: w.Tick}
+}
+
+// wantOutputs wants that value on record, read with all keys; empty: none is.
+func wantOutputs(t *testing.T, what string, w *pipelinetest.Setup, sealer pipeline.Sealer, value string) {
+	t.Helper()
+	left, found, err := record.LoadOutputs(context.Background(), record.Records{Store: w.Store, Sealer: sealer}, networkOutputs)
+	if err != nil || found != (value != "") || found && string(left.Values[0].Value) != value {
+		t.Errorf("%s: %+v, %v, %v, want %s", what, left, found, err, value)
+	}
+}
+
+// TestRekeyOfOutputsIsRepeatable stops it at each of its calls, before it or after it has come
+// through: the outputs are readable at any time, and at the end with the new key alone.
+func TestRekeyOfOutputsIsRepeatable(t *testing.T) {
+	t.Parallel()
+	pipelinetest.EachCall(t, func(t *testing.T, n *pipelinetest.Fault) {
+		w, r := rekeying(t)
+		stopped := *r
+		stopped.Store = pipelinetest.FaultStore{Store: w.Store, Fault: n}
+		if _, err := stopped.Run(t.Context(), true); err != nil && !n.Hit || err == nil && n.Hit {
+			t.Fatalf("hit %v: %v", n.Hit, err)
+		}
+		wantOutputs(t, "after the stop", w, r.All, `"n1"`)
+		pipelinetest.Must[recovery.RekeyResult](t)(r.Run(t.Context(), true))
+		wantOutputs(t, "at the end", w, r.First, `"n1"`)
+		w.Sealer = r.First.(*store.Sealer)
+		noteOutputs(w, `"n2"`)
+		wantOutputs(t, "after an apply", w, r.First, `"n2"`)
+		if n := len(w.Keys(record.OutputsPrefix(networkOutputs))); n != 1 {
+			t.Errorf("%d records of outputs", n)
+		}
+	})
+}
+
+// beforeWrite calls a function before the first write of outputs.
+type beforeWrite struct {
+	pipeline.Store
+	do *func()
+}
+
+func (s beforeWrite) Create(ctx context.Context, key string, body io.Reader) error {
+	if do := *s.do; do != nil && strings.Contains(key, "/outputs/") {
+		*s.do = nil
+		do()
+	}
+	return s.Store.Create(ctx, key, body)
+}
+
+// TestRekeyBesideAnApply: what an apply leaves while outputs are sealed again counts, also
+// where that is not known, and where the clock of its runner is behind.
+func TestRekeyBesideAnApply(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		apply func(w *pipelinetest.Setup)
+		want  string
+	}{
+		"new outputs":     {func(w *pipelinetest.Setup) { noteOutputs(w, `"n2"`) }, `"n2"`},
+		"a late clock":    {func(w *pipelinetest.Setup) { w.Now = w.Now.Add(-time.Hour); noteOutputs(w, `"n2"`) }, `"n2"`},
+		"unknown outputs": {func(w *pipelinetest.Setup) { _ = record.ForgetOutputs(w.T.Context(), w.Store, networkOutputs) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, r := rekeying(t)
+			apply := func() { c.apply(w) }
+			beside := *r
+			beside.Store = beforeWrite{w.Store, &apply}
+			pipelinetest.Must[recovery.RekeyResult](t)(beside.Run(t.Context(), true))
+			if apply != nil {
+				t.Fatal("nothing was sealed again")
+			}
+			wantOutputs(t, "beside the apply", w, r.All, c.want)
+			pipelinetest.Must[recovery.RekeyResult](t)(r.Run(t.Context(), true))
+			wantOutputs(t, "run again", w, r.First, c.want)
+			third := *r
+			third.First = pipelinetest.Must[*store.Sealer](t)(store.NewSealer(store.NewKey()))
+			third.All = r.All
+			pipelinetest.Must[recovery.RekeyResult](t)(third.Run(t.Context(), true))
+			wantOutputs(t, "under a third key", w, third.First, c.want)
+		})
 	}
 }
 

@@ -30,7 +30,7 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 		if err != nil {
 			return err
 		}
-		if err := r.copyOutputs(ctx, in, t); err != nil {
+		if err := r.copyOutputs(ctx, in, k, t); err != nil {
 			return err
 		}
 		if err := r.appendLedger(ctx, in, t.new, t.entry(left)); err != nil {
@@ -103,24 +103,41 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, k known, t movi
 	return true, stored.Seal(ctx, s, base, t.last.Variables)
 }
 
-// copyOutputs seals the outputs that other stacks need under the new name. What that has
-// already is newer, or the same.
-func (r *Renamer) copyOutputs(ctx context.Context, in RenameInput, t moving) error {
+// copyOutputs lets the new name have the outputs that the old one has, for the stacks that
+// need them. Where the old name has none, they are not known: what an earlier call has copied
+// is not those of the state any more. Outputs that the new name has got from a deployment of
+// its own, after the record of the rename, stay.
+func (r *Renamer) copyOutputs(ctx context.Context, in RenameInput, k known, t moving) error {
 	if len(in.New.NeededBy(t.new)) == 0 {
 		return nil
 	}
-	left, found, err := record.LoadOutputs(ctx, r.records(), t.old)
+	s := r.records()
+	// Listed before the names are read: what an apply of the new name writes after that counts.
+	older, err := s.List(ctx, record.OutputsPrefix(t.new))
+	if err != nil {
+		return err
+	}
+	left, found, err := record.LoadOutputs(ctx, s, t.old)
 	if err != nil {
 		return record.TamperedOr(err, "the record of the outputs of "+t.old.String())
 	}
-	there, has, err := record.LoadOutputs(ctx, r.records(), t.new)
+	there, has, err := record.LoadOutputs(ctx, s, t.new)
 	if err != nil {
 		return record.TamperedOr(err, "the record of the outputs of "+t.new.String())
 	}
-	if !found || has && !left.At.After(there.At) {
+	if !found && !has || found && has && (left.Same(there) || k.name == in.New.Name && there.At.After(left.At)) {
 		return nil
 	}
-	if err := record.SealOutputs(ctx, r.records(), t.new, left); err != nil {
+	if err := r.unchanged(ctx, in, k); err != nil {
+		return err
+	}
+	if !found {
+		if err := record.ForgetOutputs(ctx, r.Store, t.new); err != nil {
+			return fmt.Errorf("remove outputs of %s that %s does not have: %w", t.new, t.old, err)
+		}
+		return nil
+	}
+	if err := record.SealOutputs(ctx, s, t.new, left, older); err != nil {
 		return fmt.Errorf("write the outputs of %s: %w", t.new, err)
 	}
 	return nil
@@ -225,6 +242,9 @@ func (r *Renamer) catchUp(ctx context.Context, in RenameInput, k known) error {
 		}
 		left, written, err := r.copyTarget(ctx, in, k, t)
 		if err != nil {
+			return err
+		}
+		if err := r.copyOutputs(ctx, in, k, t); err != nil {
 			return err
 		}
 		if !written {

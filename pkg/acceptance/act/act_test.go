@@ -37,6 +37,7 @@ func TestWorkflows(t *testing.T) {
 		{name: "two-customers", play: twoCustomersInAct},
 		{name: "monorepo", play: monorepoInAct, files: monorepoFiles(t)},
 		{name: "stacks", play: stacksInAct, files: stacksFiles(t)},
+		{name: "needs", play: needsInAct, files: needsFiles(t)},
 		{name: "failed-stack", play: failedStackInAct, files: stacksFiles(t)},
 		{name: "fork", play: forkInAct},
 		{name: "forged", play: forgedInAct},

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 // needed are the outputs that the target of a dry run needs. With the real states, each
@@ -28,6 +29,23 @@ func (m dryRun) needed(ctx context.Context, job pipeline.Job, states bool) ([]pi
 	return all, nil
 }
 
+// planKnown plans a target with its real state, and refuses one that is lost: outputs of an
+// older state are not those of the stack.
+func (m dryRun) planKnown(ctx context.Context, planner pipeline.ReadOnlyPlanner, job pipeline.Job) (pipeline.Planned, error) {
+	var guarded deploy.DryRun
+	lostStatesOf(m.manager).guard(&guarded, job)
+	if guarded.CheckState != nil {
+		if err := guarded.CheckState(ctx); err != nil {
+			return pipeline.Planned{}, err
+		}
+	}
+	planned, err := planner.PlanReadOnly(ctx, job)
+	if err == nil && guarded.Check != nil {
+		err = guarded.Check(ctx, planned)
+	}
+	return planned, err
+}
+
 // planNeeded plans a needed stack and returns its outputs.
 func (m dryRun) planNeeded(ctx context.Context, job pipeline.Job, of pipeline.Target) (pipeline.NeededOutputs, error) {
 	planner, err := capable[pipeline.ReadOnlyPlanner](m.manager, job.Customer, of.Stack, pipeline.CapabilityReadOnly)
@@ -42,7 +60,7 @@ func (m dryRun) planNeeded(ctx context.Context, job pipeline.Job, of pipeline.Ta
 	if job.Needed, err = m.needed(ctx, job, true); err != nil {
 		return pipeline.NeededOutputs{}, err
 	}
-	planned, err := planner.PlanReadOnly(ctx, job)
+	planned, err := m.planKnown(ctx, planner, job)
 	var deferred *pipeline.DeferredError
 	if errors.As(err, &deferred) {
 		return pipeline.NeededOutputs{Stack: of.Stack, Unknown: fmt.Sprintf("%s itself depends on outputs that are not known yet", of.Name())}, nil

@@ -103,8 +103,9 @@ type applyWork struct {
 	claimed   bool                // the start record of this attempt is written
 	started   bool                // the tool may have changed something
 	left      *pipeline.StateRecord
-	passes    bool                   // other stacks need the outputs, which may be other ones now
+	reader    pipeline.OutputReader  // nil where no other stack needs the outputs
 	values    []pipeline.OutputValue // the outputs in clear; nil where they are not known
+	mark      string                 // the key of the mark that they are not known meanwhile; empty without one
 }
 
 // recorded runs the checks and the apply and writes down how it ended. A plan that
@@ -146,7 +147,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 			fmt.Fprintf(in.LogOrDiscard(), "What this apply has left could not be noted: %v\n", noteErr)
 		}
 	}
-	if ended.passes {
+	if ended.mark != "" {
 		if noteErr := a.noteOutputs(cleanupCtx, in, request, ended); noteErr != nil {
 			ended.Message = strings.TrimPrefix(ended.Message+"; the outputs could not be kept for the stacks that need them: "+noteErr.Error(), "; ")
 		}
@@ -229,8 +230,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if job.Needed, err = a.needed(ctx, in, request, receipt); err != nil {
 		return result, err
 	}
-	reader, err := outputReader(a.Engine, job)
-	if err != nil {
+	if ended.reader, err = outputReader(a.Engine, job); err != nil {
 		return result, err
 	}
 	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); errors.Is(err, ledger.ErrNotNext) {
@@ -239,6 +239,11 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if err != nil {
 		return result, err
 	}
+	return a.use(ctx, in, request, folder, ended, result, job, stored)
+}
+
+// use claims the plan and applies it.
+func (a *Applier) use(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *applyWork, result TargetResult, job pipeline.Job, stored pipeline.StoredPlan) (TargetResult, error) {
 	if err := a.claim(ctx, in, request.Mode, folder, ended.last); err != nil {
 		return result, err
 	}
@@ -246,17 +251,20 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if err := record.NotePath(ctx, a.records(), a.viewed(), in.Customer, in.Target(), a.Now()); err != nil {
 		return result, fmt.Errorf("note the path that %s is applied from: %w", in.Target(), err)
 	}
+	if err := a.openOutputs(ctx, in, request, ended); err != nil {
+		return result, err
+	}
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
 	record.ExplainLock(ctx, a.records(), in, request.Mode, folder.Key(record.AttemptStartObject(ended.last.Number+1)), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	ended.left, result.left = applied.State, applied.State
-	if ended.passes = reader != nil && ended.started; ended.passes && applied.ErroredState == "" {
-		ended.values = appliedOutputs(ctx, reader, job, stored)
+	if ended.reader != nil && ended.started && applied.ErroredState == "" {
+		ended.values = appliedOutputs(ctx, ended.reader, job, stored)
 	}
 	if applied.ErroredState != "" {
 		result.StateKept = true
-		result.SpareFile, err = a.stateKept(ctx, in, folder, receipt, applied, err)
+		result.SpareFile, err = a.stateKept(ctx, in, folder, ended.receipt, applied, err)
 	}
 	return result, err
 }

@@ -69,9 +69,25 @@ func (a *Applier) needed(ctx context.Context, in pipeline.TargetInput, request p
 	return needed, nil
 }
 
+// openOutputs notes that the outputs are not known from here on, where other stacks need them:
+// an apply that is killed leaves others than those on record.
+func (a *Applier) openOutputs(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, ended *applyWork) (err error) {
+	if ended.reader == nil {
+		return nil
+	}
+	if ended.mark, err = record.OpenOutputs(ctx, a.Store, in.Target(), request.ID, a.Now()); err != nil {
+		return fmt.Errorf("note that the outputs of %s are not known from here on: %w", in.Target(), err)
+	}
+	return nil
+}
+
 // noteOutputs writes down which outputs an apply has left, also one that failed. Where they
-// are not known, the older ones are not those of the target any more.
+// are not known, the older ones are not those of the target any more; where nothing began,
+// they still are.
 func (a *Applier) noteOutputs(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, ended applyWork) error {
+	if !ended.started {
+		return a.Store.Delete(ctx, ended.mark)
+	}
 	if ended.values == nil {
 		return record.ForgetOutputs(ctx, a.Store, in.Target())
 	}

@@ -21,6 +21,9 @@ const ObjectOutputs = "outputs.sealed"
 // that they were made of: they come after those, and before all that an apply writes later.
 const resealedAs = "-rekeyed-"
 
+// openEnding is that of the mark of an apply that has not said yet what it has left.
+const openEnding = ".open"
+
 // sealedEnding is that of records which are sealed whole, since they hold secrets.
 const sealedEnding = ".sealed"
 
@@ -114,6 +117,18 @@ func NoteOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOut
 	return err
 }
 
+// OpenOutputs writes a mark, from which on the outputs of a target are not known: an apply is
+// about to change them. NoteOutputs and ForgetOutputs remove it. An apply that has changed
+// nothing deletes the key, and one that is killed leaves it.
+func OpenOutputs(ctx context.Context, s pipeline.Store, t pipeline.Target, request pipeline.RequestID, now time.Time) (key string, err error) {
+	older, err := s.List(ctx, OutputsPrefix(t))
+	if err != nil {
+		return "", err
+	}
+	key = OutputsPrefix(t) + behind(older, now.UTC()).Format(LastApplyTimes) + "-" + string(request) + openEnding
+	return key, s.Create(ctx, key, strings.NewReader("{}\n"))
+}
+
 // SealOutputs writes outputs that are on record once more, for another target, and removes
 // nothing. older are the keys below OutputsPrefix of t that it comes behind. They are listed
 // before the caller looks whether it may write: what an apply leaves after that counts.
@@ -130,13 +145,19 @@ func ResealOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftO
 
 // seal writes the record behind the older ones.
 func (l LeftOutputs) seal(ctx context.Context, s Records, t pipeline.Target, older []string) error {
-	at := l.At.UTC()
-	for _, key := range older { // clocks of runners differ, and the last key counts
+	at := behind(older, l.At.UTC())
+	return l.sealAs(ctx, s, t, OutputsPrefix(t)+at.Format(LastApplyTimes)+"-"+string(l.Request)+sealedEnding, at)
+}
+
+// behind is a time after those of the older keys: clocks of runners differ, and the last key
+// counts.
+func behind(older []string, at time.Time) time.Time {
+	for _, key := range older {
 		if newest, ok := outputsTime(key); ok && !at.After(newest) {
 			at = newest.Add(time.Nanosecond)
 		}
 	}
-	return l.sealAs(ctx, s, t, OutputsPrefix(t)+at.Format(LastApplyTimes)+"-"+string(l.Request)+sealedEnding, at)
+	return at
 }
 
 func (l LeftOutputs) sealAs(ctx context.Context, s Records, t pipeline.Target, key string, at time.Time) error {
@@ -155,14 +176,17 @@ func (l LeftOutputs) sealAs(ctx context.Context, s Records, t pipeline.Target, k
 func outputsTime(key string) (time.Time, bool) {
 	name := key[strings.LastIndex(key, "/")+1:]
 	at, err := time.Parse(LastApplyTimes, name[:min(len(name), len(LastApplyTimes))])
-	return at, err == nil && strings.HasSuffix(name, sealedEnding)
+	return at, err == nil && (strings.HasSuffix(name, sealedEnding) || strings.HasSuffix(name, openEnding))
 }
 
 // newestOutputs is the key of the record that counts; empty where none does. One that was
 // sealed again without those that it was made of does not: an apply has taken their place, or
-// has made them unknown, in the meantime.
+// has made them unknown, in the meantime. None counts behind the mark of an apply.
 func newestOutputs(keys []string) string {
 	for _, key := range slices.Backward(keys) {
+		if strings.HasSuffix(key, openEnding) {
+			return ""
+		}
 		if of, _, again := strings.Cut(key, resealedAs); !again || slices.Contains(keys, of) {
 			return key
 		}

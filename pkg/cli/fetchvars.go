@@ -35,6 +35,11 @@ says again from GitHub, proves the origin, reads variables.yml at the commit,
 checks it, writes the request into the store and posts "pending" on the commit. The
 report that follows adds the statuses of the targets.
 
+Where metapipe.yml has properties, the custom properties of the repository narrow the
+request: its stacks, the version of the tool, an approval of each apply, its regions.
+What cannot be read or used rejects it with the reason properties; see
+docs/CUSTOM-PROPERTIES.md.
+
 With --customer it makes a request of its own instead of reading a payload: an
 operator's request for the head of the customer's default branch, or --commit.
 
@@ -99,7 +104,8 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err := fetchingOf(m).runCreated(ctx, &in); err != nil {
 		return err
 	}
-	f := &intake.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Status: report.Renderer{}.Status, Now: a.Now, Logf: a.logf}
+	f := &intake.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse,
+		Overlap: config.VersionsOverlap, Verify: verifier.Verify, Status: report.Renderer{}.Status, Now: a.Now, Logf: a.logf}
 	if err := fetchingOf(m).superseding(f, client); err != nil {
 		return err
 	}

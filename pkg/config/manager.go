@@ -21,6 +21,7 @@ func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 	completeStacks(&m)
 	d.checkChain(n, m)
 	d.checkRemediate(n, m.Drift, m)
+	d.checkDefaultTools(n, m)
 	d.checkSession(n, m)
 	if n.Get("environments") == nil {
 		at, _ := n.Locate()
@@ -52,6 +53,7 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 		"redaction":          func(v value) { d.redaction(v, &m.Redaction) },
 		"limits":             func(v value) { d.read(v, d.limitFields(&m.Limits)) },
 		"drift":              func(v value) { d.drift(v, &m.Drift) },
+		"properties":         func(v value) { d.properties(v, &m.Properties) },
 	}
 }
 

@@ -150,6 +150,9 @@ const (
 	ReasonNotAllowed       Reason = "environment-not-allowed"
 	ReasonRenamed          Reason = "customer-renamed"
 	ReasonOffboarded       Reason = "customer-offboarded"
+	// ReasonProperties: a custom property of the repository cannot be read, or asks for what
+	// the manager does not offer.
+	ReasonProperties Reason = "properties"
 	// ReasonEnvironmentRenamed: an environment is new, and a former one is not declared any more.
 	ReasonEnvironmentRenamed Reason = "environment-renamed"
 )

@@ -25,6 +25,8 @@ const (
 	evidenceSerial      = "state_serial"
 	// evidenceNeeded is there only where the stack needs outputs of others.
 	evidenceNeeded = "needed_outputs"
+	// evidenceProperties is there only where metapipe.yml uses custom properties.
+	evidenceProperties = "properties"
 )
 
 // NewPlanEvidence is the evidence of a plan that tool has made on no state yet.
@@ -59,6 +61,17 @@ func (e PlanEvidence) SetNeeded(sum string) {
 // Needed is the sum of the outputs of other stacks; empty where the plan used none.
 func (e PlanEvidence) Needed() string { return e[evidenceNeeded] }
 
+// SetProperties notes the digest of the custom properties that the request was accepted
+// with; nothing where there are none.
+func (e PlanEvidence) SetProperties(digest string) {
+	if digest != "" {
+		e[evidenceProperties] = digest
+	}
+}
+
+// Properties is the digest of the custom properties; empty where the plan used none.
+func (e PlanEvidence) Properties() string { return e[evidenceProperties] }
+
 // Tool is the binary that made the plan.
 func (e PlanEvidence) Tool() ToolVersion {
 	return ToolVersion{Name: e[evidenceTool], Version: e[evidenceToolVersion]}
@@ -85,7 +98,7 @@ func (e PlanEvidence) State() StateVersion {
 func (e PlanEvidence) CheckNames(own ...string) error {
 	known := append([]string{evidenceTool, evidenceToolVersion, evidenceManagerTree, evidenceManagerCode, evidenceLineage, evidenceSerial}, own...)
 	for _, name := range slices.Sorted(maps.Keys(e)) {
-		if !slices.Contains(known, name) && name != evidenceNeeded { // the domain compares that one
+		if !slices.Contains(known, name) && name != evidenceNeeded && name != evidenceProperties { // the domain compares these
 			return tamperedPlan("the receipt has evidence that this metapipe does not know: " + Quote(name))
 		}
 	}

@@ -39,6 +39,8 @@ type Manager struct {
 	// SealingKeys are KMS keys that seal plans and variables in place of
 	// METAPIPE_KEY: the first one seals, each of them opens.
 	SealingKeys []string `json:",omitempty"`
+	// Properties say which custom properties of customers' repositories count; nil: none.
+	Properties *PropertyRules `json:",omitempty"`
 }
 
 // EnvironmentRule is one environment of metapipe.yml.

@@ -58,6 +58,20 @@ func (p *Property) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// MarshalJSON writes the value as GitHub has it. One of another form is an object: which
+// one it was is not kept.
+func (p Property) MarshalJSON() ([]byte, error) {
+	switch p.Form {
+	case PropertyUnset:
+		return []byte("null"), nil
+	case PropertyText:
+		return json.Marshal(p.Text)
+	case PropertyList:
+		return json.Marshal(append([]string{}, p.List...))
+	}
+	return []byte("{}"), nil
+}
+
 // propertyList reads a list of texts. encoding/json would take null in it for "".
 func propertyList(raw []byte) ([]string, bool) {
 	var items []*string

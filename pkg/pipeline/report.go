@@ -77,6 +77,9 @@ func (r Report) Overall() StatusState {
 	if r.Request.Rejected() {
 		return StatusFailure
 	}
+	if r.Request.NoTools() {
+		return StatusSuccess
+	}
 	if len(r.Targets) == 0 {
 		return StatusError // nothing was looked at, so that nothing is known to be done
 	}

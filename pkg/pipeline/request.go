@@ -84,6 +84,9 @@ type Request struct {
 	// RemovedStacks are stacks that were deployed before in an environment of variables.yml
 	// and that the customer does not have any more. Nothing is destroyed.
 	RemovedStacks []Target `json:"removed_stacks,omitempty"`
+	// Properties are the custom properties that the request was accepted with; nil where
+	// metapipe.yml uses none, and for a destroy.
+	Properties *RequestProperties `json:"properties,omitempty"`
 	// Problems and Reason are set when the request is rejected.
 	Reason   Reason   `json:"reason,omitempty"`
 	Problems Problems `json:"problems,omitempty"`

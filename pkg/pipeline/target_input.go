@@ -76,5 +76,9 @@ func (r Request) GateEnvironment(in TargetInput) (rule EnvironmentRule, why stri
 		rule.Gated = true
 		return rule, "a destroy needs an approval"
 	}
+	if r.NeedsPropertyApproval() && !rule.Gated {
+		rule.Gated = true
+		return rule, fmt.Sprintf("the property %s of %s asks for an approval", r.Properties.Name(MeaningApproval), r.Repository)
+	}
 	return rule, fmt.Sprintf("metapipe.yml says that %s is gated", in.Environment)
 }

@@ -81,6 +81,8 @@ func rejectedNext(m pipeline.Mode, r pipeline.Reason) string {
 		return "Push the commit to a branch that may deploy."
 	case pipeline.ReasonNotAllowed:
 		return "Remove the environment from the variables and push again, or ask your service provider to allow it."
+	case pipeline.ReasonProperties:
+		return "Correct the custom properties of the repository, and run the workflow again."
 	case pipeline.ReasonRenamed, pipeline.ReasonEnvironmentRenamed, pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonNoDestroy, pipeline.ReasonOtherRepository:
 		return nextWait
 	}

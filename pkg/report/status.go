@@ -103,6 +103,9 @@ func located(where, message string, more int) string {
 }
 
 func idleWords(req pipeline.Request, t pipeline.Target) string {
+	if req.NoTools() {
+		return "No tools enabled: nothing is deployed, and nothing is destroyed"
+	}
 	for _, removed := range req.Removed {
 		if t.Environment == removed {
 			return "Not in the variables any more; nothing is destroyed"

@@ -182,6 +182,8 @@ func reasonWords(r pipeline.Reason) string {
 		return "the environment is not allowed for this customer"
 	case pipeline.ReasonOffboarded:
 		return "the service provider has ended the deployments of this repository"
+	case pipeline.ReasonProperties:
+		return "the custom properties of the repository cannot be used"
 	case pipeline.ReasonRenamed:
 		return "the provider keeps this customer under another name"
 	case pipeline.ReasonEnvironmentRenamed:

@@ -334,7 +334,8 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 			Operator: request.Mode.Restart(),
 		}
 	}
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+	job := pipeline.Job{Customer: in.Customer.Under(request.Properties), Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir,
+		Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	return job, pipeline.StoredPlan{Artifacts: artifacts, Receipt: receipt}, nil
 }
 

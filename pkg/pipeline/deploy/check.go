@@ -27,6 +27,8 @@ func (a *Applier) compare(receipt pipeline.Receipt, request pipeline.Request, in
 		return refuse(pipeline.ReasonTampered, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
 	case receipt.Mode != request.ModeOfReceipt():
 		return refuse(pipeline.ReasonTampered, "carries a receipt of mode %q, and the request has mode %q", receipt.Mode, request.Mode)
+	case receipt.Evidence.Properties() != request.Properties.Digest():
+		return refuse(pipeline.ReasonTampered, "was made under other custom properties than those of the request")
 	case receipt.Target() != in.Target():
 		return refuse(pipeline.ReasonOtherEnvironment, "was made for %s", receipt.Target().Name())
 	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:

@@ -136,8 +136,8 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 	if err != nil {
 		return TargetResult{}, err
 	}
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, Applied: applied, Compared: compared, ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard(),
+	job := pipeline.Job{Customer: in.Customer.Under(request.Properties), Environment: in.Environment, Stack: in.Stack, Variables: document, Applied: applied, Compared: compared,
+		ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard(),
 		Needed: needed}
 	planned, outputs, err := p.planJob(ctx, request, job)
 	var deferred *pipeline.DeferredError
@@ -247,6 +247,7 @@ func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, job
 		return pipeline.Receipt{}, fmt.Errorf("plan %s: %w", in.Target(), err)
 	}
 	planned.Evidence.SetNeeded(sum)
+	planned.Evidence.SetProperties(request.Properties.Digest())
 	now := p.Now().UTC()
 	return pipeline.Receipt{
 		Version: pipeline.ReceiptVersion, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment, Stack: in.Stack,

@@ -23,6 +23,8 @@ type FetchVars struct {
 	Sealer    pipeline.Sealer
 	// Parse reads variables.yml of a customer; file is its path in their repo.
 	Parse func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
+	// Overlap reports whether a version can fulfill two constraints.
+	Overlap func(a, b string) bool
 	// Verify checks an ID token; at is the time the token has to be valid at.
 	Verify func(ctx context.Context, token, audience string, at time.Time) (pipeline.Claims, error)
 	// Runs stops the manager's runs that wait in vain; nil where there are none (a
@@ -42,7 +44,8 @@ type FetchVars struct {
 
 type sourceGitHub interface {
 	pipeline.DeployedGitHub
-	Repository(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, error)
+	// RepositoryProperties reads a repository and, in the same answer, its custom properties.
+	RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
 	WorkflowRun(ctx context.Context, repo pipeline.Slug, id int64) (pipeline.WorkflowRun, error)
 	// RunAttempt is one attempt of a run, which need not be the newest.
 	RunAttempt(ctx context.Context, repo pipeline.Slug, id int64, attempt int) (pipeline.WorkflowRun, error)
@@ -237,6 +240,9 @@ func (f *FetchVars) variables(ctx context.Context, from origin, request *pipelin
 // read fetches and checks variables.yml and works out the targets. Problems that
 // the customer can correct are put into the request.
 func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Request) ([]byte, error) {
+	if !f.narrow(&from, request) {
+		return nil, nil
+	}
 	file, err := f.GitHub.File(ctx, from.repository.Slug, string(from.commit), request.File)
 	if pipeline.Gone(err) {
 		request.Reason = pipeline.ReasonMissingVariables
@@ -260,7 +266,12 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 	document, problems := f.Parse(from.customer, request.File, file.Content)
 	if problems.Err() == nil {
 		problems = append(problems, targets(from, document, request)...)
-		if problems.Err() == nil && len(request.Targets) == 0 { // it would count as done
+		denied, err := f.denied(ctx, from, document, request)
+		if err != nil {
+			return nil, err
+		}
+		problems = append(problems, denied...)
+		if problems.Err() == nil && len(request.Targets) == 0 && !request.NoTools() { // it would count as done
 			problems = append(problems, pipeline.Problem{
 				Position: pipeline.Position{File: request.File},
 				Rule:     "no-environments",
@@ -270,7 +281,7 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 		}
 	}
 	if problems.Err() != nil {
-		request.Reason, request.Problems = pipeline.ReasonInvalidVariables, problems
+		request.Reason, request.Problems = reasonOf(problems), problems
 		request.Targets = nil
 		return file.Content, nil
 	}

@@ -15,7 +15,7 @@ import (
 // without the repository: from.unseen says why.
 func (f *FetchVars) manualRepository(ctx context.Context, from *origin) error {
 	c := from.customer
-	repo, err := f.GitHub.Repository(ctx, c.Repository)
+	repo, properties, err := f.GitHub.RepositoryProperties(ctx, c.Repository)
 	var cause pipeline.RefusalCause
 	if pipeline.RepositoryUnseen(err) {
 		cause = pipeline.CauseUnseen
@@ -32,7 +32,7 @@ func (f *FetchVars) manualRepository(ctx context.Context, from *origin) error {
 	}
 	switch {
 	case cause == "":
-		from.repository = repo
+		from.repository, from.properties = repo, properties
 		return nil
 	case c.Offboarded && from.mode == pipeline.ModeDestroy:
 		return f.withoutRepository(ctx, from, cause)

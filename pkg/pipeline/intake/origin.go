@@ -22,6 +22,7 @@ const runGrace = 15 * time.Minute
 type origin struct {
 	customer    pipeline.Customer
 	repository  pipeline.Repository
+	properties  pipeline.Properties // of the repository
 	id          pipeline.RequestID
 	event       string
 	mode        pipeline.Mode
@@ -57,12 +58,13 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 	if err != nil {
 		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonInvalidPayload, Message: err.Error()}
 	}
-	customer, repo, err := f.customerOf(ctx, slug, ask)
+	from, err := f.customerOf(ctx, slug, ask)
 	if err != nil {
 		return origin{}, err
 	}
-	from := origin{customer: customer, repository: repo, id: ask.ID, event: ask.Event, mode: pipeline.ModeOf(ask.Event).Reduce(ask.Mode),
-		commit: ask.Commit, pullRequest: ask.PullRequest, qualified: ask.Customer != ""}
+	customer := from.customer
+	from.id, from.event, from.mode = ask.ID, ask.Event, pipeline.ModeOf(ask.Event).Reduce(ask.Mode)
+	from.commit, from.pullRequest, from.qualified = ask.Commit, ask.PullRequest, ask.Customer != ""
 	if ask.Customer != "" && ask.Customer != customer.Name {
 		from.askedAs, from.rejection = ask.Customer, formerName(ask.Customer, customer.Name)
 	}
@@ -78,42 +80,40 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 	return from, nil
 }
 
-// customerOf asks GitHub for the repository and the registry for its customer.
-// The message names no other customer. The trigger may still use a former name of it.
-func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipeline.DispatchRequest) (pipeline.Customer, pipeline.Repository, error) {
+// customerOf asks GitHub for the repository, with its custom properties, and the registry
+// for its customer. The message names no other customer. The trigger may still use a former
+// name of it.
+func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipeline.DispatchRequest) (origin, error) {
 	unknown := &pipeline.RejectedError{
 		Reason:  pipeline.ReasonUnknownCustomer,
 		Message: fmt.Sprintf("no customer is registered for repository %s (id %d) with path %s", slug, ask.RepositoryID, pipeline.Quote(ask.Path)),
 		Next:    "register it with a file in customers/, or fix its repository_id or path there",
 	}
 	if len(f.Customers.ByRepository(ask.RepositoryID)) == 0 {
-		return pipeline.Customer{}, pipeline.Repository{}, unknown
+		return origin{}, unknown
 	}
-	repo, err := f.GitHub.Repository(ctx, slug)
+	repo, properties, err := f.GitHub.RepositoryProperties(ctx, slug)
 	if pipeline.NotVisible(err) || pipeline.Gone(err) {
-		return pipeline.Customer{}, pipeline.Repository{}, &pipeline.RejectedError{
+		return origin{}, &pipeline.RejectedError{
 			Reason:  pipeline.ReasonUnknownCustomer,
 			Message: fmt.Sprintf("GitHub does not show repository %s (id %d)", slug, ask.RepositoryID),
 			Next:    "when it exists, give the token that reads the customers' repositories access to it; then run this again",
 		}
 	}
 	if err != nil {
-		return pipeline.Customer{}, pipeline.Repository{}, fmt.Errorf("look up repository %s: %w", slug, err)
+		return origin{}, fmt.Errorf("look up repository %s: %w", slug, err)
 	}
 	if repo.ID != ask.RepositoryID {
-		return pipeline.Customer{}, pipeline.Repository{}, unknown
+		return origin{}, unknown
 	}
 	c, err := f.named(ctx, repo, ask)
 	if err != nil {
-		return pipeline.Customer{}, pipeline.Repository{}, err
+		return origin{}, err
 	}
 	if c == nil {
-		return pipeline.Customer{}, pipeline.Repository{}, unknown
+		return origin{}, unknown
 	}
-	if err := sameRepository(*c, repo); err != nil {
-		return *c, repo, err
-	}
-	return *c, repo, nil
+	return origin{customer: *c, repository: repo, properties: properties}, sameRepository(*c, repo)
 }
 
 // named is the customer that a request means, by its present or its former name; nil where

@@ -30,7 +30,7 @@ func targets(from origin, document pipeline.Document, request *pipeline.Request)
 	}
 	for _, target := range from.customer.Targets() {
 		env := target.Environment
-		if !present(env) || from.only != "" && from.only != env || from.stack != "" && from.stack != target.Stack {
+		if request.NoTools() || !present(env) || from.only != "" && from.only != env || from.stack != "" && from.stack != target.Stack {
 			continue
 		}
 		t := pipeline.RequestTarget{Target: target}

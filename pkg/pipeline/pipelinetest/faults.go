@@ -112,6 +112,11 @@ func (h FaultHub) Repository(ctx context.Context, repo pipeline.Slug) (pipeline.
 	return answer(h.Fault, func() (pipeline.Repository, error) { return h.Hub.Repository(ctx, repo) })
 }
 
+func (h FaultHub) RepositoryProperties(ctx context.Context, repo pipeline.Slug) (found pipeline.Repository, properties pipeline.Properties, err error) {
+	err = h.Fault.Call(func() error { found, properties, err = h.Hub.RepositoryProperties(ctx, repo); return err })
+	return found, properties, err
+}
+
 func (h FaultHub) WorkflowRun(ctx context.Context, repo pipeline.Slug, id int64) (pipeline.WorkflowRun, error) {
 	return answer(h.Fault, func() (pipeline.WorkflowRun, error) { return h.Hub.WorkflowRun(ctx, repo, id) })
 }

@@ -49,6 +49,7 @@ type Hub struct {
 	ListError        error                               // what a list of runs answers
 	Deleted          map[string]bool                     // branches
 	Refuse           func(op string) error               // what a write answers, by its name and object
+	Properties       string                              // custom_properties of the customer's repository; empty: the answer has none
 	AnswerRepository func() (pipeline.Repository, error) // instead of the customer's
 }
 

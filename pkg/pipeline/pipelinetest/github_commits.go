@@ -23,6 +23,19 @@ func (h *Hub) Repository(_ context.Context, repo pipeline.Slug) (pipeline.Reposi
 	return pipeline.Repository{Slug: h.w.Current.Repository, ID: 7, DefaultBranch: "main"}, nil
 }
 
+// RepositoryProperties answers as the client does: what cannot be read is unknown.
+func (h *Hub) RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error) {
+	found, err := h.Repository(ctx, repo)
+	if err != nil {
+		return found, pipeline.Properties{}, err
+	}
+	properties, err := pipeline.ParseProperties([]byte(h.Properties))
+	if err != nil {
+		properties = pipeline.Properties{}
+	}
+	return found, properties, nil
+}
+
 func (h *Hub) PullRequest(_ context.Context, _ pipeline.Slug, number int) (pipeline.PullRequest, error) {
 	pr, ok := h.Pulls[number]
 	if !ok {

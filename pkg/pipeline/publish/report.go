@@ -267,7 +267,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 			Next:        e.Next,
 			Operator:    e.Operator,
 			Applies:     request.Applies(of),
-			Gated:       rule.Gated || request.Mode == pipeline.ModeDestroy,
+			Gated:       rule.Gated || request.Mode == pipeline.ModeDestroy || request.NeedsPropertyApproval(),
 			PlanOnly:    request.Find(of).PlanOnly,
 			Reviewed:    e.Reviewed,
 			Diagnostics: e.Diagnostics,

@@ -180,7 +180,7 @@ func LoadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, 
 	switch {
 	case r.ID != id || r.Customer != customer:
 		return pipeline.Request{}, fmt.Errorf("request %s of %s: %w: %s is of request %s of %s", id.Short(), customer, pipeline.ErrTampered, key, r.ID, r.Customer)
-	case !r.Rejected() && len(r.Targets) == 0:
+	case !r.Rejected() && len(r.Targets) == 0 && !r.NoTools(), r.NoTools() && len(r.Targets) > 0:
 		return pipeline.Request{}, fmt.Errorf("request %s of %s: %w: %s is accepted and names no environment", id.Short(), customer, pipeline.ErrTampered, key)
 	}
 	return r, nil

@@ -3,6 +3,8 @@ package hub_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -174,4 +176,23 @@ func TestPropertyDefinitions(t *testing.T) {
 		s.hub.DefineProperties("acme", hub.PropertyDefinition{Name: "x"}) == nil || s.hub.AddOwner("acme", "nobody") == nil {
 		t.Error("a mistake was accepted")
 	}
+}
+
+// TestDocumentedPropertyCalls plays the calls of docs/CUSTOM-PROPERTIES.md in their order.
+func TestDocumentedPropertyCalls(t *testing.T) {
+	t.Parallel()
+	s := properties(t)
+	page := string(got(os.ReadFile("../../../docs/CUSTOM-PROPERTIES.md"))(t))
+	calls := regexp.MustCompile("(?m)^\\| [^|]+ \\| `(GET|PUT|PATCH) ([^`]+)` \\| (?:`([^`]+)` )?\\|$").FindAllStringSubmatch(page, -1)
+	equal(t, "documented calls", len(calls), 7)
+	last := ""
+	for _, c := range calls {
+		named := strings.NewReplacer("ORG", "acme", "REPO", "shop")
+		a := s.send("owner", c[1], named.Replace(c[2]), named.Replace(c[3]))
+		if a.status/100 != 2 {
+			t.Errorf("%s %s: %d %s", c[1], c[2], a.status, a.body)
+		}
+		last = a.body
+	}
+	equal(t, "values", last, `[{"property_name":"infrastructure_tools","value":["network"]},{"property_name":"terraform_version","value":"latest"},{"property_name":"tier","value":"free"}]`)
 }

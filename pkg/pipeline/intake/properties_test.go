@@ -1,0 +1,177 @@
+package intake_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// propertied is a manager with two stacks whose customers have properties.
+func propertied(t *testing.T, properties string) *pipelinetest.Setup {
+	t.Helper()
+	w := withStacks(t)
+	rules := pipeline.DefaultPropertyRules()
+	w.Current.Manager.Properties, w.Current.Manager.Tool = &rules, pipeline.ToolRule{Name: "terraform"}
+	for i := range w.Current.Manager.Stacks {
+		w.Current.Manager.Stacks[i].Tool = w.Current.Manager.Tool
+	}
+	w.Hub.Properties = properties
+	return w
+}
+
+// fetch sends a push with the version rules of the real program.
+func fetch(w *pipelinetest.Setup, variables string) (pipeline.Request, error) {
+	w.Tick()
+	f := w.Fetcher()
+	f.Overlap = config.VersionsOverlap
+	ask := w.Dispatch(w.Hub.Commit(variables), "push")
+	return f.Run(context.Background(), w.FetchInput(ask, w.Claims(ask)))
+}
+
+// TestPropertiesOfARequest: what the properties say when the request is accepted is what
+// the request works on, and its record says so. Whatever cannot be used rejects it, and
+// the customer gets the answer.
+func TestPropertiesOfARequest(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		properties, targets, says string
+		reason                    pipeline.Reason
+	}{
+		"none":        {"", "staging/network staging/hosts", "", ""},
+		"unset":       {`{"infrastructure_tools":null}`, "staging/network staging/hosts", "", ""},
+		"one stack":   {`{"infrastructure_tools":["hosts"]}`, "staging/hosts", "", ""},
+		"no tools":    {`{"infrastructure_tools":[]}`, "", "", ""},
+		"not offered": {`{"infrastructure_tools":["hosts","ansible"]}`, "", `"ansible" is not offered to this customer`, pipeline.ReasonProperties},
+		"wrong type":  {`{"infrastructure_approval_required":false}`, "", "the value is not one text", pipeline.ReasonProperties},
+		"unreadable":  {`[]`, "", "nothing is inferred", pipeline.ReasonProperties},
+		"null":        {`null`, "", "nothing is inferred", pipeline.ReasonProperties},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := propertied(t, tc.properties)
+			request, err := fetch(w, "staging one\n")
+			var rejected *pipeline.RejectedError
+			if tc.reason != "" {
+				if !errors.As(err, &rejected) || rejected.Reason != tc.reason || !strings.Contains(rejected.Problems.Error(), tc.says) {
+					t.Errorf("%v, want %s: %s", err, tc.reason, tc.says)
+				}
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if got := namesOf(request); got != tc.targets {
+				t.Errorf("targets %q, want %q", got, tc.targets)
+			}
+			stored, err := record.LoadRequest(t.Context(), record.Records{Store: w.Store, Sealer: w.Sealer}, "acme", request.ID)
+			if err != nil || stored.Properties.Digest() != request.Properties.Digest() || (stored.Properties == nil) != (tc.reason != "") {
+				t.Errorf("recorded: %+v, %v", stored.Properties, err)
+			}
+			report := w.Report(request, false)
+			want := map[bool]pipeline.StatusState{true: pipeline.StatusFailure, false: pipeline.StatusPending}[tc.reason != ""]
+			if name == "no tools" {
+				want = pipeline.StatusSuccess
+			}
+			if report.Overall() != want || report.Closed != (want != pipeline.StatusPending) {
+				t.Errorf("reported as %s, closed %v, want %s", report.Overall(), report.Closed, want)
+			}
+		})
+	}
+}
+
+// TestNoToolsDestroysNothing: a customer that has deployed and then switches all tools off
+// keeps its states, and a destroy of one is still possible.
+func TestNoToolsDestroysNothing(t *testing.T) {
+	t.Parallel()
+	w := propertied(t, `{"infrastructure_tools":["hosts"]}`)
+	request := pipelinetest.Must[pipeline.Request](t)(fetch(w, "staging one\n"))
+	in := pipelinetest.Stack(w.Target(request, "staging"), "hosts")
+	pipelinetest.Must[deploy.TargetResult](t)(w.Planner().Run(t.Context(), in))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(in))
+	w.Report(request, true)
+	w.Hub.Properties = `{"infrastructure_tools":[]}`
+	request = pipelinetest.Must[pipeline.Request](t)(fetch(w, "staging two\n"))
+	if !request.NoTools() || len(request.Targets) != 0 || len(request.RemovedStacks) != 1 || request.RemovedStacks[0].Stack != "hosts" {
+		t.Errorf("got %+v", request)
+	}
+	w.Hub.Properties = `[]` // a destroy does not read them: its approval is needed in any case
+	request, err := w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch",
+		intake.ManualRequest{Environment: "staging", Stack: "hosts", Mode: pipeline.ModeDestroy, Confirm: "acme/staging/hosts"}))
+	if err != nil || namesOf(request) != "staging/hosts" || request.Properties != nil {
+		t.Errorf("got %+v, %v", request, err)
+	}
+}
+
+// TestManualRequestForADisabledStack: an operator cannot deploy what the customer has
+// switched off.
+func TestManualRequestForADisabledStack(t *testing.T) {
+	t.Parallel()
+	w := propertied(t, `{"infrastructure_tools":["network"]}`)
+	w.Hub.Commit(pipelinetest.BothEnvironments)
+	_, err := w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", intake.ManualRequest{Stack: "hosts", Mode: pipeline.ModeApply}))
+	var rejected *pipeline.RejectedError
+	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonProperties || !strings.Contains(rejected.Problems.Error(), "does not enable stack hosts") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestPropertyChoosesNoOlderVersion: what a newer version has applied is not planned with
+// an older one, also where the manager takes any version.
+func TestPropertyChoosesNoOlderVersion(t *testing.T) {
+	t.Parallel()
+	w := propertied(t, `{"infrastructure_tools":["hosts"]}`)
+	request := pipelinetest.Must[pipeline.Request](t)(fetch(w, "staging one\n"))
+	in := pipelinetest.Stack(w.Target(request, "staging"), "hosts")
+	pipelinetest.Must[deploy.TargetResult](t)(w.Planner().Run(t.Context(), in)) // with 1.11.4
+	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(in))
+	w.Report(request, true)
+	for version, good := range map[string]bool{"1.11": true, "1.12": true, "1.11.4": true, "latest": true, "1.11.3": false, "1.10": false, "0.13": false} {
+		w.Hub.Properties = `{"infrastructure_tools":["hosts"],"terraform_version":"` + version + `"}`
+		request, err := fetch(w, "staging "+version+"\n")
+		var rejected *pipeline.RejectedError
+		if good && err != nil || !good && (!errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonProperties || len(request.Targets) > 0) {
+			t.Errorf("%s: %+v, %v", version, request.Targets, err)
+		}
+	}
+}
+
+// countingHub counts the reads of the repository.
+type countingHub struct {
+	*pipelinetest.Hub
+	reads *int
+}
+
+func (h countingHub) Repository(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, error) {
+	*h.reads++
+	return h.Hub.Repository(ctx, repo)
+}
+
+func (h countingHub) RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error) {
+	*h.reads++
+	return h.Hub.RepositoryProperties(ctx, repo)
+}
+
+// TestPropertiesCostNoCall: the answer about the repository, which is read once in any
+// case, holds its properties.
+func TestPropertiesCostNoCall(t *testing.T) {
+	t.Parallel()
+	for _, rules := range []bool{false, true} {
+		w := propertied(t, `{"infrastructure_tools":["hosts"]}`)
+		if !rules {
+			w.Current.Manager.Properties = nil
+		}
+		f, reads := w.Fetcher(), 0
+		f.GitHub = countingHub{w.Hub, &reads}
+		ask := w.Dispatch(w.Hub.Commit("staging one\n"), "push")
+		pipelinetest.Must[pipeline.Request](t)(f.Run(t.Context(), w.FetchInput(ask, w.Claims(ask))))
+		if reads != 1 {
+			t.Errorf("rules %v: the repository was read %d times", rules, reads)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// propertyWords says which custom properties of the repository the request was accepted
+// with, and what each does; nothing where none is set.
+func propertyWords(req pipeline.Request) string {
+	if req.Properties == nil {
+		return ""
+	}
+	var words []string
+	for _, u := range req.Properties.Used {
+		if u.Value.Form == pipeline.PropertyUnset {
+			continue
+		}
+		words = append(words, code(clip(u.Name, 80))+" = "+propertyValue(u.Value)+propertyEffect(req, u))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "Custom properties: " + strings.Join(words, " · ") + "\n\n"
+}
+
+func propertyValue(p pipeline.Property) string {
+	if p.Form != pipeline.PropertyList {
+		return code(clip(p.Text, 60))
+	}
+	if len(p.List) == 0 {
+		return "an empty list"
+	}
+	return code(clip(strings.Join(p.List, ", "), 120))
+}
+
+func propertyEffect(req pipeline.Request, u pipeline.UsedProperty) string {
+	switch {
+	case u.Meaning == pipeline.MeaningApproval && req.Properties.Approval:
+		return " (each apply needs an approval)"
+	case u.Meaning == pipeline.MeaningTools && req.Properties.NoTools:
+		return " (nothing is deployed)"
+	case u.Meaning == pipeline.MeaningVersion && req.Properties.Version != "":
+		return " (" + code(clip(req.Properties.Version, 40)) + ")"
+	}
+	return ""
+}

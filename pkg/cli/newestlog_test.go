@@ -42,7 +42,7 @@ func TestNewestLog(t *testing.T) {
 		t.Errorf("without a log: %s", output)
 	}
 	put(time.Hour, "staging", "plans", "ffffffff-0000-4000-8000-000000000001", "0001", "plan-log.sealed")
-	put(time.Minute, "staging", "plans", "cccccccc-0000-4000-8000-000000000001", "0001", "apply-0001-log.sealed")
+	put(time.Minute, "staging", "plans", "cccccccc-0000-4000-8000-000000000001", "0001", "apply-0000000003-log.sealed")
 	put(time.Hour, "staging", "plans", "dddddddd-0000-4000-8000-000000000001", "0001", "plan-log.sealed")
 	// The seal is wrong: the message names the request that was chosen.
 	if output := show(); !strings.Contains(output, "the log of request cccccccc for blog/staging") {

@@ -178,7 +178,7 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 	w := pipelinetest.New(t)
 	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
 	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
-	w.Sign(w.Folder(request, "staging")+"apply-0001.json", "{}")
+	w.BeginApply(request, "staging")
 	_, err := w.Apply(w.Target(request, "staging"))
 	var refused *pipeline.RefusedError
 	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonAlreadyApplied || w.Engine.Applies != 0 {

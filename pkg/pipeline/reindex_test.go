@@ -13,6 +13,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
@@ -66,7 +67,7 @@ func playRequests(w *pipelinetest.Setup) played {
 	waiting := pipelinetest.Must[pipeline.Request](t)(w.Send(newer))
 	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(waiting, "staging"))
 	w.Report(waiting, false)
-	if st := pipelinetest.Must[record.TargetStatus](t)(record.ReadTargetStatus(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), loser, loser.Targets[0].Target)); st.Result.Newer != waiting.ID {
+	if st := pipelinetest.Must[ledger.TargetStatus](t)(ledger.ReadTargetStatus(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), loser, loser.Targets[0].Target)); st.Result.Newer != waiting.ID {
 		t.Fatalf("the result of the superseded request names %q", st.Result.Newer)
 	}
 	return played{waiting: waiting, loser: loser}

@@ -79,7 +79,7 @@ func TestPolicies(t *testing.T) {
 	for role, may := range map[store.Role]struct{ read, list, create, remove, never []string }{
 		store.RoleFetchVars: {[]string{request}, []string{"/staging/queue/", "/pulls/1/"}, []string{"/requests/n.json", "/staging/queue/2-n", "/pulls/1/2-n"}, nil, []string{plan + "artifacts.sealed", state}},
 		store.RolePlan:      {[]string{request, state, plan + "artifacts.sealed"}, []string{"/staging/queue/", "/staging/plans/r/", "/pulls/1/"}, []string{plan + "new"}, nil, []string{"/production/plans/r/0001/planned.json"}},
-		store.RoleApply:     {[]string{request, state, plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, []string{used, "/staging/applied/n.json"}, nil},
+		store.RoleApply:     {[]string{request, state, plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0000000003.json", "/staging/applied/n.json"}, []string{used, "/staging/applied/n.json"}, nil},
 		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, []string{used}, []string{state, plan + "artifacts.sealed"}},
 		store.RoleRekey: {[]string{request, "/staging/applied/o.json", "/staging/queue/1-r", plan + "receipt.json"}, nil, []string{"/staging/applied/r.json", "/staging/queue/3-n", "/pulls/1/3-n", "/requests/by-commit/s/3-n"},
 			[]string{"/staging/queue/3-n", "/pulls/1/3-n", "/requests/by-commit/s/3-n"}, []string{state, plan + "artifacts.sealed"}},
@@ -128,7 +128,7 @@ func TestPolicies(t *testing.T) {
 				for _, key := range may.remove {
 					expect("remove", key, s.Delete(t.Context(), customer+key), allowed)
 				}
-				for _, stored := range []string{"receipt.json", "apply-0001-ended.json"} { // no one may undo what was written once
+				for _, stored := range []string{"receipt.json", "apply-0000000003.json"} { // no one may undo what was written once
 					expect("remove", plan+stored, s.Delete(t.Context(), customer+plan+stored), false)
 				}
 				if len(may.create) == 0 {

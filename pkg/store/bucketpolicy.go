@@ -163,7 +163,7 @@ func (s Scope) grants() map[Role]grant {
 		// from a new one; a destroy uses the variables that were applied last.
 		RoleFetchVars: {
 			list: slices.Concat(fetched, []string{open, target + "/plans/*", "*/applied/*"}), read: slices.Concat(fetched, superseded, []string{lastApplies, applied}), names: true, openLastApplies: true,
-			write:  slices.Concat(fetched, []string{open, target + "/plans/*/apply-????.json"}),
+			write:  slices.Concat(fetched, []string{open, target + "/plans/*/apply-??????????.json"}),
 			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true},
 		RolePlan: {
 			list:  []string{target + "/*", requests, pulls, registered},
@@ -184,7 +184,7 @@ func (s Scope) grants() map[Role]grant {
 			list: []string{c + "/*", "_metapipe/open/*"},
 			read: []string{state, lock, requests, pulls, queue, target + "/plans/*.json", target + "/plans/*/model.sealed", chain, c + "/ledger/*"},
 			// Of a plan it may write nothing but that it is out of use.
-			write: []string{target + "/plans/*/apply-????.json", chain, c + "/ledger/*"}, remove: []string{spent(target), lock, open}, lock: true, seal: true, sealLedgers: true, open: true,
+			write: []string{target + "/plans/*/apply-??????????.json", chain, c + "/ledger/*"}, remove: []string{spent(target), lock, open}, lock: true, seal: true, sealLedgers: true, open: true,
 		},
 		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
 			list: []string{target + "/*", c + "/", "_metapipe/scans/*", open, registered},

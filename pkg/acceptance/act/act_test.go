@@ -189,7 +189,8 @@ func rejectedGateInAct(t *testing.T, w *actSetup) {
 	if w.State("shop/staging") == "" || w.State("shop/production") != "" {
 		t.Error("not staging alone was applied")
 	}
-	if begun := w.states.Keys("/apply-0001.json"); len(begun) != 1 || !strings.HasPrefix(begun[0], "shop/staging/") {
+	begun := slices.DeleteFunc(w.states.Keys("/apply-"), func(key string) bool { return !strings.HasSuffix(key, ".json") })
+	if len(begun) != 1 || !strings.HasPrefix(begun[0], "shop/staging/") {
 		t.Errorf("applies that began: %v", begun)
 	}
 	w.WantNothingPending()

@@ -59,7 +59,7 @@ func TestBucketFaults(t *testing.T) {
 	b.WantNone("/plans/", "plan")
 	w.NewJob(r.Run).With(b.Root()...).Do(0, r.Args("plan", "staging")...).Want(t, "outcome=waiting")
 	faults(requested, r.Args("apply", "staging")...)
-	b.WantNone("/apply-0001", "apply")
+	b.WantNone("/apply-0000", "apply")
 	b.WantNone("terraform.tfstate", "apply")
 	faults("shop/requests/", "report", "--customer", r.Customer, "--request", r.ID, "--final")
 	w.NewJob(r.Run).With(b.Root()...).Do(0, "report", "--customer", r.Customer, "--request", r.ID, "--final").Want(t, "outcome=error")

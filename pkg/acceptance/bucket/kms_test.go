@@ -70,7 +70,7 @@ func TestKMS(t *testing.T) {
 	v.WantNone("begun.json", "a plan that may not open its request")
 	step(0, store.RolePlan, "shop", plan...).Want(t, "outcome=waiting")
 	step(1, store.RoleApply, "other", apply...).Says(t, denied("Decrypt"))
-	v.WantNone("apply-0001-ended", "an apply that may not open its plan")
+	v.WantNone("/apply-0000", "an apply that may not open its plan")
 	step(0, store.RoleApply, "shop", apply...).Want(t, "outcome=applied")
 	shown := step(0, store.RoleReport, "shop", "report", "--customer", r.Customer, "--request", r.ID, "--final")
 	shown.Want(t, "outcome=success")

@@ -44,13 +44,21 @@ func (a *Applier) start(ctx context.Context, in pipeline.TargetInput) (TargetRes
 	if err != nil {
 		return TargetResult{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Records: a.records(), Now: a.Now}, in, request, err))
 	}
-	result, err := a.run(ctx, in, request)
-	return result, errors.Join(err, a.appendLedger(ctx, in, request, result, err))
+	return a.run(ctx, in, request)
 }
 
 func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) (TargetResult, error) {
+	work, folder, result, err := a.begin(ctx, in, request)
+	if work != nil {
+		return a.recorded(ctx, in, request, folder, *work)
+	}
+	return result, errors.Join(err, a.appendRefused(ctx, in, request, result, err))
+}
+
+// begin finds the plan, and what is to be done with it: nothing, where work is nil.
+func (a *Applier) begin(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) (work *applyWork, folder record.PlanAttempt, result TargetResult, err error) {
 	if !request.Applies(in.Target()) {
-		return TargetResult{}, &pipeline.RefusedError{
+		return nil, folder, result, &pipeline.RefusedError{
 			Reason:  notAppliedReason(request, in.Target()),
 			Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Target().Name(), whyNotApplied(request, in.Target())),
 			Next:    "merge to a branch that may apply",
@@ -58,35 +66,34 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 	}
 	folder, planned, err := a.planned(ctx, request, in)
 	if err != nil {
-		return TargetResult{}, err
+		return nil, folder, result, err
 	}
 	if planned.Outcome == pipeline.OutcomeNoChanges {
-		return TargetResult{Outcome: pipeline.OutcomeNoChanges}, nil
+		return nil, folder, TargetResult{Outcome: pipeline.OutcomeNoChanges}, nil
 	}
 	if planned.Outcome != pipeline.OutcomeWaiting {
-		return TargetResult{}, &pipeline.RefusedError{
+		return nil, folder, result, &pipeline.RefusedError{
 			Reason:  pipeline.ReasonNotPlanned,
 			Message: fmt.Sprintf("the plan of %s ended as %q", in.Target(), planned.Outcome),
 			Next:    "correct what the plan says; then " + request.Mode.Afresh(),
 		}
 	}
-	last, err := record.LastAttempt(ctx, a.records(), folder)
+	last, err := ledger.Ledger{Records: a.viewed()}.LastAttempt(ctx, request, folder, *planned.Receipt)
 	if err != nil {
-		return TargetResult{}, record.TamperedOr(err, "what became of the plan of "+in.Target().String())
+		return nil, folder, result, record.TamperedOr(err, "what became of the plan of "+in.Target().String())
 	}
-	if last.Result != nil && last.Result.Outcome == pipeline.OutcomeApplied { // a job that is run again goes on from there
-		return TargetResult{Outcome: pipeline.OutcomeApplied, HasChanges: true, Receipt: planned.Receipt.Digest(), ReceiptCode: planned.Receipt.Code()}, nil
+	if last.Result != nil && last.Result.Outcome == pipeline.OutcomeApplied && !last.Unrecorded { // a job that is run again goes on from there
+		return nil, folder, TargetResult{Outcome: pipeline.OutcomeApplied, HasChanges: true, Receipt: planned.Receipt.Digest(), ReceiptCode: planned.Receipt.Code()}, nil
 	}
 	if err := last.Refusal(in, request.Mode); err != nil {
-		return TargetResult{}, err
+		return nil, folder, result, err
 	}
 	if last.Number > 0 || in.Run.Attempt > 1 { // the report of an earlier attempt may have closed the request
 		if err := record.MarkOpen(ctx, a.Store, request); err != nil {
-			return TargetResult{}, err
+			return nil, folder, result, err
 		}
 	}
-	work := applyWork{Result: record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied}, receipt: *planned.Receipt, last: last}
-	return a.recorded(ctx, in, request, folder, work)
+	return &applyWork{Result: record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied}, receipt: *planned.Receipt}, folder, result, nil
 }
 
 func (a *Applier) records() record.Records { return record.Records{Store: a.Store, Sealer: a.Sealer} }
@@ -97,11 +104,10 @@ func (a *Applier) viewed() record.Records { return record.Records{Store: a.seen,
 // applyWork is the result of an apply while it is made, and how far the apply got.
 type applyWork struct {
 	record.Result
-	receipt   pipeline.Receipt    // of the plan
-	variables []byte              // of the plan, once they are opened
-	last      record.ApplyAttempt // the attempt that this one comes after
-	claimed   bool                // the start record of this attempt is written
-	started   bool                // the tool may have changed something
+	receipt   pipeline.Receipt // of the plan
+	variables []byte           // of the plan, once they are opened
+	attempt   int              // number of the entry that this attempt began with; 0: it has not begun
+	started   bool             // the tool may have changed something
 	left      *pipeline.StateRecord
 	reader    pipeline.OutputReader  // nil where no other stack needs the outputs
 	values    []pipeline.OutputValue // the outputs in clear; nil where they are not known
@@ -117,7 +123,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 	result, err := a.apply(ctx, in, request, folder, &ended)
 	var refused *pipeline.RefusedError
 	if errors.As(err, &refused) && refused.Reason == pipeline.ReasonAlreadyApplied {
-		return result, err
+		return result, errors.Join(err, a.appendRefused(ctx, in, request, result, err))
 	}
 	if err != nil {
 		ended.Fail(ctx, request.Mode, err)
@@ -125,7 +131,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 		lasting := errors.As(err, &failed) && failed.Permanent
 		ended.Retryable = !ended.started && !ended.Reason.IsPermanent() && !lasting
 	}
-	if ended.claimed && ended.Retryable {
+	if ended.attempt > 0 && ended.Retryable {
 		const again = "nothing was changed: when your service provider runs this job again, it applies the same plan"
 		if ended.Next == "" || ended.Outcome == pipeline.OutcomeCancelled {
 			ended.Next = again
@@ -152,9 +158,9 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 			ended.Message = strings.TrimPrefix(ended.Message+"; the outputs could not be kept for the stacks that need them: "+noteErr.Error(), "; ")
 		}
 	}
-	recordErr := a.record(cleanupCtx, in, folder, ended)
-	if ended.claimed {
-		log.Keep(cleanupCtx, a.Store, a.Sealer, in, folder.Key(record.ApplyLog(ended.last.Number+1)))
+	recordErr := a.record(cleanupCtx, in, request, folder, ended, result)
+	if ended.attempt > 0 {
+		log.Keep(cleanupCtx, a.Store, a.Sealer, in, folder.Key(record.ApplyLog(ended.attempt)))
 	}
 	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the apply of %s: %w", in.Target(), recordErr))
@@ -174,13 +180,23 @@ func (a *Applier) applied(ctx context.Context, request pipeline.Request, folder 
 	}
 }
 
-// record writes the end of this use. One that never began is mark and end at
-// once, and gives way to an apply that has begun meanwhile.
-func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, folder record.PlanAttempt, ended applyWork) error {
-	if ended.claimed {
-		return a.records().CreateRecord(ctx, folder, record.AttemptResultObject(ended.last.Number+1), ended.Result)
+// record writes how this attempt ended. What has begun is recorded beside the plan first, with all
+// that people read of it: the report adds to the ledger what could not be added any more. Of what
+// never began the ledger decides whether it says anything about the plan, since another apply of it
+// may have begun meanwhile.
+func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended applyWork, result TargetResult) error {
+	e := ledger.ApplyEndEntry(request, in.Target(), ended.Result, result.Receipt, ended.attempt)
+	e.State = ended.left
+	chain := ledger.Ledger{Records: a.records(), Now: a.Now}
+	if ended.attempt > 0 {
+		err := a.records().CreateRecord(ctx, folder, record.ApplyResultObject(ended.attempt), ended.Result)
+		_, ledgerErr := chain.AppendAfter(ctx, result.tip, e)
+		return errors.Join(err, ledgerErr)
 	}
-	_, err := record.StartAttempt(ctx, a.records(), folder, ended.last, record.StartRecord{Run: in.Run, At: ended.At, NotStarted: &ended.Result})
+	tip, err := chain.Append(ctx, e)
+	if err == nil && tip.Decided {
+		err = a.records().CreateRecord(ctx, folder, record.ApplyResultObject(tip.Sequence), ended.Result)
+	}
 	return err
 }
 
@@ -234,20 +250,17 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 		return result, err
 	}
 	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); errors.Is(err, ledger.ErrNotNext) {
-		return result, record.UsedBefore(in, request.Mode) // whatever the records beside the plan say
+		return result, a.takenBy(ctx, in, request, receipt)
 	}
 	if err != nil {
 		return result, err
 	}
+	ended.attempt = result.tip.Sequence
 	return a.use(ctx, in, request, folder, ended, result, job, stored)
 }
 
-// use claims the plan and applies it.
+// use applies the plan, which is claimed.
 func (a *Applier) use(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *applyWork, result TargetResult, job pipeline.Job, stored pipeline.StoredPlan) (TargetResult, error) {
-	if err := a.claim(ctx, in, request.Mode, folder, ended.last); err != nil {
-		return result, err
-	}
-	ended.claimed = true
 	if err := record.NotePath(ctx, a.records(), a.viewed(), in.Customer, in.Target(), a.Now()); err != nil {
 		return result, fmt.Errorf("note the path that %s is applied from: %w", in.Target(), err)
 	}
@@ -256,9 +269,9 @@ func (a *Applier) use(ctx context.Context, in pipeline.TargetInput, request pipe
 	}
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
-	record.ExplainLock(ctx, a.records(), in, request.Mode, folder.Key(record.AttemptStartObject(ended.last.Number+1)), err)
+	ledger.ExplainLock(ctx, a.records(), in, request.Mode, record.LedgerKey(in.Target(), ended.attempt), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
-	ended.left, result.left = applied.State, applied.State
+	ended.left = applied.State
 	if ended.reader != nil && ended.started && applied.ErroredState == "" {
 		ended.values = appliedOutputs(ctx, ended.reader, job, stored)
 	}
@@ -297,21 +310,17 @@ func (a *Applier) stateKept(ctx context.Context, in pipeline.TargetInput, folder
 	return spare, cause
 }
 
-// claim marks the plan as used before anything changes: it will not be applied a
-// second time, unless this apply records that it has changed nothing.
-func (a *Applier) claim(ctx context.Context, in pipeline.TargetInput, mode pipeline.Mode, folder record.PlanAttempt, last record.ApplyAttempt) error {
-	won, err := record.StartAttempt(ctx, a.records(), folder, last, record.StartRecord{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
+// takenBy says why the plan does not wait any more: someone was faster.
+func (a *Applier) takenBy(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt) error {
+	folder, _, err := record.LatestPlanAttempt(ctx, a.Store, request, in.Target())
 	if err != nil {
-		return fmt.Errorf("begin the apply of %s: %w", in.Target(), err)
+		return err
 	}
-	if won {
-		return nil
+	last, err := ledger.Ledger{Records: a.records()}.LastAttempt(ctx, request, folder, receipt)
+	if err != nil {
+		return record.TamperedOr(err, "what became of the plan of "+in.Target().String())
 	}
-	winner := record.ApplyAttempt{Number: last.Number + 1}
-	if err := a.records().ReadRecord(ctx, folder, record.AttemptStartObject(winner.Number), &winner.Start); err == nil && winner.Revoked() {
-		winner.Result = winner.Start.NotStarted
-	}
-	return winner.Refusal(in, mode)
+	return cmp.Or(last.Refusal(in, request.Mode), error(pipeline.Usagef("the plan of %s waits again: run this job again", in.Target())))
 }
 
 // restore opens the sealed objects of the plan into the run directory.
@@ -339,8 +348,9 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 	return job, pipeline.StoredPlan{Artifacts: artifacts, Receipt: receipt}, nil
 }
 
-// appendLedger records how a call of apply ended.
-func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, result TargetResult, cause error) error {
+// appendRefused records an apply that says nothing about its plan, such as that of a plan that was
+// applied before.
+func (a *Applier) appendRefused(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, result TargetResult, cause error) error {
 	ended := record.Result{Outcome: result.Outcome, Run: in.Run}
 	if cause != nil {
 		ended.Fail(ctx, request.Mode, cause)
@@ -348,16 +358,14 @@ func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, req
 	if ended.Outcome == pipeline.OutcomeNoChanges {
 		return nil // the plan says so
 	}
-	e := ledger.EndEntry(request, in.Target(), ended, result.Receipt)
-	e.State = result.left
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	_, err := ledger.Ledger{Records: a.records(), Now: a.Now}.AppendAfter(last, result.tip, e)
+	_, err := ledger.Ledger{Records: a.records(), Now: a.Now}.Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt))
 	return err
 }
 
-// appendApplying records who approved the plan and that it is used from here
-// on. It comes before anything changes: what cannot be recorded does not happen.
+// appendApplying records who approved the plan and that it is used from here on: that entry is the
+// claim of the plan. It comes before anything changes: what cannot be recorded does not happen.
 func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, approvers []pipeline.Account) (tip ledger.Tip, err error) {
 	chain := ledger.Ledger{Records: a.records(), Now: a.Now, Seen: a.seen}
 	for _, account := range approvers {
@@ -368,7 +376,7 @@ func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, r
 		}
 	}
 	e := ledger.NewEntry(ledger.Applying, request, in.Target(), in.Run)
-	e.Receipt = receipt.Digest()
+	e.Receipt, e.Host = receipt.Digest(), in.Host
 	return chain.AppendAfter(ctx, tip, e)
 }
 

@@ -1,14 +1,19 @@
 package deploy_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
@@ -58,44 +63,90 @@ func TestAnApplyThatChangedNothingLeavesItsPlan(t *testing.T) {
 	}
 }
 
-// A use that goes on keeps everybody else away, whatever became of those before
-// it, and a plan that was taken out of use stays so.
-func TestUsesOfAPlan(t *testing.T) {
+// An attempt that goes on keeps everybody else away, whatever became of those before
+// it, and a plan that was taken out of use stays so. The ledger alone decides it.
+func TestAttemptsToApplyAPlan(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		uses   []string // bodies of apply-0001.json, apply-0001-ended.json, apply-0002.json …
-		reason pipeline.Reason
+		attempts []string // what happened, in order
+		reason   pipeline.Reason
 	}{
-		"free": {}, "went on and nobody knows": {[]string{`{}`}, pipeline.ReasonAlreadyApplied},
-		"free again":             {[]string{`{}`, `{"outcome":"failed","retryable":true}`}, ""},
-		"could not begin":        {[]string{`{"not_started": {"outcome":"refused","reason":"missing-protection","retryable":true}}`}, ""},
-		"doomed":                 {[]string{`{"not_started": {"outcome":"refused","reason":"tampered"}}`}, pipeline.ReasonTampered},
-		"revoked":                {[]string{`{"not_started": {"outcome":"superseded","reason":"superseded"},"revoked":true}`}, pipeline.ReasonSuperseded},
-		"void after a free one":  {[]string{`{}`, `{"retryable":true}`, `{"not_started": {"outcome":"expired","reason":"expired"},"revoked":true}`}, pipeline.ReasonExpired},
-		"goes on after a free":   {[]string{`{}`, `{"retryable":true}`, `{}`}, pipeline.ReasonAlreadyApplied},
-		"failed after a free":    {[]string{`{}`, `{"retryable":true}`, `{}`, `{"outcome":"failed"}`}, pipeline.ReasonAlreadyApplied},
-		"free after two of them": {[]string{`{}`, `{"retryable":true}`, `{}`, `{"retryable":true}`}, ""},
+		"free": {}, "went on and nobody knows": {[]string{"applying"}, pipeline.ReasonAlreadyApplied},
+		"free again":              {[]string{"applying", "free failed"}, ""},
+		"could not begin":         {[]string{"free refused missing-protection"}, ""},
+		"doomed":                  {[]string{"used refused tampered"}, pipeline.ReasonTampered},
+		"revoked":                 {[]string{"revoked superseded superseded"}, pipeline.ReasonSuperseded},
+		"revoked after a free":    {[]string{"applying", "free failed", "revoked expired expired"}, pipeline.ReasonExpired},
+		"goes on after a free":    {[]string{"applying", "free failed", "applying"}, pipeline.ReasonAlreadyApplied},
+		"failed after a free":     {[]string{"applying", "free failed", "applying", "used failed"}, pipeline.ReasonAlreadyApplied},
+		"free after two of them":  {[]string{"applying", "free failed", "applying", "free failed"}, ""},
+		"another could not begin": {[]string{"applying", "beside free refused tampered"}, pipeline.ReasonAlreadyApplied},
+		"another was refused":     {[]string{"applying", "beside used refused tampered", "free failed"}, ""},
+		"the end of an older one": {[]string{"applying", "free failed", "applying", "older free failed"}, pipeline.ReasonAlreadyApplied},
+		"planned again":           {[]string{"used refused tampered", "plan"}, ""},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := pipelinetest.New(t)
-			request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
-			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
-			keys := []string{"apply-0001.json", "apply-0001-ended.json", "apply-0002.json", "apply-0002-ended.json"}
-			for i, body := range c.uses {
-				w.Sign(w.Folder(request, "staging")+keys[i], body)
-			}
-			_, err := w.Apply(w.Target(request, "staging"))
-			var refused *pipeline.RefusedError
-			switch {
-			case c.reason == "":
-				if err != nil || w.Engine.Applies != 1 {
+		for _, recorded := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, recorded %t", name, recorded), func(t *testing.T) {
+				t.Parallel()
+				w := pipelinetest.New(t)
+				request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+				pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+				attempted(w, request, c.attempts, recorded)
+				_, err := w.Apply(w.Target(request, "staging"))
+				var refused *pipeline.RefusedError
+				switch {
+				case c.reason == "":
+					if err != nil || w.Engine.Applies != 1 {
+						t.Fatalf("%v, %d applies", err, w.Engine.Applies)
+					}
+				case !errors.As(err, &refused) || refused.Reason != c.reason || w.Engine.Applies != 0:
 					t.Fatalf("%v, %d applies", err, w.Engine.Applies)
 				}
-			case !errors.As(err, &refused) || refused.Reason != c.reason || w.Engine.Applies != 0:
-				t.Fatalf("%v, %d applies", err, w.Engine.Applies)
-			}
-		})
+				w.LastEvent(pipeline.Target{Customer: "acme", Environment: "staging"}) // which audits
+			})
+		}
+	}
+}
+
+// attempted writes attempts to apply the plan of a request into the ledger, with records of their
+// ends where they are recorded.
+func attempted(w *pipelinetest.Setup, request pipeline.Request, attempts []string, recorded bool) {
+	w.T.Helper()
+	target := pipeline.Target{Customer: "acme", Environment: "staging"}
+	var begun, older int
+	for _, what := range attempts {
+		words := strings.Fields(what)
+		receipt := w.Receipt(request, "staging").Digest()
+		switch words[0] {
+		case "plan":
+			pipelinetest.Must[deploy.TargetResult](w.T)(w.Plan(request, "staging"))
+			continue
+		case "applying":
+			e := ledger.NewEntry(ledger.Applying, request, target, pipeline.Run{ID: 7})
+			e.Receipt = receipt
+			older = begun
+			begun = pipelinetest.Must[ledger.Tip](w.T)(w.Ledger().Append(w.T.Context(), e)).Sequence
+			continue
+		}
+		attempt := begun
+		switch words[0] {
+		case "beside":
+			attempt, words = 0, words[1:]
+		case "older":
+			attempt, words = older, words[1:]
+		default:
+			begun = 0
+		}
+		ended := record.Result{Outcome: pipeline.Outcome(words[1]), Retryable: words[0] == "free", Revoked: words[0] == "revoked"}
+		if len(words) > 2 {
+			ended.Reason = pipeline.Reason(words[2])
+		}
+		e := ledger.ApplyEndEntry(request, target, ended, receipt, attempt)
+		e.Plan = ledger.PlanEffect(words[0])
+		tip := pipelinetest.Must[ledger.Tip](w.T)(w.Ledger().Append(w.T.Context(), e))
+		if recorded && tip.Decided {
+			w.Sign(w.Folder(request, "staging")+record.ApplyResultObject(cmp.Or(attempt, tip.Sequence)), string(pipelinetest.Must[[]byte](w.T)(json.Marshal(ended))))
+		}
 	}
 }
 
@@ -135,7 +186,7 @@ func TestLockOfALaterUse(t *testing.T) {
 	in.Host, in.Run.ID, in.Run.Attempt = "runner-2", 11, 2
 	w.Engine.DuringApply = func() {
 		lock := pipeline.Lock{ID: "1", Who: "runner@runner-2", Created: w.Now.Add(time.Second)}
-		holders, err := record.LockHolders(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), pipeline.Target{Customer: "acme", Environment: "staging"}, lock)
+		holders, err := ledger.LockHolders(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), pipeline.Target{Customer: "acme", Environment: "staging"}, lock)
 		if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 2 || holders[0].Command != "apply" {
 			t.Errorf("%+v %v", holders, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -53,7 +54,7 @@ func (a *Applier) checkOrder(ctx context.Context, request pipeline.Request, in p
 		if !request.Applies(t.Target) {
 			continue
 		}
-		status, err := record.ReadTargetStatus(ctx, a.records(), request, t.Target)
+		status, err := ledger.ReadEnd(ctx, a.records(), request, t.Target)
 		if err != nil {
 			return err
 		}

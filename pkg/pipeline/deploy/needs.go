@@ -46,7 +46,7 @@ func (a *Applier) needed(ctx context.Context, in pipeline.TargetInput, request p
 	if len(in.Customer.Needed(in.Target())) == 0 && receipt.Evidence.Needed() == "" {
 		return nil, nil
 	}
-	needed, err := record.RequestNeeded(ctx, a.records(), request, in.Customer, in.Target())
+	needed, err := requestNeeded(ctx, a.records(), request, in.Customer, in.Target())
 	if err != nil {
 		return nil, err
 	}

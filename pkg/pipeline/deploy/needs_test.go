@@ -11,6 +11,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
@@ -78,7 +79,7 @@ func (r *needsRun) target(stack pipeline.StackName) pipeline.Target {
 
 func (r *needsRun) status(stack pipeline.StackName) record.Result {
 	r.w.T.Helper()
-	return pipelinetest.Must[record.TargetStatus](r.w.T)(record.ReadTargetStatus(r.w.T.Context(), pipelinetest.RecordsOf(r.w.Store, r.w.Sealer), r.request, r.target(stack))).Result
+	return pipelinetest.Must[ledger.TargetStatus](r.w.T)(ledger.ReadTargetStatus(r.w.T.Context(), pipelinetest.RecordsOf(r.w.Store, r.w.Sealer), r.request, r.target(stack))).Result
 }
 
 // unchanged lets plans find nothing to change.

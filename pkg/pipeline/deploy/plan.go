@@ -43,8 +43,7 @@ type TargetResult struct {
 	StateKept bool
 	SpareFile string // where it is when the store could not take it
 
-	tip  ledger.Tip            // of the target's ledger, when this apply had begun
-	left *pipeline.StateRecord // in the backend, when it had ended
+	tip ledger.Tip // of the target's ledger, when this apply had begun
 }
 
 // Run plans the target. A tool that failed is a *FailedError whose record stands
@@ -68,7 +67,7 @@ func (p *Planner) run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	log := record.RecordJob(&in)
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
-		record.ExplainLock(ctx, p.records(), in, request.Mode, folder.Key(record.ObjectStart), err)
+		ledger.ExplainLock(ctx, p.records(), in, request.Mode, folder.Key(record.ObjectStart), err)
 		ended.Fail(ctx, request.Mode, err)
 	}
 	ended.At = p.Now().UTC()
@@ -132,7 +131,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s: %w", in.Target(), err)
 	}
 	applied, compared := p.applied(ctx, in, request)
-	needed, err := record.RequestNeeded(ctx, p.records(), request, in.Customer, in.Target())
+	needed, err := requestNeeded(ctx, p.records(), request, in.Customer, in.Target())
 	if err != nil {
 		return TargetResult{}, err
 	}

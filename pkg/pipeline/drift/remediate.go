@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -113,7 +114,7 @@ func (r Remediator) open(ctx context.Context, result Result) (string, error) {
 		if _, newer, err := queue.Newest(ctx, s, request, nil); err != nil || newer {
 			return "", err
 		}
-		status, err := record.ReadTargetStatus(ctx, s, request, result.Target)
+		status, err := ledger.ReadTargetStatus(ctx, s, request, result.Target)
 		if err != nil || status.Result.Outcome.Final() {
 			return "", err
 		}

@@ -3,9 +3,9 @@ package intake
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -31,7 +31,7 @@ func (f *FetchVars) supersedeOne(ctx context.Context, in FetchInput, entry recor
 	if err != nil || old.Rejected() || old.ManagerRun.ID == in.Run.ID {
 		return err
 	}
-	target, ended, err := endSuperseded(ctx, f.records(), old, f.Now())
+	target, ended, err := endSuperseded(ctx, ledger.Ledger{Records: f.records(), Now: f.Now}, old)
 	if err != nil || !ended {
 		return err
 	}
@@ -54,12 +54,12 @@ func (f *FetchVars) endRun(ctx context.Context, in FetchInput, old pipeline.Requ
 // has a newer request. The first target that is not done decides: those after it come only
 // when it has succeeded. An apply that has begun is never touched, and neither is a
 // plan that is being made, since it ends by itself.
-func endSuperseded(ctx context.Context, s record.Records, old pipeline.Request, now time.Time) (target string, ended bool, err error) {
+func endSuperseded(ctx context.Context, chain ledger.Ledger, old pipeline.Request) (target string, ended bool, err error) {
 	for _, t := range old.Targets {
 		if !old.Applies(t.Target) {
 			continue
 		}
-		st, err := record.ReadTargetStatus(ctx, s, old, t.Target)
+		st, err := ledger.ReadTargetStatus(ctx, chain.Records, old, t.Target)
 		if err != nil {
 			return "", false, err
 		}
@@ -71,12 +71,12 @@ func endSuperseded(ctx context.Context, s record.Records, old pipeline.Request, 
 		case st.Result.Outcome != pipeline.OutcomeWaiting:
 			return "", false, nil
 		}
-		newer, err := record.Superseding(ctx, s, old, t.Target)
+		newer, err := record.Superseding(ctx, chain.Records, old, t.Target)
 		if err != nil || newer == "" {
 			return "", false, err
 		}
 		why := pipeline.SupersededError(old, t.Target, newer)
-		revoked, err := record.RevokePlan(ctx, s, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Newer: newer, Run: old.ManagerRun, At: now.UTC()})
+		revoked, err := ledger.RevokePlan(ctx, chain, old, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Newer: newer, Run: old.ManagerRun, At: chain.Now().UTC()})
 		return t.Name(), revoked, err
 	}
 	return "", false, nil

@@ -33,6 +33,17 @@ func EndEntry(request pipeline.Request, t pipeline.Target, ended record.Result, 
 	return e
 }
 
+// ApplyEndEntry is how an attempt to apply a plan ended, and whether the plan can be applied again.
+// attempt is the number of the entry that it began with, 0 for one that could not begin.
+func ApplyEndEntry(request pipeline.Request, t pipeline.Target, ended record.Result, receipt string, attempt int) Entry {
+	e := EndEntry(request, t, ended, receipt)
+	e.Attempt, e.Plan = attempt, PlanUsed
+	if ended.Retryable {
+		e.Plan = PlanFree
+	}
+	return e
+}
+
 // eventOf is the event of a plan or an apply that ended with the outcome.
 func eventOf(o pipeline.Outcome) Event {
 	switch o {

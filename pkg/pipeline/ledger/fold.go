@@ -19,6 +19,12 @@ type Fold struct {
 	Apply *ApplyStatus `json:"apply,omitempty"`
 	// State is what the newest event that left a state left; nil where none did.
 	State *LeftState `json:"state,omitempty"`
+	// Plans are those that can be applied or are being applied, the oldest first.
+	Plans []OpenPlan `json:"plans,omitempty"`
+}
+
+func (f Fold) isZero() bool {
+	return f.Request == nil && f.Apply == nil && f.State == nil && len(f.Plans) == 0
 }
 
 // RequestStatus is the newest event of a request.
@@ -76,11 +82,12 @@ const maxApprovers = 16
 // After is the fold behind the entry e. Other events of older requests change nothing:
 // they end while the newest one is on its way. The entry of a rename may bring the fold of
 // the ledger of the former name, which goes on in this one: all but the state, which the
-// entry itself knows.
+// entry itself knows, and the plans: each is of one name.
 func (f Fold) After(e Entry) Fold {
-	if e.Event == Renamed && e.Fold != (Fold{}) {
+	if e.Event == Renamed && !e.Fold.isZero() {
 		f.Request, f.Apply = e.Fold.Request, e.Fold.Apply
 	}
+	f.Plans = f.plansAfter(e)
 	if e.leftState() {
 		f.State = &LeftState{Event: e.Event, Request: e.Request, At: e.At, State: e.State, Ended: e.Ended}
 	}
@@ -149,6 +156,15 @@ func (f Fold) check() error {
 		}
 	}
 	if l := f.State; l != nil && (!isState(l.State) || l.Request != "" && !pipeline.IsUUID(string(l.Request)) || !(Entry{Event: l.Event, State: l.State}).leftState()) {
+		return errFold
+	}
+	for _, p := range f.Plans {
+		receipts = append(receipts, p.Receipt)
+		if !pipeline.IsUUID(string(p.Request)) || p.Attempt < 0 || p.Applying && p.Attempt == 0 {
+			return errFold
+		}
+	}
+	if len(f.Plans) > maxPlans {
 		return errFold
 	}
 	plain := func(text string) bool { return pipeline.PlainLine(text) == text }

@@ -18,7 +18,11 @@ func TestFold(t *testing.T) {
 	target := pipeline.Target{Customer: "acme", Environment: "staging"}
 	first, second, third := pipeline.RequestID("00000000-0000-4000-8000-000000000001"), pipeline.RequestID("00000000-0000-4000-8000-000000000002"), pipeline.RequestID("00000000-0000-4000-8000-000000000003")
 	at := func(event ledger.Event, id pipeline.RequestID, actor string, outcome pipeline.Outcome) ledger.Entry {
-		return ledger.Entry{Event: event, Target: target, Request: id, Actor: actor, Outcome: outcome}
+		e := ledger.Entry{Event: event, Target: target, Request: id, Actor: actor, Outcome: outcome}
+		if event == ledger.Planned && outcome == pipeline.OutcomeWaiting || event == ledger.Applying {
+			e.Receipt = strings.Repeat("a", 64)
+		}
+		return e
 	}
 	planOnly := at(ledger.Requested, third, "eve", "")
 	planOnly.PlanOnly = true

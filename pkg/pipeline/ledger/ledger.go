@@ -80,7 +80,15 @@ type Entry struct {
 	Ended bool `json:"ended,omitempty"`
 	// PlanOnly is true in a "requested" entry of a request that will not be applied.
 	PlanOnly bool `json:"plan_only,omitempty"`
-	Fold     Fold `json:"fold,omitzero"`
+	// Host is the machine of an apply that begins. The tool writes it into the locks that it
+	// takes, which is how a lock leads to its run.
+	Host string `json:"host,omitempty"`
+	// Attempt is the number of the entry that the apply began with which this one ends; 0 where
+	// none had begun.
+	Attempt int `json:"attempt,omitempty"`
+	// Plan says what becomes of the plan of the request. Empty: what its event says, if anything.
+	Plan PlanEffect `json:"plan,omitempty"`
+	Fold Fold       `json:"fold,omitzero"`
 }
 
 // isUnsigned reports whether the entry carries no seal: a lock must be released also where
@@ -93,6 +101,9 @@ type Tip struct {
 	pipeline.LedgerHead
 	Last Entry
 	Fold Fold
+	// Decided is true of an entry that was appended now and has decided about its plan. False of one
+	// that came behind the end of the plan, or while another apply of it goes on.
+	Decided bool
 }
 
 // Name names a ledger for people: that of a target, of a customer, or of the fleet.
@@ -183,8 +194,9 @@ func (l Ledger) put(ctx context.Context, tip Tip, e Entry) (Tip, error) {
 		return Tip{}, err
 	}
 	e.Version, e.At = 1, l.Now().UTC()
-	e.Sequence, e.Previous, e.Fold = tip.Sequence+1, tip.SHA256, tip.Fold.After(e)
-	next := Tip{Fold: e.Fold}
+	e.Sequence, e.Previous = tip.Sequence+1, tip.SHA256
+	e.Fold = tip.Fold.After(e)
+	next := Tip{Fold: e.Fold, Decided: e.Plan != "" && !slices.Equal(tip.Fold.Plans, e.Fold.Plans)}
 	key := record.LedgerKey(e.Target, e.Sequence)
 	var b []byte
 	var err error
@@ -243,26 +255,27 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 
 // LastOf looks back for the last entry of a request that was made at a time.
 func (l Ledger) LastOf(ctx context.Context, t pipeline.Target, id pipeline.RequestID, made time.Time) (Entry, bool, error) {
-	tip, err := l.Tip(ctx, t)
-	for at := tip.Last; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, err = l.before(ctx, at) {
-		if at.Request == id && at.Event != Unlocking { // that is about a lock, and not about its plan
-			return at, true, nil
+	var last Entry
+	err := l.back(ctx, t, made, func(e Entry) bool {
+		if e.Request == id && e.Event != Unlocking { // that is about a lock, and not about its plan
+			last = e
 		}
-		if at.Sequence == 1 {
-			break
-		}
-	}
-	return Entry{}, false, err
+		return last.Sequence == 0
+	})
+	return last, last.Sequence > 0, err
 }
 
 // clockSkew is how far the clocks of runners and of GitHub may be apart.
 const clockSkew = 10 * time.Minute
 
 // same reports whether two entries record one event. What may happen to a plan
-// several times counts once for each attempt of a run.
+// several times counts once for each attempt of a run. e stands in the ledger.
 func (e Entry) same(o Entry) bool {
 	if e.Event != o.Event || e.Request != o.Request || e.Receipt != o.Receipt || e.Actor != o.Actor || e.ActorID != o.ActorID || e.Outcome != o.Outcome || e.Reason != o.Reason {
 		return false
+	}
+	if o.Plan == PlanRevoked || o.Plan != "" && (o.Attempt != e.Attempt || o.Plan != e.Plan) {
+		return false // the plan that is revoked may be another one
 	}
 	switch e.Event {
 	case Failed, Refused:
@@ -321,6 +334,25 @@ func (l Ledger) verify(ctx context.Context, e readEntry) error {
 	}
 	_, err := l.Verify(ctx, record.LedgerOf(e.Target), record.LedgerKey(e.Target, e.Sequence), e.stored)
 	return err
+}
+
+// back goes from the last entry back to those of a time, and yields each until it has enough.
+func (l Ledger) back(ctx context.Context, t pipeline.Target, since time.Time, yield func(Entry) bool) error {
+	tip, err := l.Tip(ctx, t)
+	if err != nil {
+		return err
+	}
+	return l.backFrom(ctx, tip.Last, since, yield)
+}
+
+// backFrom is back from an entry that is believed.
+func (l Ledger) backFrom(ctx context.Context, at Entry, since time.Time, yield func(Entry) bool) (err error) {
+	for at.Sequence > 0 && !at.At.Before(since.Add(-clockSkew)) && yield(at) && at.Sequence > 1 {
+		if at, err = l.before(ctx, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // before is the entry in front of one that is believed.
@@ -445,7 +477,7 @@ func parseEntry(b []byte) (Entry, error) {
 // plain is the entry with one short line for each text, and without credentials in it:
 // entries are read by more people than what they are about, and nothing removes them.
 func (e Entry) plain() Entry {
-	e.Message, e.Actor = pipeline.PlainLine(pipeline.WithoutCredentials(e.Message)), pipeline.PlainLine(e.Actor)
+	e.Message, e.Actor, e.Host = pipeline.PlainLine(pipeline.WithoutCredentials(e.Message)), pipeline.PlainLine(e.Actor), pipeline.PlainLine(e.Host)
 	return e
 }
 
@@ -461,7 +493,10 @@ func (e Entry) check() error {
 		e.Receipt != "" && !pipeline.IsDigest(e.Receipt) {
 		return errors.New("ledger entry: request, commit or receipt is none")
 	}
-	for _, text := range []string{e.Actor, e.Message, string(e.Outcome), string(e.Reason)} {
+	if !e.Plan.isKnown() || e.Attempt < 0 || e.Sequence > 0 && e.Attempt >= e.Sequence {
+		return errors.New("ledger entry: what it says of the plan is nothing that can be")
+	}
+	for _, text := range []string{e.Actor, e.Message, e.Host, string(e.Outcome), string(e.Reason)} {
 		if pipeline.PlainLine(text) != text {
 			return errors.New("ledger entry: a text is not one short line")
 		}
@@ -472,7 +507,7 @@ func (e Entry) check() error {
 	if !isRunURL(e.Run.URL) {
 		return errors.New("ledger entry: the address of the run is none")
 	}
-	if e.isUnsigned() && e.Fold != (Fold{}) {
+	if e.isUnsigned() && !e.Fold.isZero() {
 		return errFold
 	}
 	return e.Fold.check()

@@ -87,20 +87,17 @@ func (l Ledger) has(ctx context.Context, t pipeline.Target, sequence int) (bool,
 	return true, r.Close()
 }
 
-// Finish appends how an apply ended, when its beginning is the last that the ledger
-// knows of it.
+// Finish appends how an apply ended, when the ledger knows of its beginning alone.
 func (l Ledger) Finish(ctx context.Context, e Entry) error {
-	tip, err := l.Tip(ctx, e.Target)
+	seen := l
+	if l.Seen != nil {
+		seen.Store = l.Seen
+	}
+	tip, err := seen.Tip(ctx, e.Target)
 	if err != nil {
 		return fmt.Errorf("read the ledger of %s: %w", Name(e.Target), err)
 	}
-	last := tip.Last
-	for (last.Event == Unlocking || last.Event == Restoring) && last.Sequence > 1 { // one that has failed ends no apply
-		if last, err = l.before(ctx, last); err != nil {
-			return fmt.Errorf("read the ledger of %s: %w", Name(e.Target), err)
-		}
-	}
-	if last.Event != Applying || last.Request != e.Request || last.Run.ID != e.Run.ID || last.Run.Attempt != e.Run.Attempt {
+	if p, open := tip.Fold.Plan(e.Request); !open || !p.Applying || p.Attempt != e.Attempt {
 		return nil
 	}
 	_, err = l.AppendAfter(ctx, tip, e)

@@ -14,26 +14,33 @@ var ErrNotNext = errors.New("the event cannot come next")
 var decisions = []Event{Failed, Refused, Rejected, Superseded, Closed}
 
 // transitions are the events of a request that may follow each of its events, besides the
-// decisions. An apply needs a plan, and a success an apply that has begun.
+// decisions and the beginning of an apply, for which its plan decides. A success needs an apply
+// that has begun.
 var transitions = map[Event][]Event{
 	Requested: {Planned},
-	Planned:   {Planned, Approved, Applying},
-	Approved:  {Planned, Approved, Applying},
-	Applying:  {Planned, Approved, Applying, Applied, Destroyed},
+	Planned:   {Planned, Approved},
+	Approved:  {Planned, Approved},
+	Applying:  {Planned, Approved, Applied, Destroyed},
 	Applied:   {Planned, Applied},
 	Destroyed: {Planned, Destroyed},
 	// A plan that is not spoiled by it can still be applied, and an apply that was taken for
 	// dead may still end well.
-	Failed:     {Planned, Approved, Applying, Applied, Destroyed},
-	Refused:    {Planned, Approved, Applying, Applied, Destroyed},
-	Rejected:   {Planned, Approved, Applying},
-	Superseded: {Planned, Approved, Applying, Applied, Destroyed},
-	Closed:     {Planned, Approved, Applying, Applied, Destroyed},
+	Failed:     {Planned, Approved, Applied, Destroyed},
+	Refused:    {Planned, Approved, Applied, Destroyed},
+	Rejected:   {Planned, Approved},
+	Superseded: {Planned, Approved, Applied, Destroyed},
+	Closed:     {Planned, Approved, Applied, Destroyed},
 }
 
-// checkNext refuses an entry that cannot follow what the fold knows of its request. Of other
-// requests a fold knows nothing.
+// checkNext refuses an entry that cannot follow what the fold knows of its request and its plan.
+// Of the events of a request that is not the newest a fold knows nothing.
 func (f Fold) checkNext(e Entry) error {
+	if e.Event == Applying || e.Plan == PlanRevoked {
+		if p, open := f.Plan(e.Request); !open || p.Applying || e.Receipt != "" && e.Receipt != p.Receipt {
+			return fmt.Errorf("%w: %q of request %s, whose plan does not wait", ErrNotNext, e.Event, e.Request.Short())
+		}
+		return nil
+	}
 	r := f.Request
 	if r == nil || r.ID != e.Request || !e.isStep() || e.Event == Requested || slices.Contains(decisions, e.Event) || slices.Contains(transitions[r.Event], e.Event) {
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // Ledger is the ledger in the store.
@@ -67,4 +68,23 @@ func (w *Setup) LastEvent(t pipeline.Target) ledger.Entry {
 		w.T.Fatal("the ledger is empty")
 	}
 	return entries[len(entries)-1]
+}
+
+// Receipt is that of the newest plan of a request.
+func (w *Setup) Receipt(request pipeline.Request, env pipeline.Environment) pipeline.Receipt {
+	w.T.Helper()
+	records := RecordsOf(w.Store, w.Sealer)
+	folder, found, err := record.LatestPlanAttempt(w.T.Context(), records, request, pipeline.Target{Customer: "acme", Environment: env})
+	if err != nil || !found {
+		w.T.Fatalf("plan of %s: %t %v", env, found, err)
+	}
+	return *Must[record.Result](w.T)(record.ReadPlanned(w.T.Context(), records, folder)).Receipt
+}
+
+// BeginApply writes the entry of an apply that begins and does not end.
+func (w *Setup) BeginApply(request pipeline.Request, env pipeline.Environment) ledger.Tip {
+	w.T.Helper()
+	e := ledger.NewEntry(ledger.Applying, request, pipeline.Target{Customer: "acme", Environment: env}, request.ManagerRun)
+	e.Receipt = w.Receipt(request, env).Digest()
+	return Must[ledger.Tip](w.T)(w.Ledger().Append(w.T.Context(), e))
 }

@@ -30,9 +30,9 @@ func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report *col
 		if t.closed && e.Event != ledger.Superseded {
 			e.Event = ledger.Closed
 		}
-		chain := ledger.Ledger{Records: r.records(), Now: r.Now}
-		if end := t.attempt.Result; t.attempt.Number > 0 && end != nil && end.Outcome != pipeline.OutcomeApplied { // an apply that went well is anchored
-			add(chain.Finish(ctx, ledger.EndEntry(report.Request, t.Target, *end, t.Receipt)))
+		chain := r.ledger()
+		if end := t.attempt.Result; end != nil && !t.attempt.Unrecorded && end.Outcome != pipeline.OutcomeApplied { // an apply that went well is anchored
+			add(chain.Finish(ctx, ledger.ApplyEndEntry(report.Request, t.Target, *end, t.Receipt, t.attempt.Number)))
 		}
 		if e.Event == ledger.Closed || e.Event == ledger.Superseded || t.doubted {
 			_, err := chain.Append(ctx, e)
@@ -62,7 +62,7 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 	for _, t := range targets {
 		e := ledger.NewEntry(ledger.Unreported, report.Request, t.Target, in.Run)
 		e.Message = strings.Join(words, "; ")
-		_, err := ledger.Ledger{Records: r.records(), Now: r.Now}.Append(ctx, e)
+		_, err := r.ledger().Append(ctx, e)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -71,8 +71,8 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 // anchor is the head of the target's ledger, for the deployment that reports its
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
-	e := ledger.EndEntry(request, t.Target, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
-	tip, err := ledger.Ledger{Records: r.records(), Now: r.Now}.Append(ctx, e)
+	e := ledger.ApplyEndEntry(request, t.Target, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt, t.attempt.Number)
+	tip, err := r.ledger().Append(ctx, e)
 	if err != nil {
 		return nil, err
 	}

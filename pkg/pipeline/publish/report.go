@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -21,6 +22,8 @@ type Reporter struct {
 	Renderer Renderer
 	Now      func() time.Time
 	Logf     func(format string, args ...any)
+
+	seen *record.View // of Store, for what one report reads more than once
 }
 
 // Renderer turns a report into text. pkg/report implements it.
@@ -70,6 +73,12 @@ type ReportInput struct {
 // has reached GitHub; what failed is in the error. What GitHub will never accept is
 // in Report.Unreported and is no error: it says nothing about the plan or the apply.
 func (r *Reporter) Run(ctx context.Context, in ReportInput) (pipeline.Report, string, error) {
+	one := *r
+	one.seen = record.NewView(r.Store)
+	return one.run(ctx, in)
+}
+
+func (r *Reporter) run(ctx context.Context, in ReportInput) (pipeline.Report, string, error) {
 	request, err := record.LoadRequest(ctx, r.records(), in.Customer.Name, in.Request)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return pipeline.Report{}, "", &pipeline.NoRequestError{Request: in.Request, Customer: in.Customer.Name}
@@ -184,7 +193,7 @@ type target struct {
 	internal string              // the part of the message that names the manager's own places
 	closed   bool                // by this report: no job would have finished it
 	doubted  bool                // its record in the store has no valid signature
-	attempt  record.ApplyAttempt // the last one of its plan
+	attempt  ledger.ApplyAttempt // the last one of its plan
 }
 
 // redacted returns what may be shown of the target.
@@ -252,7 +261,7 @@ func (r *Reporter) close(t *target, in ReportInput, mode pipeline.Mode, failedBe
 }
 
 func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.Request, of pipeline.Target) (target, error) {
-	st, err := record.ReadTargetStatus(ctx, r.records(), request, of)
+	st, err := ledger.ReadTargetStatus(ctx, record.Records{Store: r.seen, Sealer: r.Sealer}, request, of)
 	if err != nil {
 		return target{}, err
 	}
@@ -287,7 +296,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 	if err := r.plan(ctx, st, &t.TargetReport); err != nil {
 		return target{}, fmt.Errorf("read the plan of %s: %w", of, err)
 	}
-	if !t.Outcome.Final() && t.Applies {
+	if !t.Outcome.Final() && t.Applies && !st.Attempt.IsNewest(request.ID) {
 		newer, err := record.Superseding(ctx, r.records(), request, of)
 		if err != nil {
 			return target{}, err
@@ -302,7 +311,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 
 // plan adds the redacted plan and its receipt. A model that cannot be opened is
 // reported as such, and hides nothing else.
-func (r *Reporter) plan(ctx context.Context, st record.TargetStatus, t *pipeline.TargetReport) error {
+func (r *Reporter) plan(ctx context.Context, st ledger.TargetStatus, t *pipeline.TargetReport) error {
 	receipt := st.Receipt
 	if receipt == nil {
 		return nil
@@ -322,6 +331,10 @@ func (r *Reporter) plan(ctx context.Context, st record.TargetStatus, t *pipeline
 }
 
 func (r *Reporter) records() record.Records { return record.Records{Store: r.Store, Sealer: r.Sealer} }
+
+func (r *Reporter) ledger() ledger.Ledger {
+	return ledger.Ledger{Records: r.records(), Now: r.Now, Seen: r.seen}
+}
 
 // FindRejected returns what fetch-vars wrote down about a run whose request had
 // no proved origin, or ErrNotFound.

@@ -70,13 +70,15 @@ func approvableBefore(ctx context.Context, s Records, request pipeline.Request, 
 func approvableIn(ctx context.Context, s Records, request pipeline.Request, t pipeline.Target, run pipeline.Run) (int, error) {
 	attempts := map[int]bool{}
 	err := s.eachWaited(ctx, request, t, run, func(p PlanAttempt, attempt int) error {
-		use, err := LastAttempt(ctx, s, p)
-		if err != nil {
-			return err
-		}
 		last := max(run.Attempt, attempt)
-		if use.Result != nil && use.Result.Outcome == pipeline.OutcomeApplied {
-			last = min(last, max(use.Result.Run.Attempt, attempt))
+		if n := p.LastResult(); n > 0 {
+			ended, err := ReadApplyResult(ctx, s, p, n)
+			if err != nil {
+				return err
+			}
+			if ended.Outcome == pipeline.OutcomeApplied {
+				last = min(last, max(ended.Run.Attempt, attempt))
+			}
 		}
 		for ; attempt <= last; attempt++ {
 			attempts[attempt] = true
@@ -92,7 +94,7 @@ func (s Records) eachWaited(ctx context.Context, request pipeline.Request, t pip
 	for _, id := range request.SameRun(run) {
 		of := request
 		of.ID = id
-		plans, err := planAttempts(ctx, s.Store, of, t)
+		plans, err := PlanAttempts(ctx, s.Store, of, t)
 		if err != nil {
 			return err
 		}

@@ -26,15 +26,15 @@ func TestForgedRecords(t *testing.T) {
 		forge  func(w *pipelinetest.Setup, r pipeline.Request, folder string)
 		reason pipeline.Reason
 	}{
-		"end of an apply": {func(w *pipelinetest.Setup, _ pipeline.Request, folder string) {
-			w.Sign(folder+"apply-0001.json", `{}`)
-			w.Write(folder+"apply-0001-ended.json", []byte(applied))
+		"end of an apply": {func(w *pipelinetest.Setup, r pipeline.Request, folder string) {
+			w.BeginApply(r, "staging")
+			w.Write(folder+"apply-0000000003.json", []byte(applied))
 		}, pipeline.ReasonTampered},
-		"mark of an apply": {func(w *pipelinetest.Setup, _ pipeline.Request, folder string) {
-			w.Write(folder+"apply-0001.json", []byte(`{"over": `+applied+`}`))
+		"end of an apply that did not begin": {func(w *pipelinetest.Setup, _ pipeline.Request, folder string) {
+			w.Write(folder+"apply-0000000003.json", []byte(`{"record": `+applied+`, "seal": "AAAA"}`))
 		}, pipeline.ReasonTampered},
 		"taken out of use": {func(w *pipelinetest.Setup, _ pipeline.Request, folder string) {
-			w.Write(folder+"apply-0001.json", []byte(`{"revoked": true, "not_started": {"outcome": "superseded", "reason": "superseded", "message": "go to https://evil"}}`))
+			w.Write(folder+"apply-0000000003.json", []byte(`{"revoked": true, "outcome": "superseded", "reason": "superseded", "message": "go to https://evil"}`))
 		}, pipeline.ReasonTampered},
 		"no changes": {func(w *pipelinetest.Setup, r pipeline.Request, _ string) {
 			w.Replace(r, "staging", "planned.json", func(b []byte) []byte {
@@ -58,10 +58,10 @@ func TestForgedRecords(t *testing.T) {
 		"of another environment": {func(w *pipelinetest.Setup, r pipeline.Request, folder string) {
 			w.Write(folder+"planned.json", w.Read(w.Folder(r, "production")+"planned.json"))
 		}, pipeline.ReasonTampered},
-		"under a key of one's own": {func(w *pipelinetest.Setup, _ pipeline.Request, folder string) {
+		"under a key of one's own": {func(w *pipelinetest.Setup, r pipeline.Request, folder string) {
 			own := pipelinetest.Must[*store.Sealer](w.T)(store.NewSealer(store.NewKey()))
-			w.Sign(folder+"apply-0001.json", `{}`)
-			if err := pipelinetest.CreateRecord(context.Background(), w.Store, own, "acme", folder+"apply-0001-ended.json", json.RawMessage(applied)); err != nil {
+			w.BeginApply(r, "staging")
+			if err := pipelinetest.CreateRecord(context.Background(), w.Store, own, "acme", folder+"apply-0000000003.json", json.RawMessage(applied)); err != nil {
 				w.T.Fatal(err)
 			}
 		}, pipeline.ReasonUnknownKey},

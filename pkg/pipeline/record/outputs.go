@@ -82,8 +82,8 @@ func SealPlannedOutputs(ctx context.Context, s Records, folder PlanAttempt, rece
 	return SealInto(ctx, s.Store, s.Sealer, folder.Key(ObjectOutputs), plannedBinding(receipt), bytes.NewReader(b))
 }
 
-// openPlannedOutputs opens the outputs that a plan shows; ErrNotFound where it kept none.
-func openPlannedOutputs(ctx context.Context, s Records, folder PlanAttempt, receipt pipeline.Receipt) ([]pipeline.OutputValue, error) {
+// OpenPlannedOutputs opens the outputs that a plan shows; ErrNotFound where it kept none.
+func OpenPlannedOutputs(ctx context.Context, s Records, folder PlanAttempt, receipt pipeline.Receipt) ([]pipeline.OutputValue, error) {
 	b, err := UnsealBytes(ctx, s.Store, s.Sealer, folder.Key(ObjectOutputs), plannedBinding(receipt))
 	if err != nil {
 		return nil, err

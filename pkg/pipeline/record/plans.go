@@ -30,17 +30,13 @@ const (
 	ObjectRecovered = "recovered.json"       // it is in its backend again
 )
 
-// StartRecord records that a job has started on a target.
+// StartRecord records that a job has started to plan a target.
 type StartRecord struct {
 	Run pipeline.Run `json:"run"`
 	At  time.Time    `json:"at"`
 	// Host is the machine of the job. The tool writes it into the locks that it
 	// takes, which is how a lock leads to its run.
 	Host string `json:"host,omitempty"`
-	// NotStarted stands in the mark of an apply that never began, and says why. Void tells
-	// that the plan was taken out of use by someone else.
-	NotStarted *Result `json:"not_started,omitempty"`
-	Revoked    bool    `json:"revoked,omitempty"`
 }
 
 // Result records how a plan or an apply ended.
@@ -70,6 +66,8 @@ type Result struct {
 	// Retryable: an apply that ended before it could change anything, for a reason
 	// that does not lie in the plan. That can be applied still.
 	Retryable bool `json:"retryable,omitempty"`
+	// Revoked: no apply has ended so; a newer request or the sweep has taken the plan out of use.
+	Revoked bool `json:"revoked,omitempty"`
 }
 
 // PlanAttempt names the numbered folder of one planning. Records that lie elsewhere have
@@ -136,8 +134,8 @@ func lastPlanAttempt(ctx context.Context, s pipeline.Store, request pipeline.Req
 	return last, folders[last], nil
 }
 
-// planAttempts returns all plannings of a target that were begun, oldest first.
-func planAttempts(ctx context.Context, s pipeline.Store, request pipeline.Request, t pipeline.Target) ([]PlanAttempt, error) {
+// PlanAttempts returns all plannings of a target that were begun, oldest first.
+func PlanAttempts(ctx context.Context, s pipeline.Store, request pipeline.Request, t pipeline.Target) ([]PlanAttempt, error) {
 	folders, err := folders(ctx, s, request, t)
 	if err != nil {
 		return nil, err

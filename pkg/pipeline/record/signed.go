@@ -165,9 +165,9 @@ func (u UnverifiedReader) ReadRecord(ctx context.Context, p PlanAttempt, object 
 	return nil
 }
 
-// doubted is how a target stands whose record cannot be believed: not as that
+// Doubted is how a target stands whose record cannot be believed: not as that
 // record says. applying: an apply has begun. False when err is of another kind.
-func doubted(err error, applying bool) (Result, bool) {
+func Doubted(err error, applying bool) (Result, bool) {
 	switch {
 	case errors.Is(err, pipeline.ErrUnknownKey):
 		e := Result{

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -22,7 +23,7 @@ type reindexing struct {
 	unknown  map[pipeline.RequestID]bool // whose records cannot be verified
 	present  map[string]bool             // entries that are in their place, by key
 	queues   map[pipeline.Target]*queue
-	statuses map[attemptOf]record.TargetStatus
+	statuses map[attemptOf]ledger.TargetStatus
 	ledgers  map[pipeline.Target]steps
 	missing  []*missing
 	entries  []IndexEntry
@@ -49,7 +50,7 @@ const (
 
 func newReindexing(r *Reindexer, c pipeline.CustomerName) *reindexing {
 	return &reindexing{Reindexer: r, customer: c, seen: record.NewView(r.Store), requests: map[pipeline.RequestID]pipeline.Request{}, unknown: map[pipeline.RequestID]bool{},
-		present: map[string]bool{}, queues: map[pipeline.Target]*queue{}, statuses: map[attemptOf]record.TargetStatus{}, ledgers: map[pipeline.Target]steps{}}
+		present: map[string]bool{}, queues: map[pipeline.Target]*queue{}, statuses: map[attemptOf]ledger.TargetStatus{}, ledgers: map[pipeline.Target]steps{}}
 }
 
 func (x *reindexing) folder() string { return string(x.customer) + "/" }
@@ -208,12 +209,12 @@ func ignoreExists(err error) error {
 }
 
 // status is how a target of a request stands.
-func (x *reindexing) status(ctx context.Context, r pipeline.Request, t pipeline.Target) (record.TargetStatus, error) {
+func (x *reindexing) status(ctx context.Context, r pipeline.Request, t pipeline.Target) (ledger.TargetStatus, error) {
 	of := attemptOf{r.ID, t}
 	if st, known := x.statuses[of]; known {
 		return st, nil
 	}
-	st, err := record.ReadTargetStatus(ctx, x.viewed(), r, t)
+	st, err := ledger.ReadTargetStatus(ctx, x.viewed(), r, t)
 	if err == nil {
 		x.statuses[of] = st
 	}

@@ -87,7 +87,7 @@ func (x *reindexing) isOpen(ctx context.Context, r pipeline.Request) (bool, erro
 
 // mayGoOn reports whether the job of a target may go on, or have left a lock: a report
 // leaves such a request to the sweep.
-func mayGoOn(st record.TargetStatus, last step) bool {
+func mayGoOn(st ledger.TargetStatus, last step) bool {
 	switch st.Result.Outcome {
 	case pipeline.OutcomePlanning:
 		return last.Event != ledger.Superseded
@@ -108,7 +108,7 @@ type step struct {
 
 // ended reports whether the step is the end of a target whose records say none. Plans go with
 // the lifecycle of the bucket, and of a target without one the ledger alone knows the end.
-func (s step) ended(st record.TargetStatus) bool {
+func (s step) ended(st ledger.TargetStatus) bool {
 	switch s.Event {
 	case ledger.Closed, ledger.Superseded:
 		return true
@@ -122,7 +122,7 @@ func (s step) ended(st record.TargetStatus) bool {
 
 // unknown reports whether nothing says how a target stands: fetch-vars writes the first
 // step before the record of the request.
-func (s step) unknown(st record.TargetStatus) bool {
+func (s step) unknown(st ledger.TargetStatus) bool {
 	return st.Result.Outcome == pipeline.OutcomeRequested && (s.Event == "" || !s.whole)
 }
 

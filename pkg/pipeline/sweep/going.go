@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -17,7 +18,7 @@ func (w *sweeping) checkRunning(ctx context.Context) error {
 		if !w.request.Applies(t.Target) {
 			continue
 		}
-		st, err := record.ReadTargetStatus(ctx, w.records(), w.request, t.Target)
+		st, err := ledger.ReadTargetStatus(ctx, w.records(), w.request, t.Target)
 		if err != nil {
 			return err
 		}
@@ -37,7 +38,7 @@ func (w *sweeping) checkRunning(ctx context.Context) error {
 }
 
 // checkWaiting is a target with a plan that no one has applied yet.
-func (w *sweeping) checkWaiting(ctx context.Context, t pipeline.Target, st record.TargetStatus) error {
+func (w *sweeping) checkWaiting(ctx context.Context, t pipeline.Target, st ledger.TargetStatus) error {
 	newer, err := record.Superseding(ctx, w.records(), w.request, t)
 	if err != nil {
 		return err
@@ -85,8 +86,8 @@ func (w *sweeping) checkWaiting(ctx context.Context, t pipeline.Target, st recor
 
 // end takes the plan out of use, then cancels the run and closes the request. An
 // apply that has begun meanwhile is left alone.
-func (w *sweeping) end(ctx context.Context, st record.TargetStatus, why record.Result) error {
-	revoked, err := record.RevokePlan(ctx, w.records(), st, why)
+func (w *sweeping) end(ctx context.Context, st ledger.TargetStatus, why record.Result) error {
+	revoked, err := ledger.RevokePlan(ctx, ledger.Ledger{Records: w.records(), Now: w.Now}, w.request, st, why)
 	if err != nil || !revoked {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
-	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
@@ -228,7 +228,7 @@ func TestLockOfAnEarlierAttempt(t *testing.T) {
 	in.Host, in.Run = "fv-2", request.ManagerRun
 	in.Run.Attempt = 2
 	pipelinetest.Must[deploy.TargetResult](t)(w.Planner().Run(context.Background(), in))
-	holders, err := record.LockHolders(t.Context(), pipelinetest.RecordsOf(w.Store, w.Sealer), pipeline.Target{Customer: "acme", Environment: "staging"}, *locks.Held)
+	holders, err := ledger.LockHolders(t.Context(), pipelinetest.RecordsOf(w.Store, w.Sealer), pipeline.Target{Customer: "acme", Environment: "staging"}, *locks.Held)
 	if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 1 || holders[0].Command != "plan" {
 		t.Errorf("%v %v", holders, err)
 	}

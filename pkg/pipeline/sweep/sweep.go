@@ -291,7 +291,7 @@ func (w *sweeping) endedRun(ctx context.Context) error {
 // is to see that its run is over and that it holds no lock.
 func (w *sweeping) closed(ctx context.Context) (bool, error) {
 	for _, t := range w.request.Targets {
-		st, err := record.ReadTargetStatus(ctx, w.records(), w.request, t.Target)
+		st, err := ledger.ReadTargetStatus(ctx, w.records(), w.request, t.Target)
 		if err != nil || !st.Result.Outcome.Final() {
 			return false, err
 		}
@@ -337,7 +337,7 @@ func (w *sweeping) lockOf(ctx context.Context, customer pipeline.Customer, t pip
 // lock finds out whether the request has left a lock, and releases it when no other step
 // may hold it.
 func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, t pipeline.Target, lock pipeline.Lock) (remain bool, err error) {
-	holders, err := record.LockHolders(ctx, w.records(), t, lock)
+	holders, err := ledger.LockHolders(ctx, w.records(), t, lock)
 	if err != nil {
 		return true, err
 	}
@@ -373,7 +373,7 @@ func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, t pipel
 
 // reportUnseenLock reports a lock that the run may have left where only the tool can look.
 func (w *sweeping) reportUnseenLock(ctx context.Context, t pipeline.Target) error {
-	steps, err := record.StepsIn(ctx, w.records(), w.request, t, record.IsRunning)
+	steps, err := ledger.StepsOf(ctx, w.records(), []pipeline.Request{w.request}, t, ledger.IsRunning)
 	if err != nil || len(steps) == 0 {
 		return err
 	}

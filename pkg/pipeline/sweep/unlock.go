@@ -66,9 +66,9 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Loc
 	case known && u.Now().Sub(lock.Created) < lockAge:
 		return pipeline.LockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
 	}
-	holders, err := record.LockHolders(ctx, record.UnverifiedReader{Store: u.Store}, in.Target(), *lock)
+	holders, err := ledger.LockHolders(ctx, record.UnverifiedReader{Store: u.Store}, in.Target(), *lock)
 	if !known { // it may be that of any step that goes on
-		holders, err = record.UnfinishedSteps(ctx, record.UnverifiedReader{Store: u.Store}, in.Target())
+		holders, err = ledger.UnfinishedSteps(ctx, record.UnverifiedReader{Store: u.Store}, in.Target())
 	}
 	if err == nil && known && u.Runs != nil {
 		holders, err = holders.Possible(ctx, *lock, func(ctx context.Context, run pipeline.Run) (pipeline.WorkflowRun, error) {
@@ -96,7 +96,7 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Loc
 
 // checkRunsEnded refuses while the run of any step goes on that may hold the lock, however
 // likely it is.
-func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders record.Holders, known bool) error {
+func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders ledger.Holders, known bool) error {
 	for _, h := range holders {
 		if h.Run.ID == 0 {
 			continue // of someone's machine: there is no run to ask
@@ -118,8 +118,8 @@ func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders re
 
 // WhoHolds finds the steps that may hold a lock, for people. Without a key, records are
 // taken as the store has them: nothing may be released on this alone.
-func WhoHolds(ctx context.Context, s pipeline.Store, t pipeline.Target, lock pipeline.Lock) (record.Holders, error) {
-	all, err := record.LockHolders(ctx, record.UnverifiedReader{Store: s}, t, lock)
+func WhoHolds(ctx context.Context, s pipeline.Store, t pipeline.Target, lock pipeline.Lock) (ledger.Holders, error) {
+	all, err := ledger.LockHolders(ctx, record.UnverifiedReader{Store: s}, t, lock)
 	if err != nil {
 		return nil, fmt.Errorf("look for who holds the lock of %s: %w", t, err)
 	}

@@ -19,6 +19,9 @@ type Store interface {
 	// ListAfter is List without the keys up to after, which are not asked for: its cost
 	// is that of what it returns.
 	ListAfter(ctx context.Context, prefix, after string) ([]string, error)
+	// First returns the first of the keys that List returns, without asking for the others; empty
+	// where there is none.
+	First(ctx context.Context, prefix string) (string, error)
 	// Folders returns the first parts, each with its slash, of what follows prefix in the
 	// keys that have a slash there; each once, in ascending byte order. prefix is empty or
 	// ends at a slash.

@@ -53,6 +53,12 @@ func (c *tally) List(ctx context.Context, prefix string) ([]string, error) {
 	return keys, err
 }
 
+func (c *tally) First(ctx context.Context, prefix string) (string, error) {
+	c.asked++
+	c.listed++
+	return c.Store.First(ctx, prefix)
+}
+
 func (c *tally) Folders(ctx context.Context, prefix string) ([]string, error) {
 	c.asked++
 	return c.Store.Folders(ctx, prefix)
@@ -146,6 +152,11 @@ func (q *questions) List(ctx context.Context, prefix string) ([]string, error) {
 func (q *questions) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
 	q.count("list " + prefix)
 	return q.Store.ListAfter(ctx, prefix, after)
+}
+
+func (q *questions) First(ctx context.Context, prefix string) (string, error) {
+	q.count("first of " + prefix)
+	return q.Store.First(ctx, prefix)
 }
 
 func (q *questions) Folders(ctx context.Context, prefix string) ([]string, error) {

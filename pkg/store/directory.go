@@ -142,6 +142,17 @@ func (d *Directory) ListAfter(ctx context.Context, prefix, after string) ([]stri
 	return keys, nil
 }
 
+// First implements pipeline.Store. It reads all names of a folder, and asks the file system about
+// the first of them alone.
+func (d *Directory) First(ctx context.Context, prefix string) (string, error) {
+	var key string
+	err := d.look(ctx, prefix, func(root *os.Root, folder string) (err error) {
+		key, err = first(ctx, root, folder, prefix)
+		return err
+	})
+	return key, err
+}
+
 // look opens the store and lets read look at the folder of a prefix. It does nothing
 // where there is no store yet.
 func (d *Directory) look(ctx context.Context, prefix string, read func(root *os.Root, folder string) error) error {
@@ -222,6 +233,49 @@ func walk(ctx context.Context, root *os.Root, folder, prefix, after string) ([]s
 		}
 	}
 	return keys, ctx.Err()
+}
+
+// first is the first of the keys that walk lists.
+func first(ctx context.Context, root *os.Root, folder, prefix string) (string, error) {
+	info, err := root.Stat(folder)
+	if missing(err) || err == nil && !info.IsDir() {
+		return "", ctx.Err()
+	}
+	if err != nil {
+		return "", err
+	}
+	names, err := namesIn(root, folder)
+	if err != nil {
+		return "", err
+	}
+	slices.Sort(names)
+	found, above := "", strings.TrimPrefix(folder+"/", "./")
+	for _, name := range names {
+		key := above + name
+		if found != "" && key > found { // and so is all that lies below it: "a-b" stands before "a/b"
+			break
+		}
+		if !strings.HasPrefix(key+"/", prefix) {
+			continue
+		}
+		info, err := root.Lstat(key)
+		switch {
+		case missing(err):
+			continue
+		case err != nil:
+			return "", err
+		case info.IsDir():
+			if key, err = first(ctx, root, key, prefix); err != nil {
+				return "", err
+			}
+		case !info.Mode().IsRegular() || !strings.HasPrefix(key, prefix) || CheckKey(key) != nil:
+			continue
+		}
+		if key != "" && (found == "" || key < found) {
+			found = key
+		}
+	}
+	return found, ctx.Err()
 }
 
 // namesIn are the names in a folder; none where it is gone.

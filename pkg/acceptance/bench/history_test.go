@@ -76,6 +76,11 @@ func (r remote) Folders(ctx context.Context, prefix string) ([]string, error) {
 	return r.Memory.Folders(ctx, prefix)
 }
 
+func (r remote) First(ctx context.Context, prefix string) (string, error) {
+	time.Sleep(answers)
+	return r.Memory.First(ctx, prefix)
+}
+
 func (r remote) List(ctx context.Context, prefix string) ([]string, error) {
 	return r.ListAfter(ctx, prefix, "")
 }

@@ -35,7 +35,7 @@ func TestBucket(t *testing.T) {
 	w.WantNothingPending()
 
 	step(0, store.RoleReport, "shop", "ledger", "--customer", "shop", "--verify").Says(t, "shop/staging: 4 entries, whole; fits 1 deployment and 1 receipt on GitHub")
-	wantAppendOnly(b, "shop/staging/ledger/0000000001.json")
+	wantAppendOnly(b, "shop/staging/ledger/9999999998-1.json")
 
 	target := []string{"--customer", "shop", "--environment", "staging"}
 	step(0, store.RoleDrift, "shop", append([]string{"state", "list"}, target...)...).Says(t, "shop/staging", "s3://provider-states/shop/staging/terraform.tfstate", "free")

@@ -42,9 +42,9 @@ func TestLedger(t *testing.T) {
 	}{
 		"cut":       {func(c fixture.Chain) { remove(c, 7, 8) }, 0, "the ledger is shorter than its anchor: it has 6 entries, and deployment", "wholly"},
 		"gone":      {func(c fixture.Chain) { remove(c, 1, 2, 3, 4, 5, 6, 7, 8) }, 0, "it has 0 entries", "wholly"},
-		"missing":   {func(c fixture.Chain) { remove(c, 3) }, 6, "shop/staging/ledger/0000000003.json is missing", "wholly"},
+		"missing":   {func(c fixture.Chain) { remove(c, 3) }, 6, "shop/staging/ledger/9999999996-3.json is missing", "wholly"},
 		"changed":   {func(c fixture.Chain) { c[2] = bytes.Replace(c[2], []byte("waiting"), []byte("planned"), 1) }, 6, "entry 3 does not follow entry 2", "wholly"},
-		"reordered": {func(c fixture.Chain) { c[2], c[3] = c[3], c[2] }, 6, "0000000002.json holds entry 3", "wholly"},
+		"reordered": {func(c fixture.Chain) { c[2], c[3] = c[3], c[2] }, 6, "9999999997-2.json holds entry 3", "wholly"},
 		"another requester": {rewritten(func(e *ledger.Entry) {
 			e.Actor = strings.Replace(e.Actor, "casey", "mallory", 1)
 		}), 0, "the ledger was rewritten wholly: its chain holds, and fits none of its 2 anchors", "shorter"},

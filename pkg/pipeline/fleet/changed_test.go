@@ -36,6 +36,14 @@ func (k keyList) ListAfter(ctx context.Context, prefix, after string) ([]string,
 	return slices.DeleteFunc(found, func(key string) bool { return key <= after }), err
 }
 
+func (k keyList) First(ctx context.Context, prefix string) (string, error) {
+	found, err := k.List(ctx, prefix)
+	if len(found) == 0 {
+		return "", err
+	}
+	return found[0], err
+}
+
 func (k keyList) Folders(context.Context, string) ([]string, error) { return nil, k.err }
 
 func (k keyList) Open(context.Context, string) (io.ReadCloser, error) {

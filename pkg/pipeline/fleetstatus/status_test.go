@@ -64,7 +64,7 @@ func TestStates(t *testing.T) {
 func TestUnreadLedger(t *testing.T) {
 	t.Parallel()
 	w := pipelinetest.New(t)
-	w.Write("acme/staging/ledger/0000000001.json", []byte("{"))
+	w.Write("acme/staging/ledger/9999999998-1.json", []byte("{"))
 	production := fleetstatus.Wanted{Target: pipeline.Target{Customer: "acme", Environment: "production"}}
 	f := fleetstatus.Read(t.Context(), pipelinetest.RecordsOf(w.Store, w.Sealer), []fleetstatus.Wanted{staging, production}, w.Now)
 	if f.Unread() != 1 || f.Targets[0].State != fleetstatus.Unknown || !strings.Contains(f.Targets[0].Unread, "acme/staging") || f.Targets[1].State != fleetstatus.NotDeployed {
@@ -80,6 +80,10 @@ type brokenStore struct{ pipeline.Store }
 
 func (brokenStore) List(context.Context, string) ([]string, error) {
 	return nil, errors.New("no answer")
+}
+
+func (brokenStore) First(context.Context, string) (string, error) {
+	return "", errors.New("no answer")
 }
 
 // TestDrift enters the last scan.
@@ -106,6 +110,11 @@ type counted struct {
 func (c *counted) List(ctx context.Context, prefix string) ([]string, error) {
 	c.asked.Add(1)
 	return c.Store.List(ctx, prefix)
+}
+
+func (c *counted) First(ctx context.Context, prefix string) (string, error) {
+	c.asked.Add(1)
+	return c.Store.First(ctx, prefix)
 }
 
 // TestCost: the cost of a target does not depend on the length of its ledger.

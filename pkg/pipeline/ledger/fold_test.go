@@ -96,7 +96,7 @@ func TestForgedFold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const key = "acme/staging/ledger/0000000002.json"
+	const key = "acme/staging/ledger/9999999997-2.json"
 	forged := w.LastEvent(target)
 	request := *forged.Fold.Request
 	request.Actor, request.Event = "eve", ledger.Applied

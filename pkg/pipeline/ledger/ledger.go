@@ -147,12 +147,9 @@ func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {
 		from.Store = l.Seen
 	}
 	for tried := -1; ; from = l {
-		tip, err := from.Tip(ctx, e.Target)
+		tip, err := from.tip(ctx, e.Target, tried+1)
 		if err != nil && !(errors.Is(err, pipeline.ErrUnknownKey) && e.mayFollowUnread()) {
 			return Tip{}, err
-		}
-		if tip.Sequence <= tried {
-			return Tip{}, fmt.Errorf("%w: entry %d is there and is not listed", ErrBroken, tip.Sequence+1)
 		}
 		if recorded, err := from.recorded(ctx, e, tip.Last, tried); err != nil || recorded {
 			return tip, err
@@ -290,7 +287,12 @@ func (e Entry) same(o Entry) bool {
 // ErrTampered. Behind one under a key that is not at hand, which is ErrUnknownKey, the tip
 // says what is there, and that is not verified.
 func (l Ledger) Tip(ctx context.Context, t pipeline.Target) (Tip, error) {
-	length, err := l.length(ctx, t)
+	return l.tip(ctx, t, 0)
+}
+
+// tip is Tip of a ledger that has an entry with a number.
+func (l Ledger) tip(ctx context.Context, t pipeline.Target, known int) (Tip, error) {
+	length, err := l.length(ctx, t, known)
 	if err != nil || length == 0 {
 		return Tip{}, err
 	}
@@ -419,7 +421,7 @@ func (l Ledger) Read(ctx context.Context, t pipeline.Target) ([]Entry, pipeline.
 		head    pipeline.LedgerHead
 		signed  readEntry
 	)
-	last, gap := l.upTo(ctx, t, 1, keys)
+	last, gap := l.whole(ctx, t, keys)
 	for first := 0; first < last; first += readAtOnce {
 		for _, r := range l.some(ctx, t, first+1, min(readAtOnce, last-first)) {
 			if r.err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -99,18 +98,18 @@ func TestLedgerOfSuperseded(t *testing.T) {
 func TestBrokenLedgers(t *testing.T) {
 	t.Parallel()
 	const prefix = "acme/staging/ledger/"
-	key := func(n int) string { return fmt.Sprintf("%s%010d.json", prefix, n) }
+	key := func(n int) string { return record.LedgerKey(staging, n) }
 	cases := map[string]struct {
 		change func(objects map[string][]byte)
 		holds  int // entries that are still told
 		says   string
 	}{
-		"missing":   {func(o map[string][]byte) { delete(o, key(2)) }, 1, "0000000002.json is missing"},
+		"missing":   {func(o map[string][]byte) { delete(o, key(2)) }, 1, "9999999997-2.json is missing"},
 		"changed":   {func(o map[string][]byte) { o[key(2)] = bytes.Replace(o[key(2)], []byte("dev"), []byte("eve"), 1) }, 2, "entry 3 does not follow entry 2"},
-		"reordered": {func(o map[string][]byte) { o[key(1)], o[key(2)] = o[key(2)], o[key(1)] }, 0, "0000000001.json holds entry 2"},
+		"reordered": {func(o map[string][]byte) { o[key(1)], o[key(2)] = o[key(2)], o[key(1)] }, 0, "9999999998-1.json holds entry 2"},
 		"of others": {func(o map[string][]byte) { o[key(2)] = bytes.Replace(o[key(2)], []byte("acme"), []byte("evil"), 1) }, 1, "holds entry 2 of evil/staging"},
-		"more":      {func(o map[string][]byte) { o[prefix+"x.json"] = []byte("{}") }, 3, "0000000004.json is missing"},
-		"no JSON":   {func(o map[string][]byte) { o[key(3)] = []byte("{") }, 2, "0000000003.json: ledger entry"},
+		"more":      {func(o map[string][]byte) { o[prefix+"x.json"] = []byte("{}") }, 3, "x.json is no entry"},
+		"no JSON":   {func(o map[string][]byte) { o[key(3)] = []byte("{") }, 2, "9999999996-3.json: ledger entry"},
 		"two":       {func(o map[string][]byte) { o[key(3)] = append(o[key(3)], o[key(3)]...) }, 2, "after top-level value"},
 	}
 	for name, c := range cases {
@@ -144,7 +143,7 @@ func FuzzLedger(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := directory.Create(context.Background(), "acme/staging/ledger/0000000001.json", bytes.NewReader(b)); err != nil {
+		if err := directory.Create(context.Background(), "acme/staging/ledger/9999999998-1.json", bytes.NewReader(b)); err != nil {
 			t.Fatal(err)
 		}
 		chain := ledger.Ledger{Records: record.Records{Store: directory}, Now: time.Now}

@@ -4,75 +4,61 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// listPage is how many entries one question to the store lists: their keys have
-// all digits but the last three in common. S3 answers as many in one call.
-const listPage = 1000
-
-// length is the number of the last entry. A ledger has no end, so it is not listed
-// whole: a first page that is full is followed by few looks for where it ends.
-func (l Ledger) length(ctx context.Context, t pipeline.Target) (int, error) {
-	last, err := l.page(ctx, t, 0)
-	if err != nil || last < listPage-1 {
-		return last, err
+// length is the number of the last entry, of which known is there. What was written while a folder
+// was read may be left out of its list: behind an entry that is known to be there another one is
+// looked for by its key.
+func (l Ledger) length(ctx context.Context, t pipeline.Target, known int) (int, error) {
+	key, err := l.Store.First(ctx, record.LedgerPrefix(t))
+	if err != nil {
+		return 0, err
 	}
-	pages, step := 0, 1 // entry pages×1000 is there, but for page 0, which has been seen
-	for found := true; found; step *= 2 {
-		if found, err = l.has(ctx, t, (pages+step)*listPage); err != nil {
+	last, is := record.LedgerSequence(t, key)
+	if key != "" && !is {
+		return 0, fmt.Errorf("%w: %s is no entry", ErrBroken, key)
+	}
+	for found := last < known; found; {
+		last = max(last, known)
+		if found, err = l.has(ctx, t, last+1); err != nil {
 			return 0, err
 		}
 		if found {
-			pages += step
+			last++
 		}
 	}
-	for step /= 2; step > 0; step /= 2 { // the last look, and each half of it
-		found, err := l.has(ctx, t, (pages+step)*listPage)
+	return last, nil
+}
+
+// whole returns how many of the first entries of a ledger are there without a gap, out of the keys
+// that were listed, and says where the gap is.
+func (l Ledger) whole(ctx context.Context, t pipeline.Target, keys []string) (int, error) {
+	var foreign error
+	last, listed := 0, map[int]bool{}
+	for _, key := range keys {
+		n, is := record.LedgerSequence(t, key)
+		if !is {
+			foreign = fmt.Errorf("%w: %s is no entry", ErrBroken, key)
+			continue
+		}
+		last, listed[n] = max(last, n), true
+	}
+	for n := 1; n <= last; n++ {
+		if listed[n] {
+			continue
+		}
+		found, err := l.has(ctx, t, n) // it may have been written while the folder was read
 		if err != nil {
 			return 0, err
 		}
-		if found {
-			pages += step
+		if !found {
+			return n - 1, fmt.Errorf("%w: %s is missing; the last entry is %s", ErrBroken, record.LedgerKey(t, n), record.LedgerKey(t, last))
 		}
 	}
-	if pages == 0 {
-		return last, nil
-	}
-	return l.page(ctx, t, pages)
-}
-
-// page returns the number of the last entry of a page, which must be there without
-// a gap; 0 when the page is empty.
-func (l Ledger) page(ctx context.Context, t pipeline.Target, page int) (int, error) {
-	keys, err := l.Store.List(ctx, strings.TrimSuffix(record.LedgerKey(t, page*listPage), "000.json"))
-	if err != nil || len(keys) == 0 {
-		return 0, err
-	}
-	return l.upTo(ctx, t, max(page*listPage, 1), keys) // there is no entry 0
-}
-
-// upTo returns the number of the last entry of a list that begins with entry
-// first. What was written while a folder was read may be left out of its list, with
-// a later entry in it: such an entry is looked for by its key.
-func (l Ledger) upTo(ctx context.Context, t pipeline.Target, first int, keys []string) (int, error) {
-	next := first
-	for _, key := range keys {
-		for ; key != record.LedgerKey(t, next); next++ {
-			found, err := l.has(ctx, t, next)
-			if err != nil {
-				return 0, err
-			}
-			if !found {
-				return next - 1, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBroken, record.LedgerKey(t, next), key)
-			}
-		}
-		next++
-	}
-	return next - 1, nil
+	return last, foreign
 }
 
 // has reports whether an entry is there, whatever it says.

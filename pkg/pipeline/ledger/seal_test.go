@@ -28,7 +28,7 @@ var staging = pipeline.Target{Customer: "acme", Environment: "staging"}
 // its hashes are, and nothing comes behind it.
 func TestForgedLastEntry(t *testing.T) {
 	t.Parallel()
-	const second = "acme/staging/ledger/0000000002.json"
+	const second = "acme/staging/ledger/9999999997-2.json"
 	other := pipelinetest.Must[*store.Sealer](t)(store.NewSealer(store.NewKey()))
 	for name, c := range map[string]struct {
 		forge func(w *pipelinetest.Setup, e ledger.Entry) []byte
@@ -41,10 +41,10 @@ func TestForgedLastEntry(t *testing.T) {
 			return pipelinetest.Must[[]byte](w.T)(record.Unsigned(second, e))
 		}, pipeline.ErrTampered},
 		"as another record": {func(w *pipelinetest.Setup, e ledger.Entry) []byte {
-			return pipelinetest.Must[[]byte](w.T)(pipelinetest.RecordsOf(w.Store, w.Sealer).Sign(t.Context(), record.LedgerOf(staging), "acme/staging/ledger/0000000003.json", e))
+			return pipelinetest.Must[[]byte](w.T)(pipelinetest.RecordsOf(w.Store, w.Sealer).Sign(t.Context(), record.LedgerOf(staging), "acme/staging/ledger/9999999996-3.json", e))
 		}, pipeline.ErrTampered},
 		"of another target": {func(w *pipelinetest.Setup, e ledger.Entry) []byte {
-			return pipelinetest.Must[[]byte](w.T)(pipelinetest.RecordsOf(w.Store, w.Sealer).Sign(t.Context(), record.LedgerOf(pipeline.Target{Customer: "evil", Environment: "staging"}), "evil/staging/ledger/0000000002.json", e))
+			return pipelinetest.Must[[]byte](w.T)(pipelinetest.RecordsOf(w.Store, w.Sealer).Sign(t.Context(), record.LedgerOf(pipeline.Target{Customer: "evil", Environment: "staging"}), "evil/staging/ledger/9999999997-2.json", e))
 		}, pipeline.ErrTampered},
 		"another key": {func(w *pipelinetest.Setup, e ledger.Entry) []byte {
 			return pipelinetest.Must[[]byte](w.T)(pipelinetest.RecordsOf(w.Store, other).Sign(t.Context(), record.LedgerOf(staging), second, e))
@@ -82,7 +82,7 @@ func TestReplacedEntry(t *testing.T) {
 	t.Parallel()
 	w := pipelinetest.New(t)
 	failed(w, 3)
-	const first = "acme/staging/ledger/0000000001.json"
+	const first = "acme/staging/ledger/9999999998-1.json"
 	w.Rewrite("acme/staging/ledger/", func(o map[string][]byte) {
 		o[first] = []byte(strings.Replace(string(o[first]), `"run": {`, `"actor": "eve", "run": {`, 1))
 	})

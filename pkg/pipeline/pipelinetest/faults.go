@@ -66,6 +66,10 @@ func (s FaultStore) ListAfter(ctx context.Context, prefix, after string) ([]stri
 	return answer(s.Fault, func() ([]string, error) { return s.Store.ListAfter(ctx, prefix, after) })
 }
 
+func (s FaultStore) First(ctx context.Context, prefix string) (string, error) {
+	return answer(s.Fault, func() (string, error) { return s.Store.First(ctx, prefix) })
+}
+
 func (s FaultStore) Folders(ctx context.Context, prefix string) ([]string, error) {
 	return answer(s.Fault, func() ([]string, error) { return s.Store.Folders(ctx, prefix) })
 }

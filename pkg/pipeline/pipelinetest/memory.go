@@ -92,6 +92,19 @@ func (m *Memory) ListAfter(ctx context.Context, prefix, after string) ([]string,
 	return slices.Clone(keys), ctx.Err()
 }
 
+// First implements pipeline.Store.
+func (m *Memory) First(ctx context.Context, prefix string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	keys := m.below(prefix, "")
+	m.Asked++
+	if len(keys) == 0 {
+		return "", ctx.Err()
+	}
+	m.Listed++
+	return keys[0], ctx.Err()
+}
+
 // Folders implements pipeline.Store.
 func (m *Memory) Folders(ctx context.Context, prefix string) ([]string, error) {
 	m.mu.Lock()

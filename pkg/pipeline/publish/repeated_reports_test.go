@@ -224,7 +224,7 @@ func TestForgedStatuses(t *testing.T) {
 			want := w.Hub.Status(r.Commit, statusContext)
 			// As if the customer had written it before any report: no entry, no deployment.
 			entries := w.Keys("acme/staging/ledger/")
-			w.DeleteAll(entries[len(entries)-1])
+			w.DeleteAll(entries[0]) // the newest
 			w.Hub.DeploymentList = nil
 			if err := w.Hub.SetStatus(t.Context(), r.Repository.Slug, r.Commit, forge(want), nil); err != nil {
 				t.Fatal(err)

@@ -69,6 +69,6 @@ func unrecordedApply(w *pipelinetest.Setup) pipeline.Request {
 	pipelinetest.Must[deploy.TargetResult](w.T)(w.Plan(request, "staging"))
 	pipelinetest.Must[deploy.TargetResult](w.T)(w.Apply(w.Target(request, "staging")))
 	entries := w.Keys("acme/staging/ledger/")
-	w.DeleteAll(entries[len(entries)-1])
+	w.DeleteAll(entries[0]) // the newest
 	return request
 }

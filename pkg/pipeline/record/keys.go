@@ -3,6 +3,8 @@ package record
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -101,7 +103,18 @@ func LedgerPrefix(t pipeline.Target) string {
 	return fmt.Sprintf("%s/ledger/", t.Folder())
 }
 
-// LedgerKey is the key of one entry of a ledger; sequence begins at 1.
+// LedgerKey is the key of one entry of a ledger; sequence begins at 1. The number in front of it
+// counts down, so that the newest entry is the first that a list of the ledger returns.
 func LedgerKey(t pipeline.Target, sequence int) string {
-	return fmt.Sprintf("%s%010d.json", LedgerPrefix(t), sequence)
+	return fmt.Sprintf("%s%010d-%d.json", LedgerPrefix(t), lastEntry-sequence, sequence)
+}
+
+const lastEntry = 9_999_999_999
+
+// LedgerSequence is the number of the entry of a ledger that has the key; false where that is the
+// key of none.
+func LedgerSequence(t pipeline.Target, key string) (sequence int, is bool) {
+	_, digits, _ := strings.Cut(strings.TrimPrefix(key, LedgerPrefix(t)), "-")
+	sequence, err := strconv.Atoi(strings.TrimSuffix(digits, ".json"))
+	return sequence, err == nil && sequence > 0 && key == LedgerKey(t, sequence)
 }

@@ -33,8 +33,8 @@ type objects struct {
 
 // question is what a list is asked for.
 type question struct {
-	prefix, after string
-	folders       bool
+	prefix, after  string
+	folders, first bool
 }
 
 // NewView returns a view of s that has seen nothing yet.
@@ -100,6 +100,21 @@ func (v *View) List(ctx context.Context, prefix string) ([]string, error) {
 // ListAfter implements pipeline.Store.
 func (v *View) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
 	return v.listed(question{prefix: prefix, after: after}, func() ([]string, error) { return v.Store.ListAfter(ctx, prefix, after) })
+}
+
+// First implements pipeline.Store.
+func (v *View) First(ctx context.Context, prefix string) (string, error) {
+	keys, err := v.listed(question{prefix: prefix, first: true}, func() ([]string, error) {
+		key, err := v.Store.First(ctx, prefix)
+		if key == "" {
+			return nil, err
+		}
+		return []string{key}, err
+	})
+	if err != nil || len(keys) == 0 {
+		return "", err
+	}
+	return keys[0], nil
 }
 
 // Folders implements pipeline.Store.

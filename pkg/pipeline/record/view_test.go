@@ -154,6 +154,11 @@ func (a *asked) ListAfter(ctx context.Context, prefix, after string) ([]string, 
 	return a.Store.ListAfter(ctx, prefix, after)
 }
 
+func (a *asked) First(ctx context.Context, prefix string) (string, error) {
+	a.n++
+	return a.Store.First(ctx, prefix)
+}
+
 func (a *asked) Folders(ctx context.Context, prefix string) ([]string, error) {
 	a.n++
 	return a.Store.Folders(ctx, prefix)

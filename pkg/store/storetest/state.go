@@ -48,7 +48,7 @@ func putsBack(t *testing.T, s pipeline.Store) {
 		}
 		wantMissing(t, s, key)
 	}
-	for _, other := range []string{"acme/staging/ledger/0000000001.json", "acme/staging/terraform.tfstate.tflock", "acme/staging/terraform.tfstate/x", "../terraform.tfstate"} {
+	for _, other := range []string{"acme/staging/ledger/9999999998-1.json", "acme/staging/terraform.tfstate.tflock", "acme/staging/terraform.tfstate/x", "../terraform.tfstate"} {
 		if err := states.PutBack(t.Context(), other, strings.NewReader("x")); err == nil || errors.Is(err, pipeline.ErrExists) {
 			t.Errorf("put back %s: %v", other, err)
 		}

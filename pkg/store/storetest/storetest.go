@@ -90,6 +90,13 @@ func wantList(t *testing.T, s pipeline.Store, prefix string, want ...string) {
 	} else if !slices.Equal(got, want) {
 		t.Errorf("list %q:\n got %q\nwant %q", prefix, got, want)
 	}
+	wantFirst := ""
+	if len(want) > 0 {
+		wantFirst = want[0]
+	}
+	if first, err := s.First(t.Context(), prefix); err != nil || first != wantFirst {
+		t.Errorf("the first of %q: got %q, want %q: %v", prefix, first, wantFirst, err)
+	}
 }
 
 // pattern returns n bytes that say where they stand and who wrote them.

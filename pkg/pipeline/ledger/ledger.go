@@ -236,6 +236,8 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 			return true, nil
 		case at.Event == Requested && at.Request == e.Request && !first:
 			return false, nil
+		case at.Event == Planned && at.Request == e.Request && at.Receipt == e.Receipt && (e.Event == Approved || e.carriedOut()):
+			return false, nil // what is recorded of a plan stands behind it
 		case first && at.At.Before(e.Run.CreatedAt.Add(-clockSkew)), first && e.Run.CreatedAt.IsZero():
 			return false, nil // older than the run that records it
 		case at.Sequence == end+1:

@@ -52,7 +52,7 @@ func (l Ledger) LastAttempt(ctx context.Context, request pipeline.Request, folde
 	}
 	err := l.lastAttempt(ctx, &a, request, receipt)
 	if errors.Is(err, ErrBroken) || errors.Is(err, pipeline.ErrNotFound) { // no entry is ever deleted
-		err = fmt.Errorf("%w: %v", pipeline.ErrTampered, err)
+		err = fmt.Errorf("%w: %s", pipeline.ErrTampered, err.Error()) // which is no missing object for the callers
 	}
 	if err != nil {
 		err = fmt.Errorf("read the ledger of %s: %w", Name(folder.Target), err)

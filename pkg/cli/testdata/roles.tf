@@ -174,7 +174,7 @@ resource "aws_iam_role_policy" "fetch-vars-fetch-vars" {
           "arn:aws:s3:::provider-states/_metapipe/ledger/*",
           "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/_metapipe/open/*/*",
-          "arn:aws:s3:::provider-states/*/*/plans/*/apply-????.json",
+          "arn:aws:s3:::provider-states/*/*/plans/*/apply-??????????.json",
         ]
       },
       {
@@ -595,7 +595,7 @@ resource "aws_iam_role_policy" "sweep-sweep" {
           "s3:AbortMultipartUpload",
         ]
         Resource = [
-          "arn:aws:s3:::provider-states/*/*/plans/*/apply-????.json",
+          "arn:aws:s3:::provider-states/*/*/plans/*/apply-??????????.json",
           "arn:aws:s3:::provider-states/*/*/ledger/*",
           "arn:aws:s3:::provider-states/*/ledger/*",
         ]

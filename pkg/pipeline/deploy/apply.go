@@ -88,6 +88,11 @@ func (a *Applier) begin(ctx context.Context, in pipeline.TargetInput, request pi
 	if err := last.Refusal(in, request.Mode); err != nil {
 		return nil, folder, result, err
 	}
+	if last.Result != nil { // its job may have died before the ledger knew it
+		if err := (ledger.Ledger{Records: a.records(), Now: a.Now, Seen: a.seen}).Finish(ctx, ledger.ApplyEndEntry(request, in.Target(), *last.Result, planned.Receipt.Digest(), last.Number)); err != nil {
+			return nil, folder, result, err
+		}
+	}
 	if last.Number > 0 || in.Run.Attempt > 1 { // the report of an earlier attempt may have closed the request
 		if err := record.MarkOpen(ctx, a.Store, request); err != nil {
 			return nil, folder, result, err

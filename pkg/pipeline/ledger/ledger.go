@@ -142,22 +142,25 @@ func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {
 	if err := e.check(); err != nil {
 		return Tip{}, err
 	}
-	from := l
-	if l.Seen != nil {
-		from.Store = l.Seen
-	}
-	for tried := -1; ; from = l {
-		tip, err := from.tip(ctx, e.Target, tried+1)
+	for seen, known := l.Seen != nil, 0; ; seen = false {
+		from := l
+		if seen {
+			from.Store = l.Seen
+		}
+		tip, err := from.tip(ctx, e.Target, known)
 		if err != nil && !(errors.Is(err, pipeline.ErrUnknownKey) && e.mayFollowUnread()) {
 			return Tip{}, err
 		}
-		if recorded, err := from.recorded(ctx, e, tip.Last, tried); err != nil || recorded {
+		if recorded, err := from.recorded(ctx, e, tip.Last, known-1); err != nil || recorded {
 			return tip, err
 		}
-		tried = tip.Sequence
-		tip, err = l.put(ctx, tip, e)
-		if !errors.Is(err, pipeline.ErrExists) { // else another writer was first
-			return tip, err
+		next, err := l.put(ctx, tip, e)
+		switch {
+		case errors.Is(err, pipeline.ErrExists): // another writer was first
+			known = tip.Sequence + 1
+		case seen && errors.Is(err, ErrNotNext): // what was seen may be older than what decides
+		default:
+			return next, err
 		}
 	}
 }

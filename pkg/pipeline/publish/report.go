@@ -296,7 +296,8 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 	if err := r.plan(ctx, st, &t.TargetReport); err != nil {
 		return target{}, fmt.Errorf("read the plan of %s: %w", of, err)
 	}
-	if !t.Outcome.Final() && t.Applies && !st.Attempt.IsNewest(request.ID) {
+	toPlan := t.Outcome == pipeline.OutcomeRequested && !in.Final // its plan looks for a newer request itself
+	if !t.Outcome.Final() && t.Applies && !toPlan && !st.Attempt.IsNewest(request.ID) {
 		newer, err := record.Superseding(ctx, r.records(), request, of)
 		if err != nil {
 			return target{}, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
@@ -68,7 +69,7 @@ func TestPropertiesAreInTheReceipt(t *testing.T) {
 	t.Parallel()
 	w, request := gatedByProperty(t, `{"infrastructure_approval_required":"true"}`)
 	records := record.Records{Store: w.Store, Sealer: w.Sealer}
-	status, err := record.ReadTargetStatus(t.Context(), records, request, w.Target(request, "staging").Target())
+	status, err := ledger.ReadTargetStatus(t.Context(), records, request, w.Target(request, "staging").Target())
 	if err != nil || status.Receipt == nil || status.Receipt.Evidence.Properties() != request.Properties.Digest() || request.Properties.Digest() == "" {
 		t.Fatalf("the receipt %+v, %v", status.Receipt, err)
 	}

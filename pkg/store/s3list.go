@@ -34,41 +34,44 @@ func (s *S3) ListAfter(ctx context.Context, prefix, after string) ([]string, err
 	return keys, nil
 }
 
-// firstPage is how many keys First asks for: someone's object may stand there whose key is not valid.
+// firstPage is how many keys First asks for: a server that does not list in order shows it there.
 const firstPage = 10
 
-// First implements pipeline.Store. Directory buckets do not answer in the order of the keys.
-// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+// First implements pipeline.Store. Of a server that does not list in order it asks for the whole
+// list. Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 func (s *S3) First(ctx context.Context, prefix string) (string, error) {
-	if strings.HasSuffix(s.options.Bucket, "--x-s3") {
-		keys, err := s.List(ctx, prefix)
-		if err != nil || len(keys) == 0 {
-			return "", err
-		}
-		return keys[0], nil
-	}
 	if _, err := checkPrefix(prefix); err != nil {
 		return "", s.fail("list", prefix, err)
 	}
 	input := s.listInput(prefix)
 	input.MaxKeys = aws.Int32(firstPage)
-	first, enough := "", errors.New("found")
+	first, last, enough, unordered := "", "", errors.New("found"), errors.New("not in order")
 	err := s.pages(ctx, input, func(page *s3.ListObjectsV2Output) error {
 		for _, object := range page.Contents {
 			key, ours, err := s.listed(object, page.EncodingType)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if ours && strings.HasPrefix(key, prefix) && (first == "" || key < first) {
+			case key < last:
+				return unordered
+			case ours && strings.HasPrefix(key, prefix) && first == "":
 				first = key
 			}
+			last = key
 		}
 		if first != "" {
 			return enough
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, enough) {
+	switch {
+	case errors.Is(err, unordered):
+		keys, err := s.List(ctx, prefix)
+		if err != nil || len(keys) == 0 {
+			return "", err
+		}
+		return keys[0], nil
+	case err != nil && !errors.Is(err, enough):
 		return "", s.fail("list", prefix, err)
 	}
 	return first, nil

@@ -122,3 +122,35 @@ func listing(t *testing.T, parameter string, pages map[string]string) *store.S3 
 	}
 	return s
 }
+
+// TestFirstOfAList: the first key is that of all keys, also where a server does not list in order,
+// and an answer that is no list is an error.
+func TestFirstOfAList(t *testing.T) {
+	t.Parallel()
+	const end = "<IsTruncated>false</IsTruncated>"
+	on := func(token string) string {
+		return "<IsTruncated>true</IsTruncated><NextContinuationToken>" + token + "</NextContinuationToken>"
+	}
+	for name, c := range map[string]struct {
+		pages map[string]string // by token
+		want  string            // "error" for one
+	}{
+		"in order":         {map[string]string{"": listPage([]string{"shop/plans/1", "shop/plans/2"}, on("a"))}, "shop/plans/1"},
+		"an empty page":    {map[string]string{"": listPage(nil, on("a")), "a": listPage([]string{"shop/plans/3"}, end)}, "shop/plans/3"},
+		"no valid key":     {map[string]string{"": listPage([]string{"shop/plans/", "shop/plans//x"}, end)}, ""},
+		"not in order":     {map[string]string{"": listPage([]string{"shop/plans/5", "shop/plans/4"}, on("a")), "a": listPage([]string{"shop/plans/1"}, end)}, "shop/plans/1"},
+		"on another page":  {map[string]string{"": listPage([]string{"shop/plans/"}, on("a")), "a": listPage([]string{"shop/plans/9", "shop/plans/8"}, end)}, "shop/plans/8"},
+		"none":             {map[string]string{"": listPage(nil, end)}, ""},
+		"no token":         {map[string]string{"": listPage(nil, "<IsTruncated>true</IsTruncated>")}, "error"},
+		"another document": {map[string]string{"": "<html><body>It works</body></html>"}, "error"},
+		"an empty answer":  {map[string]string{"": ""}, "error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := listing(t, "continuation-token", c.pages).First(t.Context(), "shop/plans/")
+			if (err != nil) != (c.want == "error") || err == nil && got != c.want {
+				t.Errorf("%q %v, want %q", got, err, c.want)
+			}
+		})
+	}
+}

@@ -27,7 +27,7 @@ var rawReads = map[string][]string{
 		"View.Open",              // hands on what was read once
 		"ReadAtMost", "Unseal",   // the two below
 	},
-	"ReadAtMost":    {"Ledger.entry", "readAll"},
+	"ReadAtMost":    {"Ledger.entry", "Ledger.put", "readAll"}, // put compares it with what it has written
 	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedReader.ReadRecord"},
 	"Content":       {"Ledger.entry", "UnverifiedReader.ReadRecord"},           // of a ledger, the last entry is verified next
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens"}, // what is sealed with it is opened next

@@ -190,7 +190,7 @@ func (a *Applier) applied(ctx context.Context, request pipeline.Request, folder 
 // never began the ledger decides whether it says anything about the plan, since another apply of it
 // may have begun meanwhile.
 func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended applyWork, result TargetResult) error {
-	e := ledger.ApplyEndEntry(request, in.Target(), ended.Result, result.Receipt, ended.attempt)
+	e := ledger.ApplyEndEntry(request, in.Target(), ended.Result, ended.receipt.Digest(), ended.attempt)
 	e.State = ended.left
 	chain := ledger.Ledger{Records: a.records(), Now: a.Now}
 	if ended.attempt > 0 {
@@ -255,7 +255,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 		return result, err
 	}
 	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); errors.Is(err, ledger.ErrNotNext) {
-		return result, a.takenBy(ctx, in, request, receipt)
+		return result, a.takenBy(ctx, in, request, folder, receipt)
 	}
 	if err != nil {
 		return result, err
@@ -316,14 +316,25 @@ func (a *Applier) stateKept(ctx context.Context, in pipeline.TargetInput, folder
 }
 
 // takenBy says why the plan does not wait any more: someone was faster.
-func (a *Applier) takenBy(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt) error {
+func (a *Applier) takenBy(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, held record.PlanAttempt, receipt pipeline.Receipt) error {
 	folder, _, err := record.LatestPlanAttempt(ctx, a.Store, request, in.Target())
 	if err != nil {
 		return err
 	}
+	if folder.Prefix != held.Prefix {
+		return &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("%s was planned again meanwhile, and this apply is of the plan before", in.Target()),
+			Next: "wait for the apply of the newer plan", Operator: "run this job again, or approve the newer plan"}
+	}
 	last, err := ledger.Ledger{Records: a.records()}.LastAttempt(ctx, request, folder, receipt)
 	if err != nil {
 		return record.TamperedOr(err, "what became of the plan of "+in.Target().String())
+	}
+	if other := last.Another(request.ID, receipt); other != "" {
+		return &pipeline.RefusedError{
+			Reason:  pipeline.ReasonReceiptMismatch,
+			Message: fmt.Sprintf("the plan of %s has receipt %s, but the ledger has recorded %s", in.Target(), receipt.Code(), pipeline.ReceiptCode(other)),
+			Next:    pipeline.TamperedNext, Operator: pipeline.TamperedFinder,
+		}
 	}
 	return cmp.Or(last.Refusal(in, request.Mode), error(pipeline.Usagef("the plan of %s waits again: run this job again", in.Target())))
 }

@@ -88,6 +88,9 @@ func (f Fold) After(e Entry) Fold {
 		f.Request, f.Apply = e.Fold.Request, e.Fold.Apply
 	}
 	f.Plans = f.plansAfter(e)
+	if e.Event == Accepted || e.Event == Restoring || e.Event == Restored { // it may stand behind an entry that no one has verified
+		f.Plans = nil
+	}
 	if e.leftState() {
 		f.State = &LeftState{Event: e.Event, Request: e.Request, At: e.At, State: e.State, Ended: e.Ended}
 	}
@@ -96,6 +99,9 @@ func (f Fold) After(e Entry) Fold {
 		if f.Request != nil && f.Request.ID == e.Request {
 			f.Apply.Actor, f.Apply.Approvers = f.Request.Actor, f.Request.Approvers
 		}
+	}
+	if r := f.Request; r != nil && r.ID == e.Request && (r.Event == Applied || r.Event == Destroyed) && slices.Contains(decisions, e.Event) {
+		return f // a late step of the request was refused, which takes nothing back
 	}
 	next := RequestStatus{ID: e.Request, Commit: e.Commit}
 	switch {

@@ -38,6 +38,8 @@ func TestFold(t *testing.T) {
 			at(ledger.Approved, first, "kim", ""), at(ledger.Applying, first, "", ""), applied}, "1 applied applied dev [robin kim]; 1 dev [robin kim] false"},
 		"failed after an apply": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Planned, first, "", pipeline.OutcomeWaiting), at(ledger.Applying, first, "", ""), applied, at(ledger.Requested, second, "kim", ""), at(ledger.Failed, second, "", pipeline.OutcomeFailed)},
 			"2 failed failed kim []; 1 dev [] false"},
+		"refused after its apply": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Planned, first, "", pipeline.OutcomeWaiting), at(ledger.Applying, first, "", ""), applied, at(ledger.Refused, first, "", pipeline.OutcomeRefused)},
+			"1 applied applied dev []; 1 dev [] false"},
 		"older one ends later": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Requested, second, "kim", ""), at(ledger.Superseded, first, "", pipeline.OutcomeSuperseded)},
 			"2 requested  kim []; none"},
 		"older one is applied later": {[]ledger.Entry{at(ledger.Requested, first, "dev", ""), at(ledger.Requested, second, "kim", ""), applied}, "2 requested  kim []; 1  [] false"},

@@ -210,7 +210,11 @@ func (l Ledger) put(ctx context.Context, tip Tip, e Entry) (Tip, error) {
 		b, err = l.Sign(ctx, record.LedgerOf(e.Target), key, e)
 	}
 	if err == nil {
-		err = l.Store.Create(ctx, key, bytes.NewReader(b))
+		if err = l.Store.Create(ctx, key, bytes.NewReader(b)); err != nil { // the answer may have been lost, and no two seals are the same
+			if stored, readErr := record.ReadAtMost(ctx, l.Store, key, maxEntry); readErr == nil && bytes.Equal(stored, b) {
+				err = nil
+			}
+		}
 	}
 	if err != nil {
 		return Tip{}, err
@@ -259,7 +263,7 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 func (l Ledger) LastOf(ctx context.Context, t pipeline.Target, id pipeline.RequestID, made time.Time) (Entry, bool, error) {
 	var last Entry
 	err := l.back(ctx, t, made, func(e Entry) bool {
-		if e.Request == id && e.Event != Unlocking { // that is about a lock, and not about its plan
+		if e.Request == id && !e.isUnsigned() { // that is about a lock, and not about its plan
 			last = e
 		}
 		return last.Sequence == 0
@@ -269,6 +273,10 @@ func (l Ledger) LastOf(ctx context.Context, t pipeline.Target, id pipeline.Reque
 
 // clockSkew is how far the clocks of runners and of GitHub may be apart.
 const clockSkew = 10 * time.Minute
+
+// wrongClock is how far the clock of a machine that wrote an entry may be behind, where entries are
+// looked for: those of a target in one day are few. The time of an entry without a seal says nothing.
+const wrongClock = 24 * time.Hour
 
 // same reports whether two entries record one event. What may happen to a plan
 // several times counts once for each attempt of a run. e stands in the ledger.
@@ -354,7 +362,7 @@ func (l Ledger) back(ctx context.Context, t pipeline.Target, since time.Time, yi
 
 // backFrom is back from an entry that is believed.
 func (l Ledger) backFrom(ctx context.Context, at Entry, since time.Time, yield func(Entry) bool) (err error) {
-	for at.Sequence > 0 && !at.At.Before(since.Add(-clockSkew)) && yield(at) && at.Sequence > 1 {
+	for at.Sequence > 0 && (at.isUnsigned() || !at.At.Before(since.Add(-wrongClock))) && yield(at) && at.Sequence > 1 {
 		if at, err = l.before(ctx, at); err != nil {
 			return err
 		}
@@ -514,8 +522,8 @@ func (e Entry) check() error {
 	if !isRunURL(e.Run.URL) {
 		return errors.New("ledger entry: the address of the run is none")
 	}
-	if e.isUnsigned() && !e.Fold.isZero() {
-		return errFold
+	if e.isUnsigned() && (!e.Fold.isZero() || e.Plan != "" || e.Attempt != 0 || e.Outcome != "" || e.Reason != "" || e.State != nil) {
+		return errors.New("ledger entry: it carries no seal, and says how a target stands")
 	}
 	return e.Fold.check()
 }

@@ -51,14 +51,17 @@ func (f Fold) plansAfter(e Entry) []OpenPlan {
 	switch {
 	case e.Event == Planned && e.Outcome == pipeline.OutcomeWaiting && e.Receipt != "":
 		p = OpenPlan{Request: e.Request, Receipt: e.Receipt}
-		others = others[max(0, len(others)-maxPlans+1):]
+		for len(others) >= maxPlans { // the oldest, and one that is being applied last of all
+			at := max(0, slices.IndexFunc(others, func(p OpenPlan) bool { return !p.Applying }))
+			others = slices.Delete(others, at, at+1)
+		}
 	case e.Event == Planned, open && e.carriedOut() && e.Receipt == p.Receipt:
 		return others
 	case !open:
 		return f.Plans
 	case e.Event == Applying:
 		p.Attempt, p.Applying = e.Sequence, true
-	case e.Plan == "", p.Applying && e.Attempt != p.Attempt, !p.Applying && e.Attempt != 0:
+	case e.Plan == "", e.Receipt != "" && e.Receipt != p.Receipt, p.Applying && e.Attempt != p.Attempt, !p.Applying && e.Attempt != 0:
 		return f.Plans // it ends another attempt than the last one
 	case e.Plan != PlanFree:
 		return others

@@ -32,6 +32,15 @@ func (a ApplyAttempt) Free() bool { return a.Number == 0 || a.Result != nil && a
 // Revoked reports whether the plan was taken out of use from outside.
 func (a ApplyAttempt) Revoked() bool { return a.Result != nil && a.Result.Revoked }
 
+// Another is the receipt of the plan of a request that can be applied, where that is another one than
+// the plan that was asked about; empty where not.
+func (a ApplyAttempt) Another(id pipeline.RequestID, receipt pipeline.Receipt) string {
+	if p, open := a.tip.Fold.Plan(id); open && p.Receipt != receipt.Digest() {
+		return p.Receipt
+	}
+	return ""
+}
+
 // IsNewest reports whether the ledger was read, and knows no newer request that is to be applied.
 func (a ApplyAttempt) IsNewest(id pipeline.RequestID) bool {
 	return a.tip.Fold.Request != nil && a.tip.Fold.Request.ID == id
@@ -50,7 +59,7 @@ func (l Ledger) LastAttempt(ctx context.Context, request pipeline.Request, folde
 		}
 		a.Result = &ended
 	}
-	err := l.lastAttempt(ctx, &a, request, receipt)
+	err := l.lastAttempt(ctx, &a, request, folder, receipt)
 	if errors.Is(err, ErrBroken) || errors.Is(err, pipeline.ErrNotFound) { // no entry is ever deleted
 		err = fmt.Errorf("%w: %s", pipeline.ErrTampered, err.Error()) // which is no missing object for the callers
 	}
@@ -61,15 +70,18 @@ func (l Ledger) LastAttempt(ctx context.Context, request pipeline.Request, folde
 }
 
 // lastAttempt brings a, of which the last record beside the plan is known, in line with the ledger.
-func (l Ledger) lastAttempt(ctx context.Context, a *ApplyAttempt, request pipeline.Request, receipt pipeline.Receipt) error {
+func (l Ledger) lastAttempt(ctx context.Context, a *ApplyAttempt, request pipeline.Request, folder record.PlanAttempt, receipt pipeline.Receipt) error {
 	var err error
-	if a.tip, err = l.Tip(ctx, receipt.Target()); err != nil {
-		return err
-	}
+	a.tip, err = l.Tip(ctx, receipt.Target())
 	p, open := a.tip.Fold.Plan(request.ID)
 	switch {
-	case !open || p.Receipt != receipt.Digest():
-		return l.closedPlan(ctx, a, request, receipt)
+	case err != nil:
+		if open { // what cannot be verified can make it look worse
+			a.Number = max(a.Number, p.Attempt)
+		}
+		return err
+	case !open:
+		return l.closedPlan(ctx, a, request, folder, receipt)
 	case p.Attempt == a.Number:
 		return nil
 	}
@@ -87,25 +99,52 @@ func (l Ledger) lastAttempt(ctx context.Context, a *ApplyAttempt, request pipeli
 		}
 		return e.Sequence == p.Attempt && end.Sequence > p.Attempt
 	})
+	if err != nil {
+		return err
+	}
+	return l.ended(ctx, a, request, folder, e, true)
+}
+
+// ended sets how an attempt ended: as its record says that came after the folder was listed, or as
+// the ledger alone says.
+func (l Ledger) ended(ctx context.Context, a *ApplyAttempt, request pipeline.Request, folder record.PlanAttempt, e Entry, free bool) error {
+	result, err := record.ReadApplyResult(ctx, l.Records, folder, a.Number)
+	if err == nil && result.Retryable == free {
+		a.Result = &result
+		return nil
+	}
+	if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
+		return err
+	}
 	a.Result, a.Unrecorded = e.result(request), true
-	a.Result.Retryable = true
-	return err
+	a.Result.Retryable, a.Result.Outcome = free, cmp.Or(a.Result.Outcome, pipeline.OutcomeFailed)
+	return nil
 }
 
 // closedPlan finds out what became of a plan that cannot be applied, and has no record of it.
-func (l Ledger) closedPlan(ctx context.Context, a *ApplyAttempt, request pipeline.Request, receipt pipeline.Receipt) error {
+func (l Ledger) closedPlan(ctx context.Context, a *ApplyAttempt, request pipeline.Request, folder record.PlanAttempt, receipt pipeline.Receipt) error {
 	last := Entry{Event: Refused, Outcome: pipeline.OutcomeRefused, Reason: pipeline.ReasonNotPlanned, At: receipt.PlannedAt, Sequence: 1,
 		Message: fmt.Sprintf("the ledger of %s does not know the plan of request %s, so it cannot be applied", receipt.Target(), request.ID.Short())}
+	known := false
 	err := l.backFrom(ctx, a.tip.Last, receipt.PlannedAt, func(e Entry) bool {
-		about := e.Request == request.ID && (e.carriedOut() || e.Plan != "" || e.Event == Planned)
+		about := e.Request == request.ID && (e.carriedOut() || e.Plan != "" || e.Event == Planned || e.Event == Applying)
 		if about && e.Event != Planned {
-			last = e
+			last, known = e, true
 		}
 		return !about
 	})
-	a.Number, a.Result, a.Unrecorded = cmp.Or(last.Attempt, last.Sequence), last.result(request), true
-	a.Result.Retryable = false
-	return err
+	if err == nil && known { // the operator may have accepted what stands behind an entry of no key
+		last, err = l.verified(ctx, receipt.Target(), last.Sequence)
+	}
+	if err != nil {
+		return err
+	}
+	a.Number = cmp.Or(last.Attempt, last.Sequence)
+	if last.Event == Applying {
+		a.Run, a.At, a.Result = last.Run, last.At, nil
+		return nil
+	}
+	return l.ended(ctx, a, request, folder, last, false)
 }
 
 // result is what an entry says of the end of an apply.
@@ -114,6 +153,9 @@ func (e Entry) result(request pipeline.Request) *record.Result {
 	if e.Event == Superseded {
 		r.Message = "a newer request took its place"
 	} else if !e.carriedOut() {
+		if e.Sequence > 1 { // that text is the manager's own
+			r.Message, r.Detail = "how it ended is in the ledger of your service provider alone", e.Message
+		}
 		r.Next, r.Operator = request.Mode.Afresh(), request.Mode.Restart()
 	}
 	return &r

@@ -42,6 +42,9 @@ func (f Fold) checkNext(e Entry) error {
 		return nil
 	}
 	r := f.Request
+	if e.carriedOut() && e.Attempt > 0 { // it has begun, whatever others have written meanwhile
+		return nil
+	}
 	if r == nil || r.ID != e.Request || !e.isStep() || e.Event == Requested || slices.Contains(decisions, e.Event) || slices.Contains(transitions[r.Event], e.Event) {
 		return nil
 	}

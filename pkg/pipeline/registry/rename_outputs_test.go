@@ -103,8 +103,12 @@ func TestRenameOfOutputsIsRepeatable(t *testing.T) {
 				r.Store = faultyWrites{w.Store, n}
 				r.Engine.(*pipelinetest.StateMover).Fail = func() error { return n.Call(func() error { return nil }) }
 				input := w.RenameInput("acme", "store")
-				if _, err := r.Run(context.Background(), input, true); err != nil && !n.Hit || err == nil && n.Hit {
-					t.Fatalf("hit %v: %v", n.Hit, err)
+				_, err := r.Run(context.Background(), input, true)
+				if err != nil && !n.Hit {
+					t.Fatal(err)
+				}
+				if err == nil && n.Hit { // the lost answer to an entry of a ledger, which is found out
+					wantPassed(w, "after a lost answer", "store", "n1")
 				}
 				want := "n1"
 				if w.Current.Name = "acme"; registry.CheckRegistered(context.Background(), w.Store, w.Sealer, w.Current) == nil {

@@ -6,15 +6,16 @@ package cli
 type grants map[string]string
 
 var (
-	grantSend     = grants{"contents": "write"} // trigger, of the manager's repository
-	grantFetch    = grants{"actions": "read", "contents": "read", "deployments": "read", "pull_requests": "read", "statuses": "write"}
-	grantReport   = grants{"deployments": "write", "pull_requests": "write", "statuses": "write"}
-	grantApplying = grants{"statuses": "write"} // report --applying
-	grantRead     = grants{"deployments": "read", "pull_requests": "read", "statuses": "read"}
-	grantCompare  = grants{"deployments": "read", "statuses": "read"} // ledger --verify
-	grantScan     = grants{"contents": "read", "deployments": "read"} // drift
-	grantMoved    = grants{"deployments": "read"}                     // plan --state
-	grantIssues   = grants{"issues": "write"}                         // drift --issues
+	grantSend       = grants{"contents": "write"} // trigger, of the manager's repository
+	grantFetch      = grants{"actions": "read", "contents": "read", "deployments": "read", "pull_requests": "read", "statuses": "write"}
+	grantReport     = grants{"deployments": "write", "pull_requests": "write", "statuses": "write"}
+	grantApplying   = grants{"statuses": "write"} // report --applying
+	grantRead       = grants{"deployments": "read", "pull_requests": "read", "statuses": "read"}
+	grantCompare    = grants{"deployments": "read", "statuses": "read"} // ledger --verify
+	grantScan       = grants{"contents": "read", "deployments": "read"} // drift
+	grantMoved      = grants{"deployments": "read"}                     // plan --state
+	grantIssues     = grants{"issues": "write"}                         // drift --issues
+	grantProperties = grants{"metadata": "read"}                        // properties show
 )
 
 // reportGrants are those of report, which has a small form.

@@ -35,6 +35,7 @@ var outputs = map[string]reflect.Type{
 	"drift-list":      reflect.TypeFor[fleet.Listing](),
 	"ledger":          reflect.TypeFor[[]ledger.AuditReport](),
 	"plan":            reflect.TypeFor[pipeline.TargetReport](),
+	"properties-show": reflect.TypeFor[[]fleetstatus.CustomerProperties](),
 	"rekey":           reflect.TypeFor[recovery.RekeyResult](),
 	"report":          reflect.TypeFor[pipeline.Report](),
 	"state-list":      reflect.TypeFor[[]targetState](),

@@ -17,7 +17,7 @@ const (
 // variablesOfEnvironment are what metapipe itself reads.
 var variablesOfEnvironment = []struct{ name, meaning string }{
 	{envKey, "32 random bytes in base64 that seal plans and variables: fetch-vars, plan, apply, report, sweep, drift, state show --log, state recover. Separate several " +
-		"keys by white space or commas; the first one seals"},
+		"keys by whitespace or commas; the first one seals"},
 	{envOwnToken, "token of the run's own repository"},
 	{envManagerToken, "token of a customer's run for the manager's repository: trigger"},
 	{envSourceToken, "token of the manager for the customers' repositories: fetch-vars, report, sweep, drift, ledger --verify"},

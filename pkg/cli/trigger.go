@@ -35,8 +35,9 @@ until the manager has picked the request up; with --wait until the request has e
 
 Pull requests and merge groups are planned; pushes and manual runs are applied as
 far as the branch may. Of the pull request events only opened, reopened, synchronize
-and ready_for_review ask for a plan. Runs for forks and for Dependabot send nothing and
-succeed; those of Dependabot post a final status that says what to do. A change outside
+and ready_for_review ask for a plan. Runs for forks and Dependabot send nothing, and the
+job succeeds. For Dependabot, trigger also sets a status: success if nothing under the
+path changed, otherwise an error that says what to do. A change outside
 the path posts success, so that a required check never hangs.
 Running the job again goes on waiting for the same request while it is under way.
 

@@ -3,9 +3,11 @@ package github_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,7 +86,7 @@ func TestEachCallGrows(t *testing.T) {
 	t.Parallel()
 	covered := []string{
 		"Calls", "Budget", // ask no one
-		"RepositoryProperties", // TestRepositoryProperties: its answer is the properties
+		"RepositoryProperties", "OrganizationProperties", // tests of their own: their answers are the properties
 	}
 	for _, kind := range slices.Concat(readKinds, grownWrites) {
 		covered = append(covered, kind.method)
@@ -148,4 +150,63 @@ func TestRepositoryProperties(t *testing.T) {
 	if _, _, err := c.RepositoryProperties(t.Context(), pipeline.Slug{Owner: "acme", Name: "nothing"}); !pipeline.NotVisible(err) {
 		t.Errorf("a repository that is not there: %v", err)
 	}
+}
+
+// TestOrganizationProperties: one call for each hundred repositories. What cannot be read of one
+// is unknown, and hides no other one.
+func TestOrganizationProperties(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	check(t, w.hub.DefineProperties("acme", hub.PropertyDefinition{Name: "tools", Type: hub.MultiSelect, Allowed: []string{"terraform"}}))
+	must(w.hub.AddUser(hub.User{Login: "ops"}))(t)
+	check(t, w.hub.AddOwner("acme", "ops"))
+	token := must(w.hub.AddToken(hub.Token{Name: "org", Kind: hub.Classic, User: "ops", Scopes: []string{"repo", "read:org"}}))(t).Secret
+	ids := map[string]int64{}
+	for n := range 250 {
+		name := fmt.Sprintf("r%03d", n)
+		repo := must(w.hub.AddRepo("acme", name, hub.RepoOptions{Private: true, Properties: hub.Properties{"tools": []string{"terraform"}}}))(t)
+		check(t, repo.Grant("ops", hub.Admin))
+		ids[name] = repo.ID()
+	}
+	c := w.client(func(o *github.Options) { o.Token = token })
+	all, err := c.OrganizationProperties(t.Context(), "acme")
+	if err != nil || len(all) != 250 || c.Budget().Reads != 3 {
+		t.Fatalf("%d repositories, %d calls: %v", len(all), c.Budget().Reads, err)
+	}
+	want := pipeline.Property{Form: pipeline.PropertyList, List: []string{"terraform"}}
+	if got := all[ids["r249"]].Get("tools"); !all[ids["r249"]].Known() || !slices.Equal(got.List, want.List) {
+		t.Errorf("%+v", got)
+	}
+	if _, err := c.OrganizationProperties(t.Context(), "kim"); !pipeline.NotVisible(err) {
+		t.Errorf("a person: %v", err)
+	}
+	for body, known := range map[string]bool{
+		`[{"repository_id": 7, "properties": [{"property_name": "tools", "value": ["x"]}]}]`:                                         true,
+		`[{"repository_id": 7, "properties": []}]`:                                                                                   true,
+		`[{"repository_id": 7, "properties": [{"property_name": "tools", "value": "x"}, {"property_name": "tools", "value": "y"}]}]`: false,
+		`[{"repository_id": 7, "properties": [{"property_name": "tools", "value": "x"}, {"property_name": "TOOLS", "value": "y"}]}]`: false,
+		`[{"repository_id": 7, "properties": [{"property_name": "tools"}]}]`:                                                         false,
+		`[{"repository_id": 7, "properties": [{"property_name": "tools", "value": {"a": 1}}]}]`:                                      true,
+	} {
+		got, err := w.client(answering(body)).OrganizationProperties(t.Context(), "acme")
+		if err != nil || got[7].Known() != known {
+			t.Errorf("%s: known %v, %v", body, got[7].Known(), err)
+		}
+	}
+	for _, body := range []string{`[{"repository_id": 0, "properties": []}]`, `[{"repository_id": 7}, {"repository_id": 7}]`, `{}`, `null`} {
+		if got, err := w.client(answering(body)).OrganizationProperties(t.Context(), "acme"); err == nil {
+			t.Errorf("%s is taken for %+v", body, got)
+		}
+	}
+}
+
+// answering lets each call have an answer.
+func answering(body string) func(*github.Options) {
+	return func(o *github.Options) { o.Transport = fixedAnswer(body) }
+}
+
+type fixedAnswer string
+
+func (a fixedAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(a))), Request: r}, nil
 }

@@ -65,6 +65,9 @@ func collect[T any](ctx context.Context, c *Client, k call) ([]T, error) {
 	err := c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
 		var page []T
 		err := json.Unmarshal(raw, &page)
+		if err == nil && page == nil {
+			err = errors.New("it is null, and no list")
+		}
 		all = append(all, page...)
 		return true, err
 	})

@@ -59,3 +59,27 @@ func TestFleetStatusGolden(t *testing.T) {
 		})
 	}
 }
+
+// TestPropertiesGolden does the same with testdata/properties.
+func TestPropertiesGolden(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/properties/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden cases: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file, ".json")
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all []fleetstatus.CustomerProperties
+			if err := json.Unmarshal(b, &all); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+".txt", report.PropertiesList(all))
+		})
+	}
+}

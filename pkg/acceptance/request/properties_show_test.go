@@ -1,0 +1,38 @@
+package request
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
+)
+
+// TestPropertiesShow prints what the custom properties of a customer's repository do.
+func TestPropertiesShow(t *testing.T) {
+	t.Parallel()
+	w := fixture.New(t, map[string]string{"metapipe.yml": "environments:\n  - {name: staging, branches: [main]}\n  - {name: production, branches: [main], gated: true}\nproperties: {}\n"})
+	show := func(exit int, more ...string) fixture.Result {
+		t.Helper()
+		return w.DriftJob().Do(exit, append([]string{"properties", "show"}, more...)...)
+	}
+	w.Customer.SetProperties(json.RawMessage(`{"infrastructure_tools": ["terraform"], "infrastructure_approval_required": "true", "terraform_version": null}`))
+	show(0).Says(t, "shop (acme/shop)", "infrastructure_tools", "infrastructure_approval_required", "adds a gate on staging", "terraform_version", "unset")
+
+	var printed []fleetstatus.CustomerProperties
+	_, list, _ := strings.Cut(show(0, "--customer", "shop", "--json").Log, "\n[") // after the masks
+	fixture.Check(t, json.NewDecoder(strings.NewReader("["+list)).Decode(&printed))
+	if len(printed) != 1 || len(printed[0].Properties) != 4 || printed[0].Properties[2].Effect != "adds a gate on staging" || len(printed[0].Problems) != 0 {
+		t.Errorf("%+v", printed)
+	}
+	w.Customer.SetProperties(json.RawMessage(`{"infrastructure_tools": ["pulumi"]}`))
+	show(0).Says(t, "the next request will be rejected: property infrastructure_tools", "is not offered to this customer", "terraform")
+	w.Customer.SetProperties(json.RawMessage(`{"infrastructure_tools": "\u001b[2J::stop-commands::x"}`))
+	if got := show(0); strings.Contains(got.Log, "\x1b[2J") || strings.Contains(got.Log, "\n::stop-commands") {
+		t.Errorf("a value reaches the terminal: %q", got.Log)
+	}
+	w.LimitAccess("provider/infra")
+	show(1).Says(t, "✗ not known", "the properties of 1 of 1 customers could not be read")
+	show(2, "--customer", "shpo").Says(t, "one of shop")
+}

@@ -1,0 +1,194 @@
+package fleetstatus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// CustomerProperties is what the custom properties of a customer's repository ask for, and what
+// the next request makes of it.
+type CustomerProperties struct {
+	Customer   pipeline.CustomerName `json:"customer"`
+	Repository string                `json:"repository"` // owner/name
+	Properties []PropertyEffect      `json:"properties"`
+	// Problems are why the next request will be rejected, each with what to do about it.
+	Problems []string `json:"problems,omitempty"`
+	Unread   string   `json:"unread,omitempty"` // why the properties are not known
+}
+
+// PropertyEffect is one property and what it does.
+type PropertyEffect struct {
+	Meaning pipeline.PropertyMeaning `json:"meaning"`
+	Name    string                   `json:"name"`
+	Value   pipeline.Property        `json:"value"` // null where it is unset
+	Origin  string                   `json:"origin"`
+	Effect  string                   `json:"effect"` // "none", or what it narrows
+}
+
+// The origins of a value.
+const (
+	OriginGitHub  = "github"       // set on the repository, or the default of the organization
+	OriginManager = "metapipe.yml" // it is unset, and metapipe.yml has a default
+	OriginNone    = "unset"
+)
+
+// PropertiesGitHub is what ReadProperties asks of GitHub.
+type PropertiesGitHub interface {
+	RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
+	// OrganizationProperties are the properties of all repositories of an organization, by id; a
+	// person is ErrNotFound.
+	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.Properties, error)
+}
+
+// askedAlone is how many repositories of one owner are asked for one by one: a call each, and no
+// permission for the organization.
+const askedAlone = 3
+
+// ReadProperties reads the custom properties of the customers' repositories and says what they do.
+// What is wrong with one customer hides no other one. oneByOne: the token is for repositories and
+// not for organizations.
+func ReadProperties(ctx context.Context, github PropertiesGitHub, customers []pipeline.Customer, overlap func(a, b string) bool, oneByOne bool) []CustomerProperties {
+	read := propertyReader{github: github, oneByOne: oneByOne, owners: map[string]int{}, known: map[string]organization{}}
+	for _, c := range customers {
+		read.owners[strings.ToLower(c.Repository.Owner)]++
+	}
+	all := make([]CustomerProperties, 0, len(customers))
+	for _, c := range customers {
+		shown := CustomerProperties{Customer: c.Name, Repository: c.Repository.String(), Properties: []PropertyEffect{}}
+		properties, err := read.of(ctx, c)
+		if err != nil {
+			shown.Unread = err.Error()
+		} else {
+			shown.add(c, properties, overlap)
+		}
+		all = append(all, shown)
+	}
+	return all
+}
+
+type propertyReader struct {
+	github   PropertiesGitHub
+	oneByOne bool
+	owners   map[string]int // how many customers each owner has
+	known    map[string]organization
+}
+
+// organization is the answer about an owner.
+type organization struct {
+	values map[int64]pipeline.Properties
+	person bool
+	err    error
+}
+
+func (r propertyReader) of(ctx context.Context, c pipeline.Customer) (pipeline.Properties, error) {
+	owner := strings.ToLower(c.Repository.Owner)
+	if r.oneByOne || r.owners[owner] <= askedAlone {
+		return r.alone(ctx, c)
+	}
+	o, asked := r.known[owner]
+	if !asked {
+		o.values, o.err = r.github.OrganizationProperties(ctx, c.Repository.Owner)
+		if o.person = errors.Is(o.err, pipeline.ErrNotFound); o.person {
+			o.err = nil
+		}
+		r.known[owner] = o
+	}
+	switch properties, listed := o.values[c.RepositoryID]; {
+	case o.err != nil:
+		return pipeline.Properties{}, o.err
+	case listed:
+		return properties, nil
+	}
+	return r.alone(ctx, c) // of a person, moved to another owner, or not shown in the list
+}
+
+// alone asks for one repository, which must be that of the customer.
+func (r propertyReader) alone(ctx context.Context, c pipeline.Customer) (pipeline.Properties, error) {
+	repo, properties, err := r.github.RepositoryProperties(ctx, c.Repository)
+	if err == nil && repo.ID != c.RepositoryID {
+		err = fmt.Errorf("%s has id %d, and %s says %d: the repository was replaced", c.Repository, repo.ID, c.File, c.RepositoryID)
+	}
+	return properties, err
+}
+
+// add says what the properties do.
+func (s *CustomerProperties) add(c pipeline.Customer, properties pipeline.Properties, overlap func(a, b string) bool) {
+	narrowed, problems := c.Narrow(properties, overlap)
+	for _, p := range problems {
+		s.Problems = append(s.Problems, fmt.Sprintf("%s: %s; %s", p.Position.File, p.Message, p.Remedy))
+	}
+	rules := c.Manager.Properties
+	if rules == nil || !properties.Known() {
+		return
+	}
+	for _, meaning := range pipeline.PropertyMeanings {
+		name := rules.Names[meaning]
+		if name == "" {
+			continue
+		}
+		e := PropertyEffect{Meaning: meaning, Name: name, Value: properties.Get(name), Origin: OriginGitHub, Effect: "rejected"}
+		if e.Value.Form == pipeline.PropertyUnset {
+			e.Origin = OriginNone
+			if meaning == pipeline.MeaningTools && rules.DefaultTools != nil {
+				e.Origin = OriginManager
+			}
+		}
+		if narrowed != nil {
+			e.Effect = effectOf(c, meaning, narrowed)
+		} else if !slices.ContainsFunc(problems, func(p pipeline.Problem) bool { return p.Position.File == "property "+name }) {
+			e.Effect = "none until the others are corrected"
+		}
+		s.Properties = append(s.Properties, e)
+	}
+}
+
+// effectOf is what a property changes for the customer.
+func effectOf(c pipeline.Customer, meaning pipeline.PropertyMeaning, p *pipeline.RequestProperties) string {
+	switch meaning {
+	case pipeline.MeaningTools:
+		return toolsEffect(c, p)
+	case pipeline.MeaningVersion:
+		if p.Version != "" {
+			return fmt.Sprintf("%s %s", c.Manager.Tool.Name, p.Version)
+		}
+	case pipeline.MeaningApproval:
+		if !p.Approval {
+			break
+		}
+		var gates []string
+		for _, env := range c.Allowed() {
+			if rule, _ := c.Manager.Rule(env); !rule.Gated {
+				gates = append(gates, string(env))
+			}
+		}
+		if len(gates) > 0 {
+			return "adds a gate on " + strings.Join(gates, ", ")
+		}
+	case pipeline.MeaningRegion:
+		if patterns := c.Manager.Properties.Regions[p.Region()]; p.Region() != "" && !slices.Contains(patterns, "*") {
+			return "allows regions " + strings.Join(patterns, ", ")
+		}
+	}
+	return "none"
+}
+
+func toolsEffect(c pipeline.Customer, p *pipeline.RequestProperties) string {
+	var off []string
+	for _, stack := range c.StackNames() {
+		if !p.Enables(stack) {
+			off = append(off, string(stack))
+		}
+	}
+	switch {
+	case p.NoTools:
+		return "deploys nothing"
+	case len(off) > 0:
+		return "leaves out " + strings.Join(off, ", ")
+	}
+	return "none"
+}

@@ -1,0 +1,137 @@
+package fleetstatus_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
+)
+
+// propertiesHub answers with the properties of each repository, by its id.
+type propertiesHub struct {
+	values map[int64]string // custom_properties
+	people map[string]bool
+	denied error
+	calls  int
+}
+
+func (h *propertiesHub) RepositoryProperties(_ context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error) {
+	h.calls++
+	var id int64
+	if _, err := fmt.Sscanf(repo.Name, "r%d", &id); err != nil {
+		return pipeline.Repository{}, pipeline.Properties{}, pipeline.ErrNotFound
+	}
+	p, _ := pipeline.ParseProperties(json.RawMessage(h.values[id]))
+	return pipeline.Repository{Slug: repo, ID: id}, p, nil
+}
+
+func (h *propertiesHub) OrganizationProperties(_ context.Context, organization string) (map[int64]pipeline.Properties, error) {
+	h.calls++
+	if h.people[organization] {
+		return nil, pipeline.ErrNotFound
+	}
+	all := map[int64]pipeline.Properties{}
+	for id, raw := range h.values {
+		all[id], _ = pipeline.ParseProperties(json.RawMessage(raw))
+	}
+	return all, h.denied
+}
+
+func propertyCustomers(owner string, n int) []pipeline.Customer {
+	var all []pipeline.Customer
+	for i := 1; i <= n; i++ {
+		c := pipeline.Customer{Name: pipeline.CustomerName(fmt.Sprintf("c%d", i)), Repository: pipeline.Slug{Owner: owner, Name: fmt.Sprintf("r%d", i)}, RepositoryID: int64(i), File: "customers/c.yml"}
+		rules := pipeline.DefaultPropertyRules()
+		c.Manager = pipeline.Manager{Tool: pipeline.ToolRule{Name: "terraform"}, Properties: &rules,
+			Environments: []pipeline.EnvironmentRule{{Name: "staging"}, {Name: "production", Gated: true}},
+			Stacks:       []pipeline.StackRule{{Name: "network", Tool: pipeline.ToolRule{Name: "terraform"}}, {Name: "dns", Tool: pipeline.ToolRule{Name: "terraform"}}}}
+		all = append(all, c)
+	}
+	return all
+}
+
+// TestPropertyEffects: each property is shown with where it comes from and what it changes.
+func TestPropertyEffects(t *testing.T) {
+	t.Parallel()
+	overlap := func(a, b string) bool { return true }
+	for name, c := range map[string]struct {
+		raw  string
+		edit func(*pipeline.Customer)
+		want string // name origin effect; …; problems
+	}{
+		"nothing is set": {`{}`, nil, "tools unset none; version unset none; approval unset none; region unset none"},
+		"all narrow": {`{"infrastructure_tools": ["dns"], "terraform_version": "1.9", "infrastructure_approval_required": "true", "region_restriction": "eu-only"}`, nil,
+			"tools github leaves out network; version github terraform ~> 1.9.0; approval github adds a gate on staging; region github allows regions eu-*, europe-*"},
+		"none narrows": {`{"infrastructure_tools": ["terraform"], "terraform_version": "latest", "infrastructure_approval_required": "false", "region_restriction": "global"}`, nil,
+			"tools github none; version github none; approval github none; region github none"},
+		"no tools": {`{"infrastructure_tools": []}`, nil, "tools github deploys nothing; version unset none; approval unset none; region unset none"},
+		"default of the manager": {`{}`, func(c *pipeline.Customer) { c.Manager.Properties.DefaultTools = []string{"dns"} },
+			"tools metapipe.yml leaves out network; version unset none; approval unset none; region unset none"},
+		"each environment has a gate": {`{"infrastructure_approval_required": "true"}`, func(c *pipeline.Customer) { c.Manager.Environments[0].Gated = true },
+			"tools unset none; version unset none; approval github none; region unset none"},
+		"rejected": {`{"infrastructure_tools": ["pulumi"], "region_restriction": "mars"}`, nil,
+			"tools github rejected; version unset none until the others are corrected; approval unset none until the others are corrected; region github rejected; " +
+				`property infrastructure_tools: "pulumi" is not offered to this customer; remove it from the property (offered are: dns, network, terraform), or ask your service provider; ` +
+				`property region_restriction: "mars" is not a known restriction; use one of: apac-only, eu-only, global, us-only`},
+		"unreadable":            {`null`, nil, "custom properties: GitHub's answer holds no custom properties that can be read, and nothing is inferred from that; run this again; if it stays so, ask your service provider"},
+		"metapipe.yml has none": {`{"infrastructure_tools": []}`, func(c *pipeline.Customer) { c.Manager.Properties = nil }, ""},
+	} {
+		customer := propertyCustomers("acme", 1)[0]
+		if c.edit != nil {
+			c.edit(&customer)
+		}
+		got := fleetstatus.ReadProperties(t.Context(), &propertiesHub{values: map[int64]string{1: c.raw}}, []pipeline.Customer{customer}, overlap, false)[0]
+		var words []string
+		for _, p := range got.Properties {
+			words = append(words, fmt.Sprintf("%s %s %s", p.Meaning, p.Origin, p.Effect))
+		}
+		if text := strings.Join(append(words, got.Problems...), "; "); text != c.want || got.Unread != "" {
+			t.Errorf("%s: %q %q\nwant %q", name, text, got.Unread, c.want)
+		}
+	}
+}
+
+// TestPropertiesOfAFleet: many repositories of an organization cost few calls, and what cannot be
+// read is not known.
+func TestPropertiesOfAFleet(t *testing.T) {
+	t.Parallel()
+	overlap := func(a, b string) bool { return true }
+	values := map[int64]string{}
+	for i := range int64(1000) {
+		values[i+1] = `{"infrastructure_tools": ["dns"]}`
+	}
+	unread := func(all []fleetstatus.CustomerProperties) (n int) {
+		for _, c := range all {
+			if c.Unread != "" {
+				n++
+			}
+		}
+		return n
+	}
+	h := &propertiesHub{values: values}
+	if all := fleetstatus.ReadProperties(t.Context(), h, propertyCustomers("acme", 1000), overlap, false); unread(all) != 0 || h.calls != 1 || all[999].Properties[0].Effect != "leaves out network" {
+		t.Errorf("an organization: %d calls, %d unread", h.calls, unread(all))
+	}
+	h = &propertiesHub{values: values}
+	if all := fleetstatus.ReadProperties(t.Context(), h, propertyCustomers("acme", 5), overlap, true); unread(all) != 0 || h.calls != 5 {
+		t.Errorf("an App: %d calls, %d unread", h.calls, unread(all))
+	}
+	h = &propertiesHub{values: values, people: map[string]bool{"kim": true}}
+	if all := fleetstatus.ReadProperties(t.Context(), h, propertyCustomers("kim", 5), overlap, false); unread(all) != 0 || h.calls != 6 {
+		t.Errorf("a person: %d calls, %d unread", h.calls, unread(all))
+	}
+	h = &propertiesHub{values: values, denied: errors.New("no permission")}
+	if all := fleetstatus.ReadProperties(t.Context(), h, propertyCustomers("acme", 5), overlap, false); unread(all) != 5 || h.calls != 1 || !strings.Contains(all[0].Unread, "no permission") {
+		t.Errorf("without the permission: %d calls, %+v", h.calls, all)
+	}
+	replaced := propertyCustomers("acme", 1)
+	replaced[0].RepositoryID = 7
+	if all := fleetstatus.ReadProperties(t.Context(), &propertiesHub{values: values}, replaced, overlap, false); !strings.Contains(all[0].Unread, "the repository was replaced") {
+		t.Errorf("%+v", all)
+	}
+}

@@ -79,15 +79,8 @@ func (a *App) propertiesShow(ctx context.Context, o propertiesOptions) error {
 		}
 		customers = []pipeline.Customer{c}
 	}
-	if m.config.Manager.Properties == nil {
-		a.logf("%s has no `properties`, so custom properties do nothing", config.ManagerFile)
-	}
-	client, err := m.github.clientFor(envSourceToken, grantProperties)
+	all, err := a.customerProperties(ctx, m, customers)
 	if err != nil {
-		return err
-	}
-	all := fleetstatus.ReadProperties(ctx, client, customers, config.VersionsOverlap, a.getenv(envAppID) != "")
-	if err := ctx.Err(); err != nil {
 		return err
 	}
 	broken := driftOf(m).brokenFiles()
@@ -107,4 +100,22 @@ func (a *App) propertiesShow(ctx context.Context, o propertiesOptions) error {
 		return &pipeline.FailedError{Message: fmt.Sprintf("the properties of %d of %d customers could not be read", len(unread), len(all)), Next: "the list says why for each"}
 	}
 	return err
+}
+
+// customerProperties asks GitHub for the properties, if metapipe.yml uses any.
+func (a *App) customerProperties(ctx context.Context, m *manager, customers []pipeline.Customer) ([]fleetstatus.CustomerProperties, error) {
+	if m.config.Manager.Properties == nil {
+		a.logf("%s has no `properties`, so custom properties do nothing", config.ManagerFile)
+		all := []fleetstatus.CustomerProperties{}
+		for _, c := range customers {
+			all = append(all, fleetstatus.CustomerProperties{Customer: c.Name, Repository: c.Repository.String(), Properties: []fleetstatus.PropertyEffect{}})
+		}
+		return all, nil
+	}
+	client, err := m.github.clientFor(envSourceToken, grantProperties)
+	if err != nil {
+		return nil, err
+	}
+	all := fleetstatus.ReadProperties(ctx, client, customers, config.VersionsOverlap, a.getenv(envAppID) != "")
+	return all, ctx.Err()
 }

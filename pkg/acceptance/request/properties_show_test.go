@@ -2,6 +2,8 @@ package request
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,6 +34,9 @@ func TestPropertiesShow(t *testing.T) {
 	if got := show(0); strings.Contains(got.Log, "\x1b[2J") || strings.Contains(got.Log, "\n::stop-commands") {
 		t.Errorf("a value reaches the terminal: %q", got.Log)
 	}
+	none := w.DriftJob()
+	fixture.Check(t, os.WriteFile(filepath.Join(none.Workspace(), "metapipe.yml"), []byte("environments:\n  - {name: staging, branches: [main]}\n"), 0o600))
+	none.With("SOURCE_REPOS_PAT=").Do(0, "properties", "show").Says(t, "shop (acme/shop)", "metapipe.yml has no `properties`")
 	w.LimitAccess("provider/infra")
 	show(1).Says(t, "✗ not known", "the properties of 1 of 1 customers could not be read")
 	show(2, "--customer", "shpo").Says(t, "one of shop")

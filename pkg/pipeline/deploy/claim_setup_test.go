@@ -32,3 +32,11 @@ func (s *failOnce) Create(ctx context.Context, key string, body io.Reader) error
 func (b both) Seal(ctx context.Context, w io.Writer, to pipeline.Binding) (io.WriteCloser, error) {
 	return b.second.Seal(ctx, w, to)
 }
+
+// wantNotApplied wants that an apply ends with an error.
+func wantNotApplied(w *pipelinetest.Setup, in pipeline.TargetInput) {
+	w.T.Helper()
+	if got, err := w.Apply(in); err == nil {
+		w.T.Fatalf("applied: %+v", got)
+	}
+}

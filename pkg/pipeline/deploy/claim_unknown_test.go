@@ -76,7 +76,7 @@ func TestAcceptedStateFreesNoPlan(t *testing.T) {
 	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 	receipt := w.Receipt(request, "staging").Digest()
 	w.Engine.ApplyErr = errors.New("half-way")
-	_, _ = w.Apply(w.Target(request, "staging"))
+	wantNotApplied(w, w.Target(request, "staging"))
 	w.Engine.ApplyErr = nil
 	// the attacker
 	evil := pipelinetest.Must[*store.Sealer](t)(store.NewSealer(store.NewKey()))

@@ -88,9 +88,6 @@ func (f Fold) After(e Entry) Fold {
 		f.Request, f.Apply = e.Fold.Request, e.Fold.Apply
 	}
 	f.Plans = f.plansAfter(e)
-	if e.Event == Accepted || e.Event == Restoring || e.Event == Restored { // it may stand behind an entry that no one has verified
-		f.Plans = nil
-	}
 	if e.leftState() {
 		f.State = &LeftState{Event: e.Event, Request: e.Request, At: e.At, State: e.State, Ended: e.Ended}
 	}

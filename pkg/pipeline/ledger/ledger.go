@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -137,6 +136,14 @@ func IsUnverified(err error) bool {
 		errors.As(err, &refused) && (refused.Reason == pipeline.ReasonUnknownKey || refused.Reason == pipeline.ReasonTampered)
 }
 
+// seen is the ledger as the command has read it before, if it has.
+func (l Ledger) seen() Ledger {
+	if l.Seen != nil {
+		l.Store = l.Seen
+	}
+	return l
+}
+
 func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {
 	e = e.plain()
 	if err := e.check(); err != nil {
@@ -145,7 +152,7 @@ func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {
 	for seen, known := l.Seen != nil, 0; ; seen = false {
 		from := l
 		if seen {
-			from.Store = l.Seen
+			from = l.seen()
 		}
 		tip, err := from.tip(ctx, e.Target, known)
 		if err != nil && !(errors.Is(err, pipeline.ErrUnknownKey) && e.mayFollowUnread()) {
@@ -168,11 +175,13 @@ func (l Ledger) append(ctx context.Context, e Entry) (Tip, error) {
 // mayFollowUnread reports whether the entry may come behind one under a key that is not at
 // hand: it takes nothing from there, or an operator answers for what is there.
 func (e Entry) mayFollowUnread() bool {
-	switch e.Event {
-	case Accepted, Restoring, Restored:
-		return true
-	}
-	return e.isUnsigned() || e.Environment == ""
+	return e.answersForState() || e.isUnsigned() || e.Environment == ""
+}
+
+// answersForState reports whether the entry is the word of an operator about the state, whatever
+// was recorded before.
+func (e Entry) answersForState() bool {
+	return slices.Contains([]Event{Accepted, Restoring, Restored}, e.Event)
 }
 
 // AppendAfter is Append for an entry that follows one of our own, and cannot be
@@ -186,6 +195,19 @@ func (l Ledger) AppendAfter(ctx context.Context, after Tip, e Entry) (Tip, error
 		return l.Append(ctx, e)
 	}
 	return next, nil
+}
+
+// Finish appends how an apply ended, when the ledger knows of its beginning alone.
+func (l Ledger) Finish(ctx context.Context, e Entry) error {
+	tip, err := l.seen().Tip(ctx, e.Target)
+	if err != nil {
+		return fmt.Errorf("read the ledger of %s: %w", Name(e.Target), err)
+	}
+	if p, open := tip.Fold.Plan(e.Request); !open || !p.Applying || p.Attempt != e.Attempt {
+		return nil
+	}
+	_, err = l.AppendAfter(ctx, tip, e)
+	return err
 }
 
 // put writes e behind tip. It is ErrExists when tip is not the last entry.
@@ -294,236 +316,4 @@ func (e Entry) same(o Entry) bool {
 		return e.Run.ID == o.Run.ID
 	}
 	return true
-}
-
-// Tip returns the last entry of a ledger, and verifies it. One without a valid seal is
-// ErrTampered. Behind one under a key that is not at hand, which is ErrUnknownKey, the tip
-// says what is there, and that is not verified.
-func (l Ledger) Tip(ctx context.Context, t pipeline.Target) (Tip, error) {
-	return l.tip(ctx, t, 0)
-}
-
-// tip is Tip of a ledger that has an entry with a number.
-func (l Ledger) tip(ctx context.Context, t pipeline.Target, known int) (Tip, error) {
-	length, err := l.length(ctx, t, known)
-	if err != nil || length == 0 {
-		return Tip{}, err
-	}
-	read := l.entry(ctx, t, length)
-	if read.err != nil {
-		return Tip{}, read.err
-	}
-	tip := Tip{LedgerHead: pipeline.LedgerHead{Sequence: read.Sequence, SHA256: read.sum}, Last: read.Entry}
-	signed, err := l.lastSigned(ctx, read)
-	if err != nil {
-		return Tip{}, err
-	}
-	tip.Fold = signed.Fold
-	if err = l.verify(ctx, signed); err != nil && !errors.Is(err, pipeline.ErrUnknownKey) {
-		return Tip{}, err
-	}
-	return tip, err
-}
-
-// lastSigned goes back from an entry to the last one that carries a seal. It is the entry
-// itself in most cases, and the zero entry where there is none.
-func (l Ledger) lastSigned(ctx context.Context, at readEntry) (readEntry, error) {
-	for back := 0; at.isUnsigned(); back++ {
-		if at.Sequence == 1 {
-			return readEntry{}, nil
-		}
-		if back == maxLookBack {
-			return readEntry{}, fmt.Errorf("%w: entry %d and the %d before it carry no seal", ErrBroken, at.Sequence, back)
-		}
-		if at = l.readBefore(ctx, at.Entry); at.err != nil {
-			return readEntry{}, at.err
-		}
-	}
-	return at, nil
-}
-
-// verify checks the seal of an entry.
-func (l Ledger) verify(ctx context.Context, e readEntry) error {
-	if e.Sequence == 0 || l.Sealer == nil {
-		return nil
-	}
-	_, err := l.Verify(ctx, record.LedgerOf(e.Target), record.LedgerKey(e.Target, e.Sequence), e.stored)
-	return err
-}
-
-// back goes from the last entry back to those of a time, and yields each until it has enough.
-func (l Ledger) back(ctx context.Context, t pipeline.Target, since time.Time, yield func(Entry) bool) error {
-	tip, err := l.Tip(ctx, t)
-	if err != nil {
-		return err
-	}
-	return l.backFrom(ctx, tip.Last, since, yield)
-}
-
-// backFrom is back from an entry that is believed.
-func (l Ledger) backFrom(ctx context.Context, at Entry, since time.Time, yield func(Entry) bool) (err error) {
-	for at.Sequence > 0 && (at.isUnsigned() || !at.At.Before(since.Add(-wrongClock))) && yield(at) && at.Sequence > 1 {
-		if at, err = l.before(ctx, at); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// before is the entry in front of one that is believed.
-func (l Ledger) before(ctx context.Context, e Entry) (Entry, error) {
-	read := l.readBefore(ctx, e)
-	return read.Entry, read.err
-}
-
-// readBefore reads the entry in front of one, which holds its hash.
-func (l Ledger) readBefore(ctx context.Context, e Entry) readEntry {
-	read := l.entry(ctx, e.Target, e.Sequence-1)
-	if read.err == nil && read.sum != e.Previous {
-		read.err = notFollowing(e.Sequence)
-	}
-	return read
-}
-
-func notFollowing(sequence int) error {
-	return fmt.Errorf("%w: entry %d does not follow entry %d: one of the two was changed or replaced", ErrBroken, sequence, sequence-1)
-}
-
-// maxEntry is far more than an entry has: its texts are short lines.
-const maxEntry = 64 << 10
-
-// entry reads one entry, which must be of this ledger and in its place. It does not verify
-// it.
-func (l Ledger) entry(ctx context.Context, t pipeline.Target, sequence int) readEntry {
-	key := record.LedgerKey(t, sequence)
-	b, err := record.ReadAtMost(ctx, l.Store, key, maxEntry)
-	if errors.Is(err, record.ErrTooLarge) {
-		return readEntry{err: fmt.Errorf("%w: %w", ErrBroken, err)}
-	}
-	if err != nil {
-		return readEntry{err: err}
-	}
-	content, err := record.Content(b)
-	if err != nil {
-		return readEntry{err: fmt.Errorf("%w: %s: ledger entry: %w", ErrBroken, key, err)}
-	}
-	e, err := parseEntry(content)
-	if err != nil {
-		return readEntry{err: fmt.Errorf("%w: %s: %w", ErrBroken, key, err)}
-	}
-	if e.Sequence != sequence || e.Target != t {
-		return readEntry{err: fmt.Errorf("%w: %s holds entry %d of %s", ErrBroken, key, e.Sequence, Name(e.Target))}
-	}
-	return readEntry{Entry: e, stored: b, sum: pipeline.SHA256Hex(b)}
-}
-
-// ErrBroken is what Read returns (wrapped) when an entry is missing, was
-// changed or belongs elsewhere.
-var ErrBroken = errors.New("the ledger is not whole")
-
-// Read returns the entries of a target, oldest first, as far as the chain holds;
-// a chain that does not hold is ErrBroken beside them. A last entry without a valid seal is
-// ErrTampered, and one under a key that is not at hand ErrUnknownKey, beside all of them.
-func (l Ledger) Read(ctx context.Context, t pipeline.Target) ([]Entry, pipeline.LedgerHead, error) {
-	keys, err := l.Store.List(ctx, record.LedgerPrefix(t))
-	if err != nil {
-		return nil, pipeline.LedgerHead{}, err
-	}
-	var (
-		entries []Entry
-		head    pipeline.LedgerHead
-		signed  readEntry
-	)
-	last, gap := l.whole(ctx, t, keys)
-	for first := 0; first < last; first += readAtOnce {
-		for _, r := range l.some(ctx, t, first+1, min(readAtOnce, last-first)) {
-			if r.err != nil {
-				return entries, head, r.err
-			}
-			if r.Previous != head.SHA256 {
-				return entries, head, notFollowing(r.Sequence)
-			}
-			if !r.isUnsigned() {
-				signed = r
-			}
-			entries, head = append(entries, r.Entry), pipeline.LedgerHead{Sequence: r.Sequence, SHA256: r.sum}
-		}
-	}
-	if gap != nil {
-		return entries, head, gap
-	}
-	return entries, head, l.verify(ctx, signed)
-}
-
-// readAtOnce is how many entries are on their way at a time: each is an object.
-const readAtOnce = 16
-
-// readEntry is an entry with its stored form and the hash of that, or why there is none.
-type readEntry struct {
-	Entry
-	stored []byte
-	sum    string
-	err    error
-}
-
-// some reads n entries from a number on.
-func (l Ledger) some(ctx context.Context, t pipeline.Target, first, n int) []readEntry {
-	read := make([]readEntry, n)
-	var all sync.WaitGroup
-	for i := range read {
-		all.Go(func() { read[i] = l.entry(ctx, t, first+i) })
-	}
-	all.Wait()
-	return read
-}
-
-func parseEntry(b []byte) (Entry, error) {
-	var e Entry
-	err := pipeline.DecodeKnown(b, &e)
-	if err != nil && !errors.Is(err, pipeline.ErrTrailingData) {
-		return Entry{}, fmt.Errorf("ledger entry: %w", err)
-	}
-	if err != nil || e.Version != 1 || e.Sequence < 1 {
-		return Entry{}, errors.New("ledger entry: not in the form of this metapipe")
-	}
-	return e, e.check()
-}
-
-// plain is the entry with one short line for each text, and without credentials in it:
-// entries are read by more people than what they are about, and nothing removes them.
-func (e Entry) plain() Entry {
-	e.Message, e.Actor, e.Host = pipeline.PlainLine(pipeline.WithoutCredentials(e.Message)), pipeline.PlainLine(e.Actor), pipeline.PlainLine(e.Host)
-	return e
-}
-
-// check holds an entry to the form that Append gives it: whatever else stands in
-// a store is no entry.
-func (e Entry) check() error {
-	known := []Event{Requested, Planned, Approved, Applying, Applied, Refused, Failed,
-		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restoring, Restored, Accepted, Destroyed, Renamed, Rekeyed}
-	if !slices.Contains(known, e.Event) {
-		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
-	}
-	if e.Request != "" && !pipeline.IsUUID(string(e.Request)) || !isCommit(e.Commit) ||
-		e.Receipt != "" && !pipeline.IsDigest(e.Receipt) {
-		return errors.New("ledger entry: request, commit or receipt is none")
-	}
-	if !e.Plan.isKnown() || e.Attempt < 0 || e.Sequence > 0 && e.Attempt >= e.Sequence {
-		return errors.New("ledger entry: what it says of the plan is nothing that can be")
-	}
-	for _, text := range []string{e.Actor, e.Message, e.Host, string(e.Outcome), string(e.Reason)} {
-		if pipeline.PlainLine(text) != text {
-			return errors.New("ledger entry: a text is not one short line")
-		}
-	}
-	if !isState(e.State) {
-		return errors.New("ledger entry: its state is none")
-	}
-	if !isRunURL(e.Run.URL) {
-		return errors.New("ledger entry: the address of the run is none")
-	}
-	if e.isUnsigned() && (!e.Fold.isZero() || e.Plan != "" || e.Attempt != 0 || e.Outcome != "" || e.Reason != "" || e.State != nil) {
-		return errors.New("ledger entry: it carries no seal, and says how a target stands")
-	}
-	return e.Fold.check()
 }

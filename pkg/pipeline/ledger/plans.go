@@ -49,6 +49,8 @@ func (f Fold) plansAfter(e Entry) []OpenPlan {
 	p, open := f.Plan(e.Request)
 	others := slices.DeleteFunc(slices.Clone(f.Plans), func(p OpenPlan) bool { return p.Request == e.Request })
 	switch {
+	case e.answersForState(): // it may stand behind an entry that no one has verified
+		return nil
 	case e.Event == Planned && e.Outcome == pipeline.OutcomeWaiting && e.Receipt != "":
 		p = OpenPlan{Request: e.Request, Receipt: e.Receipt}
 		for len(others) >= maxPlans { // the oldest, and one that is being applied last of all

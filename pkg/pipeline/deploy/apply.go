@@ -42,7 +42,7 @@ func (a *Applier) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 func (a *Applier) start(ctx context.Context, in pipeline.TargetInput) (TargetResult, error) {
 	request, err := loadTarget(ctx, a.viewed(), in)
 	if err != nil {
-		return TargetResult{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Records: a.records(), Now: a.Now}, in, request, err))
+		return TargetResult{}, errors.Join(err, ledger.AppendRefused(ctx, a.ledger(), in, request, err))
 	}
 	return a.run(ctx, in, request)
 }
@@ -89,7 +89,7 @@ func (a *Applier) begin(ctx context.Context, in pipeline.TargetInput, request pi
 		return nil, folder, result, err
 	}
 	if last.Result != nil { // its job may have died before the ledger knew it
-		if err := (ledger.Ledger{Records: a.records(), Now: a.Now, Seen: a.seen}).Finish(ctx, ledger.ApplyEndEntry(request, in.Target(), *last.Result, planned.Receipt.Digest(), last.Number)); err != nil {
+		if err := a.ledger().Finish(ctx, ledger.ApplyEndEntry(request, in.Target(), *last.Result, planned.Receipt.Digest(), last.Number)); err != nil {
 			return nil, folder, result, err
 		}
 	}
@@ -105,6 +105,11 @@ func (a *Applier) records() record.Records { return record.Records{Store: a.Stor
 
 // viewed are the records as this run sees them: each is read once.
 func (a *Applier) viewed() record.Records { return record.Records{Store: a.seen, Sealer: a.Sealer} }
+
+// ledger is read first as this run has seen it before.
+func (a *Applier) ledger() ledger.Ledger {
+	return ledger.Ledger{Records: a.records(), Now: a.Now, Seen: a.seen}
+}
 
 // applyWork is the result of an apply while it is made, and how far the apply got.
 type applyWork struct {
@@ -183,26 +188,6 @@ func (a *Applier) applied(ctx context.Context, request pipeline.Request, folder 
 	if err := record.NoteLastApply(ctx, a.records(), request, ended.receipt, ended.variables, ended.Result, ended.left); err != nil { // a drift scan will miss it
 		ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+err.Error(), "; ")
 	}
-}
-
-// record writes how this attempt ended. What has begun is recorded beside the plan first, with all
-// that people read of it: the report adds to the ledger what could not be added any more. Of what
-// never began the ledger decides whether it says anything about the plan, since another apply of it
-// may have begun meanwhile.
-func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended applyWork, result TargetResult) error {
-	e := ledger.ApplyEndEntry(request, in.Target(), ended.Result, ended.receipt.Digest(), ended.attempt)
-	e.State = ended.left
-	chain := ledger.Ledger{Records: a.records(), Now: a.Now}
-	if ended.attempt > 0 {
-		err := a.records().CreateRecord(ctx, folder, record.ApplyResultObject(ended.attempt), ended.Result)
-		_, ledgerErr := chain.AppendAfter(ctx, result.tip, e)
-		return errors.Join(err, ledgerErr)
-	}
-	tip, err := chain.Append(ctx, e)
-	if err == nil && tip.Decided {
-		err = a.records().CreateRecord(ctx, folder, record.ApplyResultObject(tip.Sequence), ended.Result)
-	}
-	return err
 }
 
 // deletePlan deletes the secret part of a plan that has been applied. The model stays,
@@ -315,30 +300,6 @@ func (a *Applier) stateKept(ctx context.Context, in pipeline.TargetInput, folder
 	return spare, cause
 }
 
-// takenBy says why the plan does not wait any more: someone was faster.
-func (a *Applier) takenBy(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, held record.PlanAttempt, receipt pipeline.Receipt) error {
-	folder, _, err := record.LatestPlanAttempt(ctx, a.Store, request, in.Target())
-	if err != nil {
-		return err
-	}
-	if folder.Prefix != held.Prefix {
-		return &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("%s was planned again meanwhile, and this apply is of the plan before", in.Target()),
-			Next: "wait for the apply of the newer plan", Operator: "run this job again, or approve the newer plan"}
-	}
-	last, err := ledger.Ledger{Records: a.records()}.LastAttempt(ctx, request, folder, receipt)
-	if err != nil {
-		return record.TamperedOr(err, "what became of the plan of "+in.Target().String())
-	}
-	if other := last.Another(request.ID, receipt); other != "" {
-		return &pipeline.RefusedError{
-			Reason:  pipeline.ReasonReceiptMismatch,
-			Message: fmt.Sprintf("the plan of %s has receipt %s, but the ledger has recorded %s", in.Target(), receipt.Code(), pipeline.ReceiptCode(other)),
-			Next:    pipeline.TamperedNext, Operator: pipeline.TamperedFinder,
-		}
-	}
-	return cmp.Or(last.Refusal(in, request.Mode), error(pipeline.Usagef("the plan of %s waits again: run this job again", in.Target())))
-}
-
 // restore opens the sealed objects of the plan into the run directory.
 func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *applyWork) (pipeline.Job, pipeline.StoredPlan, error) {
 	target, receipt := in.Target().String(), ended.receipt
@@ -362,38 +323,6 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 	job := pipeline.Job{Customer: in.Customer.Under(request.Properties), Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir,
 		Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	return job, pipeline.StoredPlan{Artifacts: artifacts, Receipt: receipt}, nil
-}
-
-// appendRefused records an apply that says nothing about its plan, such as that of a plan that was
-// applied before.
-func (a *Applier) appendRefused(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, result TargetResult, cause error) error {
-	ended := record.Result{Outcome: result.Outcome, Run: in.Run}
-	if cause != nil {
-		ended.Fail(ctx, request.Mode, cause)
-	}
-	if ended.Outcome == pipeline.OutcomeNoChanges {
-		return nil // the plan says so
-	}
-	last, cancel := record.CleanupContext(ctx)
-	defer cancel()
-	_, err := ledger.Ledger{Records: a.records(), Now: a.Now}.Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt))
-	return err
-}
-
-// appendApplying records who approved the plan and that it is used from here on: that entry is the
-// claim of the plan. It comes before anything changes: what cannot be recorded does not happen.
-func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, approvers []pipeline.Account) (tip ledger.Tip, err error) {
-	chain := ledger.Ledger{Records: a.records(), Now: a.Now, Seen: a.seen}
-	for _, account := range approvers {
-		e := ledger.NewEntry(ledger.Approved, request, in.Target(), in.Run)
-		e.Actor, e.ActorID, e.Receipt = account.Login, account.ID, receipt.Digest()
-		if tip, err = chain.Append(ctx, e); err != nil {
-			return tip, err
-		}
-	}
-	e := ledger.NewEntry(ledger.Applying, request, in.Target(), in.Run)
-	e.Receipt, e.Host = receipt.Digest(), in.Host
-	return chain.AppendAfter(ctx, tip, e)
 }
 
 func notAppliedReason(request pipeline.Request, t pipeline.Target) pipeline.Reason {

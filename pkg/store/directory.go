@@ -196,13 +196,6 @@ func (d *Directory) Folders(ctx context.Context, prefix string) ([]string, error
 // system only about names that may lead to one: os.Root asks about each name of a
 // folder by itself when it returns more than the names.
 func walk(ctx context.Context, root *os.Root, folder, prefix, after string) ([]string, error) {
-	info, err := root.Stat(folder)
-	if missing(err) || err == nil && !info.IsDir() {
-		return nil, ctx.Err() // deleted while we looked, or never there
-	}
-	if err != nil {
-		return nil, err
-	}
 	names, err := namesIn(root, folder)
 	if err != nil {
 		return nil, err
@@ -237,13 +230,6 @@ func walk(ctx context.Context, root *os.Root, folder, prefix, after string) ([]s
 
 // first is the first of the keys that walk lists.
 func first(ctx context.Context, root *os.Root, folder, prefix string) (string, error) {
-	info, err := root.Stat(folder)
-	if missing(err) || err == nil && !info.IsDir() {
-		return "", ctx.Err()
-	}
-	if err != nil {
-		return "", err
-	}
 	names, err := namesIn(root, folder)
 	if err != nil {
 		return "", err
@@ -278,8 +264,16 @@ func first(ctx context.Context, root *os.Root, folder, prefix string) (string, e
 	return found, ctx.Err()
 }
 
-// namesIn are the names in a folder; none where it is gone.
+// namesIn are the names in a folder; none where it was deleted while we looked, was never there, or
+// is no folder.
 func namesIn(root *os.Root, folder string) ([]string, error) {
+	info, err := root.Stat(folder)
+	if missing(err) || err == nil && !info.IsDir() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	f, err := root.Open(folder)
 	if missing(err) {
 		return nil, nil

@@ -104,18 +104,13 @@ func (a *App) propertiesShow(ctx context.Context, o propertiesOptions) error {
 
 // customerProperties asks GitHub for the properties, if metapipe.yml uses any.
 func (a *App) customerProperties(ctx context.Context, m *manager, customers []pipeline.Customer) ([]fleetstatus.CustomerProperties, error) {
+	var client fleetstatus.PropertiesGitHub
 	if m.config.Manager.Properties == nil {
 		a.logf("%s has no `properties`, so custom properties do nothing", config.ManagerFile)
-		all := []fleetstatus.CustomerProperties{}
-		for _, c := range customers {
-			all = append(all, fleetstatus.CustomerProperties{Customer: c.Name, Repository: c.Repository.String(), Properties: []fleetstatus.PropertyEffect{}})
-		}
-		return all, nil
-	}
-	client, err := m.github.clientFor(envSourceToken, grantProperties)
-	if err != nil {
+	} else if token, err := m.github.clientFor(envSourceToken, grantProperties); err != nil {
 		return nil, err
+	} else {
+		client = token
 	}
-	all := fleetstatus.ReadProperties(ctx, client, customers, config.VersionsOverlap, a.getenv(envAppID) != "")
-	return all, ctx.Err()
+	return fleetstatus.ReadProperties(ctx, client, customers, config.VersionsOverlap, a.getenv(envAppID) != ""), ctx.Err()
 }

@@ -50,7 +50,8 @@ type PropertiesGitHub interface {
 const askedAlone = 3
 
 // ReadProperties reads the custom properties of the customers' repositories and says what they do.
-// What is wrong with one customer hides no other one. oneByOne: the token is for repositories and
+// What is wrong with one customer hides no other one, and GitHub is not asked where metapipe.yml uses
+// no property. oneByOne: the token is for repositories and
 // not for organizations.
 func ReadProperties(ctx context.Context, github PropertiesGitHub, customers []pipeline.Customer, overlap func(a, b string) bool, oneByOne bool) []CustomerProperties {
 	read := propertyReader{github: github, oneByOne: oneByOne, owners: map[string]int{}, known: map[string]organization{}}
@@ -60,11 +61,13 @@ func ReadProperties(ctx context.Context, github PropertiesGitHub, customers []pi
 	all := make([]CustomerProperties, 0, len(customers))
 	for _, c := range customers {
 		shown := CustomerProperties{Customer: c.Name, Repository: c.Repository.String(), Properties: []PropertyEffect{}}
-		properties, err := read.of(ctx, c)
-		if err != nil {
-			shown.Unread = err.Error()
-		} else {
-			shown.add(c, properties, overlap)
+		if c.Manager.Properties != nil {
+			properties, err := read.of(ctx, c)
+			if err != nil {
+				shown.Unread = err.Error()
+			} else {
+				shown.add(c, properties, overlap)
+			}
 		}
 		all = append(all, shown)
 	}
@@ -122,10 +125,10 @@ func (s *CustomerProperties) add(c pipeline.Customer, properties pipeline.Proper
 	for _, p := range problems {
 		s.Problems = append(s.Problems, fmt.Sprintf("%s: %s; %s", p.Position.File, p.Message, p.Remedy))
 	}
-	rules := c.Manager.Properties
-	if rules == nil || !properties.Known() {
+	if !properties.Known() {
 		return
 	}
+	rules := c.Manager.Properties
 	for _, meaning := range pipeline.PropertyMeanings {
 		name := rules.Names[meaning]
 		if name == "" {

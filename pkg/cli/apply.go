@@ -25,9 +25,9 @@ it: run the job again.
 Where metapipe.yml says that the environment is gated, the protection rules of
 <environment>-apply are read first: without required reviewers, or without an approval
 on record in this run, nothing is applied. The same holds for wait_timer (the timer
-of the environment must be at least as long) and for prevent_self_review: no account that started or re-ran the
-customer's run or this one may have approved. Accounts are compared by their ids.
-A role is taken as for plan.
+of the environment must be at least as long) and for prevent_self_review: no account
+that started or re-ran the customer's run or this one may have approved. Accounts are
+compared by their ids. A role is taken as for plan.
 
 Environment: METAPIPE_KEY, GITHUB_TOKEN (own repository: actions read).
 A state that the tool could not write to its backend is sealed into the store; the

@@ -157,14 +157,14 @@ func (a *attempt) notApplied(args []string) {
 }
 
 // toldRefused wants that the customer reads of a refusal once the request is over. That of a plan
-// which was applied is told as applied, whatever was refused since.
+// which was applied is reported as applied, whatever was refused since.
 func (a *attempt) toldRefused(env, reason string) {
 	a.T.Helper()
 	a.r.Report("--final")
 	printed := a.Statuses(a.r.Trigger.Run.HeadSHA)["infra/terraform-deploy/"+env]
 	if reason == "already-applied" {
 		if !strings.HasPrefix(printed, "success: Applied") {
-			a.T.Errorf("the customer is told %q of a plan that was applied", printed)
+			a.T.Errorf("the status of a plan that was applied is %q", printed)
 		}
 		return
 	}

@@ -88,6 +88,9 @@ var readKinds = []readKind{
 	{"repository", "Repository", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.Repository(ctx, acme)
 	}},
+	{"owner", "OwnedByPerson", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
+		return c.OwnedByPerson(ctx, acme)
+	}},
 	{"run", "WorkflowRun", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.WorkflowRun(ctx, acme, m.run)
 	}},

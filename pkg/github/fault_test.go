@@ -11,6 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/issues"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/retry"
 )
@@ -82,6 +83,30 @@ func (w *fixture) deployment() pipeline.Deployment {
 		Payload: pipeline.DeploymentPayload{Request: "11111111-2222-4333-8444-555555555555", Environment: "staging", Outcome: pipeline.OutcomeApplied}}
 }
 
+// defineTeam defines a property, and lets the next clients act for an owner of the organization.
+func defineTeam(t *testing.T, _ *github.Client, w *fixture) int64 {
+	must(w.hub.AddUser(hub.User{Login: "ops"}))(t)
+	check(t, w.hub.AddOwner("acme", "ops"))
+	check(t, w.hub.DefineProperties("acme", hub.PropertyDefinition{Name: "team", Type: hub.TextProperty}))
+	check(t, w.customer.Grant("ops", hub.Admin))
+	w.token = must(w.hub.AddToken(hub.Token{Name: "ops", Kind: hub.Classic, User: "ops", Scopes: []string{"repo", "admin:org"}}))(t).Secret
+	return 0
+}
+
+func (w *fixture) defines(name string) int {
+	all, err := w.client().PropertyDefinitions(w.t.Context(), "acme")
+	_, there := pipeline.DefinitionNamed(all, name)
+	return count(w.t, err, there)
+}
+
+func count(t *testing.T, err error, is bool) int {
+	check(t, err)
+	if is {
+		return 1
+	}
+	return 0
+}
+
 func createDeployment(t *testing.T, c *github.Client, w *fixture, _ int64) error {
 	_, err := c.CreateDeployment(t.Context(), acme, w.deployment())
 	return err
@@ -148,6 +173,24 @@ var writeKinds = []writeKind{
 			}
 			return n
 		}},
+	{name: "custom properties", match: hubtest.Matcher{Method: "PATCH", Route: "/orgs/{org}/properties/values"}, make: defineTeam,
+		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {
+			return c.SetProperties(t.Context(), "acme", []string{"shop"}, map[string]pipeline.Property{"team": {Form: pipeline.PropertyText, Text: "blue"}})
+		},
+		done: func(w *fixture, _ int64) int {
+			_, properties, err := w.client().RepositoryProperties(w.t.Context(), acme)
+			return count(w.t, err, properties.Get("team").Text == "blue")
+		}},
+	{name: "definition of a property", match: hubtest.Matcher{Method: "PATCH", Route: "/orgs/{org}/properties/schema"}, make: defineTeam,
+		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {
+			return c.DefineProperties(t.Context(), "acme", map[string]map[string]json.RawMessage{"tier": {"value_type": json.RawMessage(`"string"`)}})
+		},
+		done: func(w *fixture, _ int64) int { return w.defines("tier") }},
+	{name: "deletion of a property", match: hubtest.Matcher{Method: "DELETE", Route: "/orgs/{org}/properties/schema/{custom_property_name}"}, make: defineTeam,
+		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {
+			return c.DeleteProperty(t.Context(), "acme", "team")
+		},
+		done: func(w *fixture, _ int64) int { return 1 - w.defines("team") }},
 	// The manager accepts a request id once, so a second run is no second deployment.
 	{name: "dispatch", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/dispatches"}, twice: true,
 		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {

@@ -57,6 +57,8 @@ func counted(n int, one, many string) string {
 func ledgerResult(e ledger.Entry) string {
 	same := e.Outcome == "" || string(e.Outcome) == string(e.Event)
 	switch {
+	case e.Change != nil:
+		return clip(e.Message, 200) // with both values
 	case e.Reason != "" && (same || string(e.Reason) == string(e.Outcome)):
 		return string(e.Reason)
 	case e.Reason != "":

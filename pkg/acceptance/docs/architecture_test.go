@@ -68,6 +68,8 @@ var rooms = map[string][]string{
 	// What looks at the fleet, and writes issues about what it finds, stands on these two.
 	"fleet":  {"record"},
 	"issues": {"record"},
+	// Whatever writes values to GitHub or another service stands on it.
+	"change": {"ledger", "record"},
 	// It shows what drift and the ledgers know.
 	"fleetstatus": {"fleet", "issues", "ledger", "record"},
 	"drift":       {"fleet", "issues", "registry", "ledger", "record"},

@@ -31,7 +31,7 @@ func (e Entry) plain() Entry {
 // a store is no entry.
 func (e Entry) check() error {
 	known := []Event{Requested, Planned, Approved, Applying, Applied, Refused, Failed,
-		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restoring, Restored, Accepted, Destroyed, Renamed, Rekeyed}
+		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restoring, Restored, Accepted, Destroyed, Renamed, Rekeyed, Changing, Changed, Unchanged}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
 	}
@@ -52,6 +52,9 @@ func (e Entry) check() error {
 	}
 	if !isRunURL(e.Run.URL) {
 		return errors.New("ledger entry: the address of the run is none")
+	}
+	if err := e.checkChange(); err != nil {
+		return err
 	}
 	if e.isUnsigned() && (!e.Fold.isZero() || e.Plan != "" || e.Attempt != 0 || e.Outcome != "" || e.Reason != "" || e.State != nil) {
 		return errors.New("ledger entry: it carries no seal, and says how a target stands")

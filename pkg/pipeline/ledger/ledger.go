@@ -52,6 +52,9 @@ const (
 	Accepted   Event = "accepted"   // the operator accepted the state as it is
 	Renamed    Event = "renamed"    // the customer has another name; the message says which
 	Rekeyed    Event = "rekeyed"    // the entries up to this one count under a new key
+	Changing   Event = "changing"   // a value outside of the store is about to be written; Change says which
+	Changed    Event = "changed"    // it was written, and read back
+	Unchanged  Event = "unchanged"  // it was not written; the message says why
 )
 
 // Entry is one record. Append fills in Version, Sequence, Previous and At.
@@ -87,7 +90,9 @@ type Entry struct {
 	Attempt int `json:"attempt,omitempty"`
 	// Plan says what becomes of the plan of the request. Empty: what its event says, if anything.
 	Plan PlanEffect `json:"plan,omitempty"`
-	Fold Fold       `json:"fold,omitzero"`
+	// Change is the value that is or was written outside of the store; nil: none.
+	Change *Change `json:"change,omitempty"`
+	Fold   Fold    `json:"fold,omitzero"`
 }
 
 // isUnsigned reports whether the entry carries no seal: a lock must be released also where
@@ -254,8 +259,8 @@ const maxLookBack = 100
 // where its request began, and not to entries up to seen, which were asked before.
 func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, error) {
 	switch e.Event {
-	case Planned, Applying, Unlocking, Unlocked, Restoring, Restored, Accepted, Renamed, Rekeyed:
-		return false, nil // each is about another plan, attempt, lock or state
+	case Planned, Applying, Unlocking, Unlocked, Restoring, Restored, Accepted, Renamed, Rekeyed, Changing, Changed, Unchanged:
+		return false, nil // each is about another plan, attempt, lock, state or write
 	}
 	first := e.Event == Requested || e.Event == Rejected
 	end := max(seen, last.Sequence-maxLookBack, 0)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
@@ -171,5 +172,5 @@ func (m reporting) nothing(ctx context.Context) error {
 
 // reporter shows customers how a request stands.
 func (m reporting) reporter(client *github.Client) *publish.Reporter {
-	return &publish.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Logf: m.app.logf}
+	return &publish.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Overlap: config.VersionsOverlap, Now: m.app.Now, Logf: m.app.logf}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
@@ -28,6 +29,7 @@ func newSweepCmd(app *App) *cobra.Command {
   - requests without final statuses after the end of their run (a lost runner, a deleted run)
   - locks of runs that are dead
   - plans past their time, and superseded plans with a run that still waits
+  - plans that a custom property of the repository does not allow any more
   - runs that wait for a reviewer for more than a day
 
 It also finds applied targets in environments that metapipe.yml does not declare any more,
@@ -116,7 +118,7 @@ func sweepEnd(result sweep.Result, fix bool) error {
 
 func (m reporting) sweeper(own, source *github.Client, p directories) *sweep.Sweeper {
 	return &sweep.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Registered: m.config.Customers, Locks: statesOf(m.manager), Now: m.app.Now,
-		Manager: m.repository(), Departed: fetchingOf(m.manager).departed,
+		Manager: m.repository(), Departed: fetchingOf(m.manager).departed, Properties: source.RepositoryProperties, Overlap: config.VersionsOverlap,
 		Close: func(ctx context.Context, closing sweep.CloseRequest) error {
 			return fetchingOf(m.manager).closeRequest(ctx, source, closing)
 		},

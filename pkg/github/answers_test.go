@@ -143,7 +143,8 @@ var readKinds = []readKind{
 		return c.Statuses(ctx, acme, w.head)
 	}},
 	{"statuses and their repository", "CommitStatuses", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
-		return c.CommitStatuses(ctx, acme, w.head)
+		all, err := c.CommitStatuses(ctx, acme, w.head)
+		return []any{all.Repository, all.List}, err // TestPropertiesBesideStatuses has the rest
 	}},
 	{"history of the statuses", "StatusHistory", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.StatusHistory(ctx, acme, w.head)

@@ -152,6 +152,25 @@ func TestRepositoryProperties(t *testing.T) {
 	}
 }
 
+// TestPropertiesBesideStatuses: the answer about the statuses of a commit holds the properties,
+// too. One without them says nothing, and neither do those that cannot be read.
+func TestPropertiesBesideStatuses(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	all, err := w.client().CommitStatuses(t.Context(), acme, w.head)
+	check(t, err)
+	if got := all.Properties.Get("infrastructure_tools").List; !slices.Equal(got, []string{"terraform", "ansible"}) {
+		t.Errorf("the hub has %q", got)
+	}
+	path := "GET /repos/acme/shop/commits/" + string(shaA) + "/status"
+	for form, known := range map[string]bool{"": false, `,"custom_properties":null`: false, `,"custom_properties":[]`: false, `,"custom_properties":{}`: true, `,"custom_properties":{"a":["b"]}`: true} {
+		got, err := serve(t, map[string]http.HandlerFunc{path: answer(200, `{"repository":{"id":7,"full_name":"acme/shop"`+form+`}}`)}).client(t).CommitStatuses(t.Context(), acme, shaA)
+		if err != nil || got.Properties.Known() != known {
+			t.Errorf("%s: known %v, %v", form, got.Properties.Known(), err)
+		}
+	}
+}
+
 // TestOrganizationProperties: one call for each hundred repositories. What cannot be read of one
 // is unknown, and hides no other one.
 func TestOrganizationProperties(t *testing.T) {

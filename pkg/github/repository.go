@@ -25,11 +25,16 @@ func (c *Client) RepositoryProperties(ctx context.Context, slug pipeline.Slug) (
 	if err != nil {
 		return pipeline.Repository{}, pipeline.Properties{}, err
 	}
+	return repo, knownProperties(raw), nil
+}
+
+// knownProperties are unknown where they cannot be read.
+func knownProperties(raw json.RawMessage) pipeline.Properties {
 	properties, err := pipeline.ParseProperties(raw)
 	if err != nil {
-		return repo, pipeline.Properties{}, nil
+		return pipeline.Properties{}
 	}
-	return repo, properties, nil
+	return properties
 }
 
 func (c *Client) repository(ctx context.Context, slug pipeline.Slug) (json.RawMessage, pipeline.Repository, error) {

@@ -24,7 +24,8 @@ func (c *Client) Statuses(ctx context.Context, slug pipeline.Slug, sha pipeline.
 }
 
 // CommitStatuses is Statuses with the repository that the commit is in, which the same
-// answer names: its present spelling and its id.
+// answer names: its present spelling and its id, and its custom properties where the answer
+// has them.
 func (c *Client) CommitStatuses(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) (pipeline.CommitStatuses, error) {
 	k := statusesOf(slug, sha)
 	all, err := c.combined(ctx, k)
@@ -56,6 +57,9 @@ func (c *Client) combined(ctx context.Context, k call) (pipeline.CommitStatuses,
 		}
 		if name, err := pipeline.ParseSlug(page.Repository.FullName); err == nil {
 			all.Repository = pipeline.Repository{Slug: name, ID: page.Repository.ID}
+			if all.Properties = (pipeline.Properties{}); len(page.Repository.CustomProperties) > 0 { // an answer without them says nothing
+				all.Properties = knownProperties(page.Repository.CustomProperties)
+			}
 		}
 		for _, s := range page.Statuses {
 			// Contexts compare without regard to case.

@@ -162,6 +162,7 @@ const (
 	ReasonStaleVariables    Reason = "stale-variables"
 	ReasonStaleManager      Reason = "stale-manager"
 	ReasonStaleState        Reason = "stale-state"
+	ReasonStaleProperties   Reason = "stale-properties"
 	ReasonOtherEnvironment  Reason = "other-environment"
 	ReasonOtherTool         Reason = "other-tool"
 	ReasonExpired           Reason = "expired"

@@ -29,6 +29,7 @@ type Status struct {
 // in, and the newest status of each context.
 type CommitStatuses struct {
 	Repository Repository // without its default branch
+	Properties Properties // of the repository; unknown where the answer has none
 	List       []Status
 }
 

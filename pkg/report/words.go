@@ -194,6 +194,8 @@ func reasonWords(r pipeline.Reason) string {
 		return "the manager's code changed after the plan"
 	case pipeline.ReasonStaleState:
 		return "the infrastructure's state changed after the plan"
+	case pipeline.ReasonStaleProperties:
+		return "a custom property of the repository became stricter after the plan"
 	case pipeline.ReasonOtherEnvironment:
 		return "the plan was made for another environment"
 	}

@@ -35,7 +35,11 @@ func (h *Hub) CommitStatuses(ctx context.Context, repo pipeline.Slug, sha pipeli
 		return pipeline.CommitStatuses{}, err
 	}
 	found.DefaultBranch = "" // that is not part of this answer
-	return pipeline.CommitStatuses{Repository: found, List: h.newest(sha)}, nil
+	all := pipeline.CommitStatuses{Repository: found, List: h.newest(sha)}
+	if properties, err := pipeline.ParseProperties([]byte(h.Properties)); err == nil && h.Properties != "" {
+		all.Properties = properties
+	}
+	return all, nil
 }
 
 func (h *Hub) Statuses(_ context.Context, _ pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error) {

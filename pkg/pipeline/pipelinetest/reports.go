@@ -14,7 +14,7 @@ import (
 func (w *Setup) ReportError(id pipeline.RequestID, final bool) error {
 	w.T.Helper()
 	w.Tick()
-	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Now: func() time.Time { return w.Now }, Logf: w.Logf}
+	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Overlap: w.Overlaps, Now: func() time.Time { return w.Now }, Logf: w.Logf}
 	_, _, err := r.Run(context.Background(), publish.ReportInput{Manager: ManagerSlug, Customer: w.Current, Request: id, Final: final, Run: JobRun})
 	return err
 }
@@ -23,7 +23,7 @@ func (w *Setup) ReportError(id pipeline.RequestID, final bool) error {
 func (w *Setup) Report(request pipeline.Request, final bool) pipeline.Report {
 	w.T.Helper()
 	w.Tick()
-	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Now: func() time.Time { return w.Now }, Logf: w.Logf}
+	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Overlap: w.Overlaps, Now: func() time.Time { return w.Now }, Logf: w.Logf}
 	report, _, err := r.Run(context.Background(), publish.ReportInput{Manager: ManagerSlug, Customer: w.Current, Request: request.ID, Final: final, Run: JobRun})
 	if err != nil {
 		w.T.Fatal(err)
@@ -36,7 +36,7 @@ func (w *Setup) ReportAs(in publish.ReportInput) (pipeline.Report, error) {
 	w.T.Helper()
 	w.Tick()
 	in.Manager = ManagerSlug
-	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Now: func() time.Time { return w.Now }, Logf: w.Logf}
+	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Overlap: w.Overlaps, Now: func() time.Time { return w.Now }, Logf: w.Logf}
 	report, _, err := r.Run(context.Background(), in)
 	return report, err
 }

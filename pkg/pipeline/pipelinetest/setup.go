@@ -21,8 +21,9 @@ type Setup struct {
 	Sealer     pipeline.Sealer
 	Hub        *Hub
 	Engine     *Engine
-	Current    pipeline.Customer // as the manager declares it now
-	ManagerDir string            // the store lies in it
+	Overlaps   func(a, b string) bool // whether a version can fulfill two constraints; New: always
+	Current    pipeline.Customer      // as the manager declares it now
+	ManagerDir string                 // the store lies in it
 	lastRun    int64
 	manager    pipeline.Repository // whose runs the sweep looks after
 }
@@ -47,7 +48,7 @@ func New(t *testing.T) *Setup {
 	w := &Setup{T: t, Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Store: directory, Sealer: sealer, ManagerDir: dir, lastRun: 100,
 		Current: pipeline.Customer{Name: "acme", Repository: pipeline.Slug{Owner: "acme", Name: "app"}, RepositoryID: 7, Path: "infra", Root: "terraform", Manager: manager}}
 	w.Hub, w.manager = newHub(w), pipeline.Repository{Slug: ManagerSlug, ID: ManagerID}
-	w.Engine = &Engine{States: map[string]uint64{}}
+	w.Engine, w.Overlaps = &Engine{States: map[string]uint64{}}, func(string, string) bool { return true }
 	return w
 }
 

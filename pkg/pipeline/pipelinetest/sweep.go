@@ -24,7 +24,7 @@ func (w *Setup) Sweep(locks *StateLocks, fix bool) sweep.Result {
 	w.T.Helper()
 	w.Tick()
 	s := &sweep.Sweeper{Store: w.Store, Sealer: w.Sealer, Runs: w.Hub, Customers: w, Locks: locks, Now: func() time.Time { return w.Now },
-		Manager: w.manager, Departed: w.Departed, Close: w.CloseRequest,
+		Manager: w.manager, Departed: w.Departed, Close: w.CloseRequest, Properties: w.Hub.RepositoryProperties, Overlap: w.Overlaps,
 		Unlock: func(_ context.Context, c pipeline.Customer, _ pipeline.Target, _ pipeline.RequestID, id string) error {
 			return w.Unlock(locks, func(in *sweep.UnlockInput) { in.Customer, in.LockID = c, id })
 		}}

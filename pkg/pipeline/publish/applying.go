@@ -32,12 +32,15 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipelin
 		}
 	}
 	t.Outcome, t.RunURL = pipeline.OutcomeApplying, in.Run.URL
-	report.Targets = []pipeline.TargetReport{t.redacted(in.Customer.Manager.Redaction)}
-	known, refused, err := r.place(ctx, in, &report.Request)
+	found, refused, err := r.place(ctx, in, &report.Request)
 	if report.Unreported = refused; refused != nil || err != nil {
 		return report, err
 	}
-	report.Unreported, err = pipeline.WithoutRefusals(r.status(ctx, report, applying, pipeline.StatusPending, t.ReceiptURL(), known))
+	if withdrawn, err := r.withdrawTarget(ctx, in, request, applying, found.Properties); err != nil || withdrawn {
+		return report, err
+	}
+	report.Targets = []pipeline.TargetReport{t.redacted(in.Customer.Manager.Redaction)}
+	report.Unreported, err = pipeline.WithoutRefusals(r.status(ctx, report, applying, pipeline.StatusPending, t.ReceiptURL(), found.List))
 	for _, u := range report.Unreported {
 		r.Logf("%s; the apply does not depend on it", u)
 	}

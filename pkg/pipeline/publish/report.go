@@ -20,8 +20,10 @@ type Reporter struct {
 	Store    pipeline.Store
 	Sealer   pipeline.Sealer
 	Renderer Renderer
-	Now      func() time.Time
-	Logf     func(format string, args ...any)
+	// Overlap reports whether a version can fulfill two constraints.
+	Overlap func(a, b string) bool
+	Now     func() time.Time
+	Logf    func(format string, args ...any)
 
 	seen *record.View // of Store, for what one report reads more than once
 }
@@ -93,14 +95,23 @@ func (r *Reporter) run(ctx context.Context, in ReportInput) (pipeline.Report, st
 		report, err := r.applying(ctx, in, request)
 		return report, "", err
 	}
+	found, refused, lost := r.place(ctx, in, &request)
+	err = r.withdraw(ctx, in, request, found.Properties)
+	if err != nil {
+		return pipeline.Report{}, "", err
+	}
 	report, err := r.collect(ctx, in, request)
 	if err != nil {
 		return pipeline.Report{}, "", err
 	}
 	err = r.appendLedger(ctx, in, &report)
-	refused, failed := r.write(ctx, in, report)
+	if refused != nil || lost != nil {
+		lost = errors.Join(lost, r.recordApplied(ctx, report))
+	} else {
+		refused, lost = r.write(ctx, in, report, found.List)
+	}
 	report.Unreported = refused
-	if err = errors.Join(err, failed); err == nil && !report.unsettled && report.Overall() != pipeline.StatusPending {
+	if err = errors.Join(err, lost); err == nil && !report.unsettled && report.Overall() != pipeline.StatusPending {
 		if err = r.appendUnreported(ctx, in, report.Report); err == nil {
 			err = record.MarkClosed(ctx, r.Store, request)
 		}
@@ -116,13 +127,9 @@ func (r *Reporter) run(ctx context.Context, in ReportInput) (pipeline.Report, st
 // must not leave a status pending. The overall status comes last, since a customer's job
 // that waits for it reads the outputs from the deployments as soon as it is final. Those of
 // the environments come before the comment: their answers say who we are.
-func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) ([]pipeline.Unreported, error) {
-	known, refused, err := r.place(ctx, in, &report.Request)
-	if refused != nil || err != nil {
-		return refused, errors.Join(err, r.recordApplied(ctx, report))
-	}
+func (r *Reporter) write(ctx context.Context, in ReportInput, report collected, known []pipeline.Status) ([]pipeline.Unreported, error) {
 	statuses := commitStatuses{known: known}
-	refused, err = pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, in, report, &statuses), r.environments(ctx, report.Report, &statuses),
+	refused, err := pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, in, report, &statuses), r.environments(ctx, report.Report, &statuses),
 		r.comment(ctx, in, report.Report), r.overall(ctx, report.Report, &statuses)))
 	for _, u := range refused {
 		r.Logf("%s; GitHub will not accept it later either", u)
@@ -133,8 +140,9 @@ func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) 
 // place looks, before the first write of a report, whether the repository of a
 // request is still the one that it was: it may have changed since fetch-vars looked,
 // also within one run. request gets the name that the repository has now. The same
-// answer holds the statuses of the commit; nil where they are not known.
-func (r *Reporter) place(ctx context.Context, in ReportInput, request *pipeline.Request) ([]pipeline.Status, []pipeline.Unreported, error) {
+// answer holds the statuses of the commit and the custom properties; nil, and unknown, where
+// it does not.
+func (r *Reporter) place(ctx context.Context, in ReportInput, request *pipeline.Request) (pipeline.CommitStatuses, []pipeline.Unreported, error) {
 	all := func(cause pipeline.RefusalCause, now string) []pipeline.Unreported {
 		u := pipeline.Unreported{Part: fmt.Sprintf("the report of request %s to %s (id %d)%s", request.ID.Short(), request.Repository, request.Repository.ID, now), Cause: cause}
 		r.Logf("%s", u)
@@ -147,16 +155,16 @@ func (r *Reporter) place(ctx context.Context, in ReportInput, request *pipeline.
 	}
 	switch {
 	case pipeline.NotVisible(err) && in.Unseen, pipeline.Gone(err), in.Customer.Offboarded && pipeline.RepositoryUnseen(err):
-		return nil, all(pipeline.CauseUnseen, ""), nil
+		return pipeline.CommitStatuses{}, all(pipeline.CauseUnseen, ""), nil
 	case err != nil:
-		return nil, nil, fmt.Errorf("look up repository %s: %w", request.Repository, err)
+		return pipeline.CommitStatuses{}, nil, fmt.Errorf("look up repository %s: %w", request.Repository, err)
 	}
 	var other *pipeline.OtherRepositoryError
 	if errors.As(pipeline.CheckRepository("the request", request.Repository, repo), &other) {
-		return nil, all(other.Cause(), fmt.Sprintf(", which is %s (id %d)", other.Got.Slug, other.Got.ID)), nil
+		return pipeline.CommitStatuses{}, all(other.Cause(), fmt.Sprintf(", which is %s (id %d)", other.Got.Slug, other.Got.ID)), nil
 	}
 	request.Repository.Slug = repo.Slug
-	return commit.List, nil, nil
+	return commit, nil, nil
 }
 
 // reportsTo refuses a record that leads to another repository than the customer's:

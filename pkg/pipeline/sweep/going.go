@@ -48,6 +48,10 @@ func (w *sweeping) checkWaiting(ctx context.Context, t pipeline.Target, st ledge
 		return fmt.Errorf("%s: %w: it has no receipt", st.Folder.Key(record.ObjectPlanned), pipeline.ErrTampered)
 	}
 	now := w.Now().UTC()
+	stricter, err := w.stricter(ctx, t, *receipt)
+	if err != nil {
+		return err
+	}
 	switch {
 	case newer != "":
 		why := pipeline.SupersededError(w.request, t, newer)
@@ -66,6 +70,12 @@ func (w *sweeping) checkWaiting(ctx context.Context, t pipeline.Target, st ledge
 				Run:      w.request.ManagerRun,
 				At:       now,
 			})
+		})
+	case stricter != nil:
+		w.found(Finding{Kind: FindingStricter, Environment: t.Environment, Stack: t.Stack, Since: now, Message: stricter.Message}, func() error {
+			end := record.Result{Run: w.request.ManagerRun, At: now}
+			end.Fail(ctx, w.request.Mode, stricter)
+			return w.end(ctx, st, end)
 		})
 	case now.Sub(receipt.PlannedAt) >= sweepPatient:
 		repo, err := w.Manager.RunOf(w.request.ManagerRun)
@@ -92,4 +102,24 @@ func (w *sweeping) end(ctx context.Context, st ledger.TargetStatus, why record.R
 		return err
 	}
 	return errors.Join(w.ownRuns().Cancel(ctx, w.request.ManagerRun, false), w.close(ctx, true))
+}
+
+// stricter is why the custom properties of the repository do not allow a plan any more; nil
+// where they do. One call, where metapipe.yml uses properties. A repository that cannot be
+// seen, or that another one has replaced, says nothing.
+func (w *sweeping) stricter(ctx context.Context, t pipeline.Target, receipt pipeline.Receipt) (*pipeline.RefusedError, error) {
+	if w.customer.Manager.Properties == nil || w.departed {
+		return nil, nil
+	}
+	repo, properties, err := w.Properties(ctx, w.request.Repository.Slug)
+	if pipeline.RepositoryUnseen(err) || pipeline.Gone(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the custom properties of %s: %w", w.request.Repository.Slug, err)
+	}
+	if repo.ID != w.request.Repository.ID {
+		return nil, nil
+	}
+	return w.customer.Stricter(w.request, t, receipt.Evidence.Tool(), properties, w.Overlap), nil
 }

@@ -26,6 +26,10 @@ type Sweeper struct {
 	// any more.
 	Registered []pipeline.Customer
 	Locks      pipeline.LockReader
+	// Properties reads a customer's repository and its custom properties.
+	Properties func(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
+	// Overlap reports whether a version can fulfill two constraints.
+	Overlap func(a, b string) bool
 	// Unlock releases a lock under the rules of Unlocker.
 	Unlock func(ctx context.Context, c pipeline.Customer, t pipeline.Target, request pipeline.RequestID, lockID string) error
 	// Close reports on a request for the last time.
@@ -71,6 +75,7 @@ const (
 	FindingLock        FindingKind = "lock"         // its run is over and has left a lock
 	FindingExpired     FindingKind = "expired"      // its plan is past its time, and its run still waits
 	FindingSuperseded  FindingKind = "superseded"   // a newer request took its place, and its run still waits
+	FindingStricter    FindingKind = "stricter"     // a custom property has become stricter than its plan allows, and its run still waits
 	FindingStuck       FindingKind = "stuck"        // its run was asked to end and does not
 	FindingOrphan      FindingKind = "orphan"       // an entry of the index without a request
 	FindingTampered    FindingKind = "tampered"     // the record of the request is not what was stored

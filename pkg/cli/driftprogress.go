@@ -124,6 +124,8 @@ func driftLine(r drift.Result) string {
 		return name + "nothing to check: " + r.Skipped
 	case r.Clean():
 		return name + "clean"
+	case r.Message != "":
+		return name + "abandoned: " + r.Message
 	}
 	// Drift and the change that reverts it have the same address.
 	var addresses []string

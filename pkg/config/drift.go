@@ -37,9 +37,14 @@ func (d *decoder) driftFields(to *pipeline.DriftRules) fields {
 			})
 		},
 	}
-	for _, kind := range []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager} {
+	actions := []string{string(pipeline.DriftReport), string(pipeline.DriftIgnore), string(pipeline.DriftIssue)}
+	for _, kind := range []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager, pipeline.DriftAbandoned} {
 		known[string(kind)] = func(v value) {
-			if s, ok := d.choice(v, string(pipeline.DriftReport), string(pipeline.DriftIssue), string(pipeline.DriftIgnore)); ok {
+			can := actions
+			if kind == pipeline.DriftAbandoned { // the customer has chosen it
+				can = actions[:2]
+			}
+			if s, ok := d.choice(v, can...); ok {
 				to.Actions[kind] = pipeline.DriftAction(s)
 			}
 		}

@@ -107,6 +107,9 @@ const (
 	DriftReal    DriftKind = "drift"   // someone changed the infrastructure outside of the tool
 	DriftPending DriftKind = "pending" // the customer's configuration is merged and was never applied
 	DriftManager DriftKind = "manager" // the manager's code changed since the last apply
+	// DriftAbandoned: it was built, and a custom property of the repository has switched its tool
+	// off. Nothing plans it, and nothing is destroyed.
+	DriftAbandoned DriftKind = "abandoned"
 )
 
 // DriftAction is what is done about a kind.

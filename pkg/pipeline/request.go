@@ -84,6 +84,9 @@ type Request struct {
 	// RemovedStacks are stacks that were deployed before in an environment of variables.yml
 	// and that the customer does not have any more. Nothing is destroyed.
 	RemovedStacks []Target `json:"removed_stacks,omitempty"`
+	// Disabled are targets that were deployed before and that a custom property switches off.
+	// Nothing is destroyed.
+	Disabled []Target `json:"disabled,omitempty"`
 	// Properties are the custom properties that the request was accepted with; nil where
 	// metapipe.yml uses none, and for a destroy.
 	Properties *RequestProperties `json:"properties,omitempty"`
@@ -147,7 +150,7 @@ func (r Request) SameRun(run Run) []RequestID {
 // Reject makes the request one that is answered and not worked on.
 func (r *Request) Reject(answer *RejectedError) {
 	r.Reason, r.Problems = answer.Reason, answer.Problems
-	r.Targets, r.Removed, r.RemovedStacks = nil, nil, nil
+	r.Targets, r.Removed, r.RemovedStacks, r.Disabled = nil, nil, nil, nil
 }
 
 // Rejected reports whether the request was not accepted.

@@ -48,7 +48,7 @@ func BindTo(receipt Receipt, object string) Binding {
 // fetch-vars that runs again may find different is left out.
 func VariablesBinding(r Request) Binding {
 	facts := r
-	facts.CreatedAt, facts.Problems, facts.Removed, facts.RemovedStacks, facts.ManagerRun = time.Time{}, nil, nil, nil, Run{
+	facts.CreatedAt, facts.Problems, facts.Removed, facts.RemovedStacks, facts.Disabled, facts.ManagerRun = time.Time{}, nil, nil, nil, nil, Run{
 		ID:           r.ManagerRun.ID,
 		Repository:   r.ManagerRun.Repository,
 		RepositoryID: r.ManagerRun.RepositoryID,

@@ -149,8 +149,8 @@ func (f sortedScan) head(scan drift.Scan) string {
 	}
 	row("Targets", total, before.Targets)
 	row("Clean", len(f.clean)+len(f.skipped), before.Clean)
-	for _, kind := range []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager, pipeline.DriftLost, pipeline.DriftError} {
-		if kind == pipeline.DriftLost && f.kinds[kind]+before.Kinds[string(kind)] == 0 {
+	for _, kind := range []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager, pipeline.DriftAbandoned, pipeline.DriftLost, pipeline.DriftError} {
+		if (kind == pipeline.DriftLost || kind == pipeline.DriftAbandoned) && f.kinds[kind]+before.Kinds[string(kind)] == 0 {
 			continue // it is rare
 		}
 		row(kindTitle(kind), f.kinds[kind], before.Kinds[string(kind)])
@@ -169,6 +169,8 @@ func kindTitle(kind pipeline.DriftKind) string {
 		return "Merged and never applied (`pending`)"
 	case pipeline.DriftManager:
 		return "Manager's code changed (`manager`)"
+	case pipeline.DriftAbandoned:
+		return "Switched off by a property (`abandoned`)"
 	case pipeline.DriftLost:
 		return "State lost (`lost`)"
 	case pipeline.DriftError:

@@ -124,7 +124,7 @@ func (f sortedScan) found() entries {
 // addresses names what differs, the first few of it.
 func addresses(r drift.Result, limit int) string {
 	if r.Plan == nil {
-		return ""
+		return plainText(clip(r.Message, 200))
 	}
 	var names []string
 	for _, c := range slices.Concat(r.Plan.Drift, r.Plan.Changes) {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -31,8 +32,8 @@ func (r Renderer) IssueClosing(result drift.Result) string {
 	if result.Ended {
 		return signStopped + " " + plainText(result.Skipped) + ". It is not checked any more.\n"
 	}
-	if result.Skipped != "" {
-		return signWaiting + " " + code(targetName(result.Target)) + " is not checked any more: " + plainText(result.Skipped) + ". Nothing was changed or destroyed.\n"
+	if why := cmp.Or(result.Skipped, result.Message); why != "" {
+		return signWaiting + " " + code(targetName(result.Target)) + " is not checked any more: " + plainText(why) + ". Nothing was changed or destroyed.\n"
 	}
 	if result.Applied != nil {
 		text += "Applied last: " + lastApplied(*result.Applied) + ". "
@@ -70,6 +71,8 @@ func kindWords(kind pipeline.DriftKind) string {
 		return "**Merged and never applied**: the configuration asks for something that was not built yet."
 	case pipeline.DriftManager:
 		return "**The service has changed**: the service provider's code is newer than the last apply."
+	case pipeline.DriftAbandoned:
+		return "**Switched off**: a custom property of the repository does not enable it any more. What was built stays."
 	case pipeline.DriftLost:
 		return "**Not known**: the service provider restores the record of what was built. You have nothing to do."
 	case pipeline.DriftError:

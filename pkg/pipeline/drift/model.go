@@ -25,6 +25,8 @@ type Result struct {
 	// Skipped says why there was nothing to check, such as an environment that the
 	// customer's file does not have; empty where there was.
 	Skipped string `json:"skipped,omitempty"`
+	// Message says since when, and why, a target is abandoned; empty for other kinds.
+	Message string `json:"message,omitempty"`
 	// Ended: a destroy left nothing of the target. Skipped says when.
 	Ended bool `json:"ended,omitempty"`
 	// Plan holds what differs and is not ignored, redacted at the customer's level; nil for a clean target

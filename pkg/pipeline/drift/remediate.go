@@ -42,7 +42,7 @@ func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan Scan, c
 	var todo []Result
 	for _, result := range scan.Results {
 		i := slices.IndexFunc(customers, func(c pipeline.Customer) bool { return c.Name == result.Customer })
-		if i >= 0 && !customers[i].Offboarded && len(result.Kinds) > 0 && result.Failure == nil && !slices.Contains(result.Kinds, pipeline.DriftLost) &&
+		if i >= 0 && !customers[i].Offboarded && len(result.Kinds) > 0 && result.Failure == nil && !slices.Contains(result.Kinds, pipeline.DriftLost) && !slices.Contains(result.Kinds, pipeline.DriftAbandoned) &&
 			customers[i].Manager.Drift.MayRemediate(result.Environment) {
 			todo = append(todo, result)
 		}

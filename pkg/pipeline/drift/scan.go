@@ -145,6 +145,9 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 		result.Skipped, err = w.left(ctx, c, known, t)
 		return err
 	}
+	if known.Disabled != nil && c.Manager.Properties != nil {
+		return w.disabled(ctx, c, known, result)
+	}
 	want, err := w.want(ctx, c, t, last)
 	result.Branch, result.File, result.Blob = want.branch, want.file.Path, want.file.Blob
 	if last != nil && last.Receipt.Blob == want.file.Blob {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
@@ -44,6 +45,21 @@ func (w *scanWork) left(ctx context.Context, c pipeline.Customer, known ledger.R
 		return "", &causeError{cause: "configuration", err: fmt.Errorf("%s\n→ %s", message, pipeline.LeftNext)}
 	}
 	return c.WhyLeft(t), nil
+}
+
+// disabled looks at a target whose tool a custom property has switched off, as of the last request:
+// where something was built, it is abandoned.
+func (w *scanWork) disabled(ctx context.Context, c pipeline.Customer, known ledger.Remembered, result *Result) error {
+	if err := w.checkState(ctx, c, known, result.Target); err != nil {
+		return err
+	}
+	message := fmt.Sprintf("%s since %s (request %s)", known.Disabled.Message, known.Disabled.At.UTC().Format(time.RFC3339), known.Disabled.Request.Short())
+	if !slices.ContainsFunc(known.Left(), ledger.Left.Holds) || c.Manager.Drift.Action(pipeline.DriftAbandoned) == pipeline.DriftIgnore {
+		result.Skipped = message
+		return nil
+	}
+	result.Kinds, result.Message = []pipeline.DriftKind{pipeline.DriftAbandoned}, message+"; what was built stays until a destroy is asked for"
+	return nil
 }
 
 // checkState refuses a target that is not planned, and whose state is not the one that was left.

@@ -24,6 +24,7 @@ const (
 	NotDeployed State = "not-deployed" // nothing was ever to be applied
 	Approved    State = "approved"     // people let the apply pass its gate
 	Destroyed   State = "destroyed"    // a destroy ended well
+	Disabled    State = "disabled"     // a custom property has switched its tool off
 	Unknown     State = "unknown"      // its ledger cannot be read
 )
 
@@ -76,6 +77,8 @@ func (f Fleet) Unread() int {
 type Wanted struct {
 	pipeline.Target
 	Gated bool // its apply waits for people
+	// Properties: custom properties of the repository count, so that one can have switched it off.
+	Properties bool
 	// Broken is why the customer's file says nothing: whether there is such a target is not
 	// known. Empty where the file is read.
 	Broken string
@@ -111,10 +114,13 @@ func read(ctx context.Context, s record.Records, w Wanted) Target {
 		return Target{Target: w.Target, State: Unknown, Unread: fmt.Sprintf("read the ledger of %s: %v", w.Target, err)}
 	}
 	t := Target{Target: w.Target, State: NotDeployed, Request: tip.Fold.Request, LastApply: tip.Fold.Apply}
+	disabled := tip.Fold.Disabled
 	switch {
+	case disabled != nil && w.Properties && (t.LastApply == nil || !t.LastApply.Destroyed):
+		t.State, t.Since = Disabled, disabled.At
 	case t.Request != nil:
 		t.State, t.Since = stateOf(*t.Request), t.Request.At
-		t.WaitsFor = waitsFor(w, t.State)
+		t.WaitsFor = waitsFor(w, t.State, *t.Request)
 	case t.LastApply != nil: // under a former name
 		t.State, t.Since = State(pipeline.OutcomeApplied), t.LastApply.At
 		if t.LastApply.Destroyed {
@@ -138,12 +144,12 @@ func stateOf(r ledger.RequestStatus) State {
 	return State(cmp.Or(string(r.Outcome), string(r.Event)))
 }
 
-func waitsFor(w Wanted, state State) string {
+func waitsFor(w Wanted, state State, r ledger.RequestStatus) string {
 	switch state {
 	case State(pipeline.OutcomeRequested):
 		return "the plan job"
 	case State(pipeline.OutcomeWaiting):
-		if w.Gated {
+		if w.Gated || r.Gated {
 			return "an approval in " + w.Gate(pipeline.WorkApply)
 		}
 		return "the apply job"

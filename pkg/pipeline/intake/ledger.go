@@ -17,9 +17,13 @@ func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipel
 		_, err := chain.Append(ctx, e)
 		return err
 	}
+	if err := f.appendDisabled(ctx, chain, request); err != nil {
+		return err
+	}
 	for _, t := range request.Targets {
 		e := ledger.NewEntry(ledger.Requested, request, t.Target, request.ManagerRun)
 		e.Actor, e.ActorID = request.Actor, request.ActorID()
+		e.Gated = request.Applies(t.Target) && (request.Mode == pipeline.ModeDestroy || request.NeedsPropertyApproval())
 		switch {
 		case !request.Applies(t.Target):
 			e.Message, e.PlanOnly = "to be planned only", true
@@ -29,6 +33,33 @@ func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipel
 				e.Message += "; " + from.unseen
 			}
 		}
+		if _, err := chain.Append(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendDisabled records that a property has switched targets off: once for each until a request
+// works on it again. A request that is left without any target is recorded for the customer.
+func (f *FetchVars) appendDisabled(ctx context.Context, chain ledger.Ledger, request pipeline.Request) error {
+	targets := request.Disabled
+	if request.NoTools() {
+		targets = append([]pipeline.Target{{Customer: request.Customer}}, targets...)
+	}
+	for _, t := range targets {
+		if t.Environment != "" {
+			known, err := ledger.RememberLedger(ctx, f.viewed(), t)
+			if err != nil {
+				return err
+			}
+			if known.Disabled != nil {
+				continue
+			}
+		}
+		e := ledger.NewEntry(ledger.Disabled, request, t, request.ManagerRun)
+		e.Actor, e.ActorID = request.Actor, request.ActorID()
+		e.Message = "not enabled by the property " + request.Properties.Name(pipeline.MeaningTools)
 		if _, err := chain.Append(ctx, e); err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ const runGrace = 15 * time.Minute
 // origin is what was found out about where a request comes from.
 type origin struct {
 	customer    pipeline.Customer
+	offered     pipeline.Customer // the customer before its properties narrow it
 	repository  pipeline.Repository
 	properties  pipeline.Properties // of the repository
 	id          pipeline.RequestID

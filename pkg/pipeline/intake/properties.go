@@ -13,11 +13,11 @@ import (
 // makes from.customer the stricter one. It answers false where the request is rejected.
 // A destroy never comes here: it needs an approval in any case, and ends what is there.
 func (f *FetchVars) narrow(from *origin, request *pipeline.Request) bool {
+	from.offered = from.customer
 	properties, problems := from.customer.Narrow(from.properties, f.Overlap)
 	if problems == nil {
-		offered := from.customer
 		request.Properties, from.customer = properties, from.customer.Under(properties)
-		problems = from.disabled(offered, properties)
+		problems = from.notEnabled(properties)
 	}
 	if problems != nil {
 		request.Reject(&pipeline.RejectedError{Reason: pipeline.ReasonProperties, Problems: problems})
@@ -27,15 +27,37 @@ func (f *FetchVars) narrow(from *origin, request *pipeline.Request) bool {
 	return true
 }
 
-// disabled is the answer to a manual request for a stack that the customer has switched off.
-func (o origin) disabled(offered pipeline.Customer, properties *pipeline.RequestProperties) pipeline.Problems {
-	t := pipeline.Target{Customer: offered.Name, Environment: o.only, Stack: o.stack}
+// notEnabled is the answer to a manual request for a stack that the customer has switched off.
+func (o origin) notEnabled(properties *pipeline.RequestProperties) pipeline.Problems {
+	t := pipeline.Target{Customer: o.offered.Name, Environment: o.only, Stack: o.stack}
 	if properties == nil || o.stack == "" || properties.Enables(t.Stack) {
 		return nil
 	}
 	name := properties.Name(pipeline.MeaningTools)
 	return pipeline.Problems{{Position: pipeline.Position{File: "property " + name}, Rule: string(pipeline.ReasonProperties),
 		Message: fmt.Sprintf("the property does not enable stack %s, which the request asks for", o.stack), Remedy: fmt.Sprintf("add %q to the property, or ask for another stack", o.stack)}}
+}
+
+// disabled finds the targets of the file that a property switches off and that were worked on
+// before: what was built stays, and no request plans it any more.
+func (f *FetchVars) disabled(ctx context.Context, from origin, document pipeline.Document, request *pipeline.Request) error {
+	if request.Properties == nil {
+		return nil
+	}
+	for _, t := range from.offered.Targets() {
+		declared := slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(t.Environment) })
+		if request.Properties.Enables(t.Stack) || !declared {
+			continue
+		}
+		worked, err := wasWorkedOn(ctx, f.viewed(), t)
+		if err != nil {
+			return err
+		}
+		if worked && !f.isDestroyed(ctx, t) {
+			request.Disabled = append(request.Disabled, t)
+		}
+	}
+	return nil
 }
 
 // denied are the regions of variables.yml that a property does not allow, and the targets

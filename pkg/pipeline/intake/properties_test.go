@@ -97,7 +97,7 @@ func TestNoToolsDestroysNothing(t *testing.T) {
 	w.Report(request, true)
 	w.Hub.Properties = `{"infrastructure_tools":[]}`
 	request = pipelinetest.Must[pipeline.Request](t)(fetch(w, "staging two\n"))
-	if !request.NoTools() || len(request.Targets) != 0 || len(request.RemovedStacks) != 1 || request.RemovedStacks[0].Stack != "hosts" {
+	if !request.NoTools() || len(request.Targets) != 0 || len(request.RemovedStacks) != 0 || len(request.Disabled) != 1 || request.Disabled[0].Stack != "hosts" {
 		t.Errorf("got %+v", request)
 	}
 	w.Hub.Properties = `[]` // a destroy does not read them: its approval is needed in any case

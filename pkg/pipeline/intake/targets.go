@@ -3,6 +3,7 @@ package intake
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -57,14 +58,14 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 			request.Removed = append(request.Removed, rule.Name)
 		}
 	}
-	return f.removedStacks(ctx, from, document, request)
+	return errors.Join(f.removedStacks(ctx, from, document, request), f.disabled(ctx, from, document, request))
 }
 
 // removedStacks finds stacks that were worked on before, in environments of the file, and
 // that the customer does not have any more: its own file, or metapipe.yml, has dropped them.
 // Without stacks in metapipe.yml there is none to find: what it had before is refused.
 func (f *FetchVars) removedStacks(ctx context.Context, from origin, document pipeline.Document, request *pipeline.Request) error {
-	c := from.customer
+	c := from.offered
 	if len(c.Manager.Stacks) == 0 {
 		return nil
 	}

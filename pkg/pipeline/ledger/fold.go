@@ -21,10 +21,20 @@ type Fold struct {
 	State *LeftState `json:"state,omitempty"`
 	// Plans are those that can be applied or are being applied, the oldest first.
 	Plans []OpenPlan `json:"plans,omitempty"`
+	// Disabled is since when a custom property switches the tool of the target off; nil where it
+	// does not. The next request for the target ends it.
+	Disabled *DisabledStatus `json:"disabled,omitempty"`
+}
+
+// DisabledStatus is a target whose tool a custom property has switched off. What was built stays.
+type DisabledStatus struct {
+	Request pipeline.RequestID `json:"request"` // that was accepted with the property
+	At      time.Time          `json:"at"`
+	Message string             `json:"message,omitempty"` // names the property
 }
 
 func (f Fold) isZero() bool {
-	return f.Request == nil && f.Apply == nil && f.State == nil && len(f.Plans) == 0
+	return f.Request == nil && f.Apply == nil && f.State == nil && len(f.Plans) == 0 && f.Disabled == nil
 }
 
 // RequestStatus is the newest event of a request.
@@ -39,6 +49,7 @@ type RequestStatus struct {
 	At        time.Time          `json:"at"` // of the event
 	Receipt   string             `json:"receipt,omitempty"`
 	RunURL    string             `json:"run_url,omitempty"` // of the run that recorded the event
+	Gated     bool               `json:"gated,omitempty"`   // its apply needs an approval in any environment
 }
 
 // ApplyStatus is an apply that went well.
@@ -85,7 +96,13 @@ const maxApprovers = 16
 // entry itself knows, and the plans: each is of one name.
 func (f Fold) After(e Entry) Fold {
 	if e.Event == Renamed && !e.Fold.isZero() {
-		f.Request, f.Apply = e.Fold.Request, e.Fold.Apply
+		f.Request, f.Apply, f.Disabled = e.Fold.Request, e.Fold.Apply, e.Fold.Disabled
+	}
+	switch {
+	case e.Event == Requested:
+		f.Disabled = nil
+	case e.Event == Disabled && f.Disabled == nil:
+		f.Disabled = &DisabledStatus{Request: e.Request, At: e.At, Message: e.Message}
 	}
 	f.Plans = f.plansAfter(e)
 	if e.leftState() {
@@ -105,7 +122,7 @@ func (f Fold) After(e Entry) Fold {
 	case e.Event == Requested && e.PlanOnly || !e.isStep():
 		return f
 	case e.Event == Requested:
-		next.Actor = e.Actor
+		next.Actor, next.Gated = e.Actor, e.Gated
 	case f.Request == nil || f.Request.ID != e.Request:
 		return f
 	default:
@@ -160,6 +177,11 @@ func (f Fold) check() error {
 	}
 	if l := f.State; l != nil && (!isState(l.State) || l.Request != "" && !pipeline.IsUUID(string(l.Request)) || !(Entry{Event: l.Event, State: l.State}).leftState()) {
 		return errFold
+	}
+	if d := f.Disabled; d != nil {
+		if texts = append(texts, d.Message); !pipeline.IsUUID(string(d.Request)) {
+			return errFold
+		}
 	}
 	for _, p := range f.Plans {
 		receipts = append(receipts, p.Receipt)

@@ -31,7 +31,7 @@ func (e Entry) plain() Entry {
 // a store is no entry.
 func (e Entry) check() error {
 	known := []Event{Requested, Planned, Approved, Applying, Applied, Refused, Failed,
-		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restoring, Restored, Accepted, Destroyed, Renamed, Rekeyed, Changing, Changed, Unchanged}
+		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restoring, Restored, Accepted, Destroyed, Renamed, Rekeyed, Changing, Changed, Unchanged, Disabled}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
 	}

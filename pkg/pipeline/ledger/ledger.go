@@ -55,6 +55,7 @@ const (
 	Changing   Event = "changing"   // a value outside of the store is about to be written; Change says which
 	Changed    Event = "changed"    // it was written, and read back
 	Unchanged  Event = "unchanged"  // it was not written; the message says why
+	Disabled   Event = "disabled"   // a custom property has switched the tool of the target off; the message says which
 )
 
 // Entry is one record. Append fills in Version, Sequence, Previous and At.
@@ -82,6 +83,8 @@ type Entry struct {
 	Ended bool `json:"ended,omitempty"`
 	// PlanOnly is true in a "requested" entry of a request that will not be applied.
 	PlanOnly bool `json:"plan_only,omitempty"`
+	// Gated is true in a "requested" entry of a request that needs an approval in any environment.
+	Gated bool `json:"gated,omitempty"`
 	// Host is the machine of an apply that begins. The tool writes it into the locks that it
 	// takes, which is how a lock leads to its run.
 	Host string `json:"host,omitempty"`
@@ -262,7 +265,7 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 	case Planned, Applying, Unlocking, Unlocked, Restoring, Restored, Accepted, Renamed, Rekeyed, Changing, Changed, Unchanged:
 		return false, nil // each is about another plan, attempt, lock, state or write
 	}
-	first := e.Event == Requested || e.Event == Rejected
+	first := e.Event == Requested || e.Event == Rejected || e.Event == Disabled
 	end := max(seen, last.Sequence-maxLookBack, 0)
 	for at := last; at.Sequence > end; {
 		switch {

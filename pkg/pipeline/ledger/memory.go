@@ -16,6 +16,7 @@ type Remembered struct {
 	target   pipeline.Target
 	Record   *record.LastApply  // nil: there is none that can be read
 	left     *LeftState         // what the ledger knows; nil: it knows of none
+	Disabled *DisabledStatus    // a custom property switches its tool off; nil: none does, as far as the ledger knows
 	Unread   error              // why the record cannot be read; the ledger knows the state then
 	Doubted  error              // why the ledger cannot be verified
 	deployed *pipeline.Deployed // an apply that only GitHub remembers; nil: none, or not asked
@@ -58,7 +59,7 @@ func Remember(ctx context.Context, s record.Records, t pipeline.Target) (Remembe
 // RememberLedger is what the ledger alone knows of a target.
 func RememberLedger(ctx context.Context, s record.Records, t pipeline.Target) (Remembered, error) {
 	tip, err := Ledger{Records: s}.Tip(ctx, t)
-	known := Remembered{target: t, left: tip.Fold.State}
+	known := Remembered{target: t, left: tip.Fold.State, Disabled: tip.Fold.Disabled}
 	if errors.Is(err, pipeline.ErrUnknownKey) {
 		known.Doubted = err
 		return known, nil

@@ -40,6 +40,10 @@ func TestArgumentsBeforeTheStore(t *testing.T) {
 		"fetch-vars --customer blog --environment qa":                     `environment "qa" does not exist`,
 		"fetch-vars --customer blog --mode destroy --environment staging": "--confirm",
 		"drift --customer nope":                                           `customer "nope" does not exist`,
+		"properties set --customer nope team=x --apply":                   `customer "nope" does not exist`,
+		"properties set --customer blog team --apply":                     "is not NAME=VALUE",
+		"properties set --customer blog --all team=x --apply":             "or all of them with --all",
+		"properties set --customer blog --apply":                          "nothing is to be set",
 		"customer rename shop shop":                                       "are both shop",
 		"customer rename Shop blog":                                       "the old name",
 	} {

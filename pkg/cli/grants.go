@@ -33,3 +33,12 @@ func sweepGrants(fix bool) grants {
 	}
 	return grantRead
 }
+
+// setGrants are those of properties set, which writes only with --apply.
+func setGrants(apply bool) grants {
+	level := "read"
+	if apply {
+		level = "write"
+	}
+	return grants{"metadata": "read", "organization_custom_properties": level}
+}

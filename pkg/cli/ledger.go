@@ -24,7 +24,8 @@ func newLedgerCmd(app *App) *cobra.Command {
 		Use:   "ledger",
 		Short: "Print and verify the record of what was asked, decided and done",
 		Long: `ledger prints the entries of a customer's targets: who asked, what was planned, who
-approved, what was applied or refused and why. It verifies that the chain of each
+approved, what was applied or refused and why. It also prints what was written to GitHub
+with an old and a new value, such as custom properties. It verifies that the chain of each
 ledger holds, and with METAPIPE_KEY that its last entry has a valid signature. Without
 --customer it prints the requests with an unverified origin.
 

@@ -22,6 +22,7 @@ var storeCommands = map[string][]string{
 	"fetch-vars":      {"--customer blog"},
 	"ledger":          {"", "--customer blog", "--customer blog --environment staging"},
 	"plan":            {"--customer blog --environment staging --request " + someRequest, "--state --customer blog --environment staging --customer-dir CUSTOMER"},
+	"properties set":  {"--customer blog team=x --apply"},
 	"rekey":           {"", "--apply"},
 	"report":          {"--customer blog --request " + someRequest, "--final --customer blog --request " + someRequest},
 	"state accept":    {"--customer blog --environment staging --reason x"},

@@ -17,14 +17,14 @@ import (
 func newPropertiesCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "properties",
-		Short: "Print what the custom properties of customers' repositories do",
+		Short: "Show and set custom properties of customers' repositories",
 		Long: `properties works on the custom properties that organizations on GitHub give to the
 repositories of customers. docs/CUSTOM-PROPERTIES.md says what each of them does.`,
 		Example: "  metapipe properties show",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPropertiesShowCmd(app))
+	cmd.AddCommand(newPropertiesShowCmd(app), newPropertiesSetCmd(app))
 	return cmd
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/change"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
@@ -35,6 +36,7 @@ var outputs = map[string]reflect.Type{
 	"drift-list":      reflect.TypeFor[fleet.Listing](),
 	"ledger":          reflect.TypeFor[[]ledger.AuditReport](),
 	"plan":            reflect.TypeFor[pipeline.TargetReport](),
+	"properties-set":  reflect.TypeFor[change.Report](),
 	"properties-show": reflect.TypeFor[[]fleetstatus.CustomerProperties](),
 	"rekey":           reflect.TypeFor[recovery.RekeyResult](),
 	"report":          reflect.TypeFor[pipeline.Report](),

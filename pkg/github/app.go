@@ -33,10 +33,10 @@ func (a *appCredentials) of(slug pipeline.Slug) *appToken {
 // token implements credentials.
 func (a *appCredentials) token(ctx context.Context, k call) (string, error) {
 	now := a.client.transport.now()
-	if k.asApp || k.repo == (pipeline.Slug{}) {
+	if k.asApp || k.through() == (pipeline.Slug{}) {
 		return a.app.sign(now)
 	}
-	t := a.of(k.repo)
+	t := a.of(k.through())
 	select {
 	case <-t.refreshLock:
 	case <-ctx.Done():
@@ -46,7 +46,7 @@ func (a *appCredentials) token(ctx context.Context, k call) (string, error) {
 	if t.token != "" && now.Before(t.expires.Add(-renewBefore)) {
 		return t.token, nil
 	}
-	if err := a.renew(ctx, k.repo, t); err != nil {
+	if err := a.renew(ctx, k.through(), t); err != nil {
 		return "", err
 	}
 	return t.token, nil
@@ -123,10 +123,10 @@ func (a *appCredentials) tokenAdvice() map[int]string {
 
 // refused implements credentials: a token can be revoked before its end.
 func (a *appCredentials) refused(ctx context.Context, k call, token string) bool {
-	if k.asApp || k.repo == (pipeline.Slug{}) {
+	if k.asApp || k.through() == (pipeline.Slug{}) {
 		return false
 	}
-	t := a.of(k.repo)
+	t := a.of(k.through())
 	select {
 	case <-t.refreshLock:
 	case <-ctx.Done():

@@ -172,3 +172,7 @@ func gone(status int, message string) bool {
 // IsForbidden reports whether GitHub answered that the token lacks a permission, which is
 // neither a limit nor an outage.
 func (e *Error) IsForbidden() bool { return e.Status == http.StatusForbidden && !isLimit(e) }
+
+// IsUnprocessable reports whether GitHub did not accept what was sent: a value of it, or one of
+// several things that it names.
+func (e *Error) IsUnprocessable() bool { return e.Status == http.StatusUnprocessableEntity }

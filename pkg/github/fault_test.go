@@ -94,7 +94,7 @@ func defineTeam(t *testing.T, _ *github.Client, w *fixture) int64 {
 }
 
 func (w *fixture) defines(name string) int {
-	all, err := w.client().PropertyDefinitions(w.t.Context(), "acme")
+	all, err := w.client().PropertyDefinitions(w.t.Context(), acme)
 	_, there := pipeline.DefinitionNamed(all, name)
 	return count(w.t, err, there)
 }
@@ -175,7 +175,7 @@ var writeKinds = []writeKind{
 		}},
 	{name: "custom properties", match: hubtest.Matcher{Method: "PATCH", Route: "/orgs/{org}/properties/values"}, make: defineTeam,
 		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {
-			return c.SetProperties(t.Context(), "acme", []string{"shop"}, map[string]pipeline.Property{"team": {Form: pipeline.PropertyText, Text: "blue"}})
+			return c.SetProperties(t.Context(), []pipeline.Slug{acme}, map[string]pipeline.Property{"team": {Form: pipeline.PropertyText, Text: "blue"}})
 		},
 		done: func(w *fixture, _ int64) int {
 			_, properties, err := w.client().RepositoryProperties(w.t.Context(), acme)

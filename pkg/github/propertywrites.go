@@ -14,11 +14,11 @@ import (
 
 const schemaRoute = "/orgs/{org}/properties/schema"
 
-// PropertyDefinitions reads the custom properties that an organization and its enterprise have
-// defined. A person is a *pipeline.NotVisibleError, and so is an organization that the token may
-// not see.
-func (c *Client) PropertyDefinitions(ctx context.Context, organization string) ([]pipeline.PropertyDefinition, error) {
-	k := call{op: "read the definitions of the custom properties of " + organization, method: http.MethodGet, route: schemaRoute, args: []string{organization}, repeatable: true}
+// PropertyDefinitions reads the custom properties that the owner of a repository and its enterprise
+// have defined. A person is a *pipeline.NotVisibleError, and so is an organization that the token
+// may not see. An App acts through the installation for the repository.
+func (c *Client) PropertyDefinitions(ctx context.Context, via pipeline.Slug) ([]pipeline.PropertyDefinition, error) {
+	k := call{op: "read the definitions of the custom properties of " + via.Owner, method: http.MethodGet, route: schemaRoute, args: []string{via.Owner}, via: via, repeatable: true}
 	var raw []json.RawMessage
 	if _, err := c.send(ctx, k, nil, &raw); err != nil {
 		return nil, err
@@ -65,26 +65,37 @@ func (c *Client) DeleteProperty(ctx context.Context, organization, name string) 
 	if !pipeline.NotVisible(err) {
 		return err
 	}
-	defined, readErr := c.PropertyDefinitions(ctx, organization)
+	defined, readErr := c.PropertyDefinitions(ctx, pipeline.Slug{Owner: organization})
 	if _, there := pipeline.DefinitionNamed(defined, name); readErr != nil || there {
 		return err
 	}
 	return nil
 }
 
-// SetProperties gives the same values to 1 to 30 repositories of an organization, all of them or
+// SetProperties gives the same values to 1 to 30 repositories of one organization, all of them or
 // none; an unset one takes the value away. GitHub takes names, and no ids: compare those before.
-func (c *Client) SetProperties(ctx context.Context, organization string, repositories []string, values map[string]pipeline.Property) error {
-	k := call{op: fmt.Sprintf("set custom properties of %d repositories of %s", len(repositories), organization), method: http.MethodPatch,
-		route: "/orgs/{org}/properties/values", args: []string{organization}, repeatable: true}
+// An App acts through the installation for the first repository.
+func (c *Client) SetProperties(ctx context.Context, repositories []pipeline.Slug, values map[string]pipeline.Property) error {
+	if len(repositories) == 0 {
+		return errors.New("set custom properties: no repository is named")
+	}
+	via := repositories[0]
+	k := call{op: fmt.Sprintf("set custom properties of %d repositories of %s", len(repositories), via.Owner), method: http.MethodPatch,
+		route: "/orgs/{org}/properties/values", args: []string{via.Owner}, via: via, repeatable: true}
 	type value struct {
 		Name  string            `json:"property_name"`
 		Value pipeline.Property `json:"value"`
 	}
-	in := struct {
+	var in struct {
 		Names  []string `json:"repository_names"`
 		Values []value  `json:"properties"`
-	}{Names: repositories}
+	}
+	for _, repo := range repositories {
+		if repo.Owner != via.Owner {
+			return k.fail(fmt.Errorf("%s is not in %s", repo, via.Owner))
+		}
+		in.Names = append(in.Names, repo.Name)
+	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		in.Values = append(in.Values, value{name, values[name]})
 	}

@@ -31,7 +31,7 @@ func TestPropertyDefinitions(t *testing.T) {
 		hub.PropertyDefinition{Name: "class", Type: hub.TextProperty, Enterprise: true},
 	))
 	c := w.client()
-	all := must(c.PropertyDefinitions(t.Context(), "acme"))(t)
+	all := must(c.PropertyDefinitions(t.Context(), acme))(t)
 	tools, found := pipeline.DefinitionNamed(all, "Tools")
 	if !found || tools.Type != pipeline.PropertyMultiSelect || tools.EditableBy != pipeline.EditableByRepository || !slices.Equal(tools.Allowed, []string{"terraform", "dns"}) {
 		t.Errorf("%+v", tools)
@@ -45,7 +45,7 @@ func TestPropertyDefinitions(t *testing.T) {
 	check(t, c.DefineProperties(t.Context(), "acme", map[string]map[string]json.RawMessage{
 		"tools": tools.With(map[string]json.RawMessage{"allowed_values": json.RawMessage(`["terraform"]`)}), "extra": {"value_type": json.RawMessage(`"url"`)},
 	}))
-	all = must(c.PropertyDefinitions(t.Context(), "acme"))(t)
+	all = must(c.PropertyDefinitions(t.Context(), acme))(t)
 	tools, _ = pipeline.DefinitionNamed(all, "tools")
 	if len(all) != 4 || !slices.Equal(tools.Allowed, []string{"terraform"}) || tools.EditableBy != pipeline.EditableByRepository ||
 		string(tools.Fields["description"]) != `"Which tools"` || string(tools.Fields["require_explicit_values"]) != "true" {
@@ -64,14 +64,14 @@ func TestPropertyDefinitions(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := c.PropertyDefinitions(t.Context(), "kim"); !pipeline.NotVisible(err) {
+	if _, err := c.PropertyDefinitions(t.Context(), pipeline.Slug{Owner: "kim"}); !pipeline.NotVisible(err) {
 		t.Errorf("of a person: %v", err)
 	}
 	for _, body := range []string{
 		`null`, `{}`, `[null]`, `[{"property_name":"x"}]`, `[{"value_type":"string"}]`, `[{"property_name":"x","value_type":"string","allowed_values":"y"}]`,
 		`[{"property_name":"x","value_type":"string"},{"property_name":"X","value_type":"string"}]`,
 	} {
-		if got, err := w.client(answering(body)).PropertyDefinitions(t.Context(), "acme"); err == nil {
+		if got, err := w.client(answering(body)).PropertyDefinitions(t.Context(), acme); err == nil {
 			t.Errorf("%s is taken for %+v", body, got)
 		}
 	}
@@ -100,13 +100,14 @@ func TestSetProperties(t *testing.T) {
 		{map[string]pipeline.Property{"tools": list()}, `["it's (blue); $(x)",[]]`},
 		{map[string]pipeline.Property{"team": {}}, `[null,[]]`},
 	} {
-		check(t, c.SetProperties(t.Context(), "acme", []string{"shop"}, step.values))
+		check(t, c.SetProperties(t.Context(), []pipeline.Slug{acme}, step.values))
 		if got := shown(); got != step.want {
 			t.Errorf("got %s, want %s", got, step.want)
 		}
 	}
-	for _, repositories := range [][]string{{"shop", "nothing"}, {}, make([]string, 31)} {
-		if err := c.SetProperties(t.Context(), "acme", repositories, map[string]pipeline.Property{"team": text("green")}); err == nil {
+	many := slices.Repeat([]pipeline.Slug{acme}, 31)
+	for _, repositories := range [][]pipeline.Slug{{acme, {Owner: "acme", Name: "nothing"}}, {}, many, {acme, {Owner: "kim", Name: "shop"}}} {
+		if err := c.SetProperties(t.Context(), repositories, map[string]pipeline.Property{"team": text("green")}); err == nil {
 			t.Errorf("%q: no error", repositories)
 		}
 	}

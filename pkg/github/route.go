@@ -26,11 +26,22 @@ type call struct {
 	// harmless POSTs change nothing for anybody, like a query or a new token:
 	// they neither wait for their turn among the writes nor count as one.
 	harmless bool
+	// via is the repository whose installation an App acts through in a call that is about no
+	// repository, such as one about its organization.
+	via pipeline.Slug
 	// asApp calls are authorized by the App's own key, not by a token for a repo.
 	asApp bool
 	// advice says what to do about some statuses, instead of the common words.
 	advice map[int]string
 	again  bool // it was sent before, and that is known to have failed
+}
+
+// through is the repository that an App gets a token for; zero: the call needs none.
+func (k call) through() pipeline.Slug {
+	if k.repo == (pipeline.Slug{}) && k.via.Name != "" {
+		return k.via
+	}
+	return k.repo
 }
 
 func get(repo pipeline.Slug, op, route string, args ...string) call {

@@ -69,7 +69,8 @@ var rooms = map[string][]string{
 	"fleet":  {"record"},
 	"issues": {"record"},
 	// Whatever writes values to GitHub or another service stands on it.
-	"change": {"ledger", "record"},
+	"change":     {"ledger", "record"},
+	"properties": {"change"},
 	// It shows what drift and the ledgers know.
 	"fleetstatus": {"fleet", "issues", "ledger", "record"},
 	"drift":       {"fleet", "issues", "registry", "ledger", "record"},

@@ -214,3 +214,10 @@ func isAddress(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
+
+// Properties are the values that the repository has, those that it inherits among them.
+func (r *Repo) Properties() Properties {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	return r.effectiveProperties()
+}

@@ -43,11 +43,12 @@ its effect on the next request. A property that would reject the next request is
 with what to do about it. It changes nothing, and reads neither store nor state.
 
 The origin github is a value of the repository or the default of its organization;
-metapipe.yml is a default of the manager, and unset is neither. More than three
-repositories of one organization are read with one call for each 100 of them; with
---customer, or as a GitHub App, there is one call for each repository.
+metapipe.yml is a default of the manager, and unset is neither. One call of GitHub's
+GraphQL API reads 100 repositories, of any owners. With --customer, or as a GitHub App,
+there is one call for each repository. A GitHub Enterprise Server whose GraphQL API has
+no custom properties is asked for the list of each organization.
 
-Environment: SOURCE_REPOS_PAT (customers: metadata read; for a whole fleet also custom
+Environment: SOURCE_REPOS_PAT (customers: metadata read; on such a server also custom
 properties of the organization, read).
 Exit code 1: the properties of a customer could not be read.`,
 		Example: `  metapipe properties show

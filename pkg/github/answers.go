@@ -38,6 +38,7 @@ type repositoryResponse struct {
 	ID            int64  `json:"id"`
 	FullName      string `json:"full_name"`
 	DefaultBranch string `json:"default_branch"`
+	Archived      bool   `json:"archived"`
 	// CustomProperties is decoded by who asks for it: its values can have any form.
 	CustomProperties json.RawMessage `json:"custom_properties"`
 }

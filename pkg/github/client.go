@@ -1,4 +1,4 @@
-// Package github asks GitHub's REST API what the pipeline needs to know, and
+// Package github asks GitHub's REST and GraphQL APIs what the pipeline needs to know, and
 // writes statuses, comments, deployments and dispatches: bounded, counted,
 // retried where it is safe, and with errors that say what to do.
 package github
@@ -111,6 +111,8 @@ type transport struct {
 	calls    counter
 	pages    pageCache
 	blocked  rateLimitPause
+	// blockedQueries holds for the GraphQL API alone, which has an allowance of its own.
+	blockedQueries rateLimitPause
 
 	// writeLock holds the pace of the writes; the caller that took it out may write.
 	writeLock chan writeThrottle

@@ -171,7 +171,10 @@ func gone(status int, message string) bool {
 
 // IsForbidden reports whether GitHub answered that the token lacks a permission, which is
 // neither a limit nor an outage.
-func (e *Error) IsForbidden() bool { return e.Status == http.StatusForbidden && !isLimit(e) }
+func (e *Error) IsForbidden() bool {
+	var p *graphQLProblem
+	return e.Status == http.StatusForbidden && !isLimit(e) || errors.As(e.Err, &p) && p.forbidden()
+}
 
 // IsUnprocessable reports whether GitHub did not accept what was sent: a value of it, or one of
 // several things that it names.

@@ -17,7 +17,10 @@ import (
 // limited reports whether GitHub turned the request away for a rate limit. A
 // plain 403 is a missing permission; only these signs make it a limit:
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-func limited(resp *http.Response) bool {
+func limited(k call, resp *http.Response) bool {
+	if k.graphQL() && resp.StatusCode == http.StatusOK {
+		return limitProblem(peek(resp)) != nil
+	}
 	if retry.Limited(resp.StatusCode, resp.Header) {
 		return true
 	}
@@ -68,7 +71,7 @@ func reset(h http.Header) (time.Time, bool) {
 
 // limitError says that a rate limit did not pass in the time that we may wait.
 type limitError struct {
-	status  int
+	status  int // 0 where GitHub's was 200
 	message string
 	until   time.Time // zero when GitHub did not say
 }
@@ -80,6 +83,9 @@ func newLimitError(resp *http.Response) *limitError {
 	e := &limitError{status: resp.StatusCode, message: "rate limit exceeded"}
 	if err := json.Unmarshal(peek(resp), &output); err == nil && output.Message != "" {
 		e.message = oneLine(output.Message, 300)
+	}
+	if p := limitProblem(peek(resp)); resp.StatusCode == http.StatusOK && p != nil {
+		e.status, e.message = 0, oneLine(p.Message, 300)
 	}
 	e.until, _ = reset(resp.Header)
 	return e

@@ -2,9 +2,9 @@ package github
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 )
 
 // actionsLogin is who writes when a job uses its own GITHUB_TOKEN.
@@ -53,35 +53,24 @@ func (c *Client) noteLogin(login string) {
 }
 
 func (c *Client) viewer(ctx context.Context) (string, error) {
-	k := call{op: "ask who the App's token belongs to", method: http.MethodPost, route: "/graphql", repeatable: true, harmless: true}
-	// An Enterprise server has REST at /api/v3/ and GraphQL at /api/graphql.
-	path := "graphql"
-	if strings.HasSuffix(c.transport.host.Path, "/api/v3/") {
-		path = "../graphql"
-	}
-	in := struct {
-		Query string `json:"query"`
-	}{"query{viewer{login}}"}
-	var got struct {
-		Data struct {
-			Viewer struct {
-				Login string `json:"login"`
-			} `json:"viewer"`
-		} `json:"data"`
-	}
-	req, err := c.api.NewRequest(k.method, path, in)
-	if err != nil {
-		return "", k.fail(err)
-	}
-	resp, err := c.api.Do(withCall(ctx, k), req, &got)
-	if err != nil {
-		if resp != nil && resp.Response != nil && resp.StatusCode < 500 && resp.StatusCode != http.StatusUnauthorized {
-			return actionsLogin, nil
-		}
-		return "", c.explain(k, resp, err)
-	}
-	if got.Data.Viewer.Login == "" {
+	answer, err := c.ask(ctx, newQuery("ask who the App's token belongs to"), "query{viewer{login}}", nil)
+	var refused *Error
+	if errors.As(err, &refused) && refused.answered() {
 		return actionsLogin, nil
 	}
-	return got.Data.Viewer.Login, nil
+	if err != nil {
+		return "", err
+	}
+	var got accountResponse
+	if err := json.Unmarshal(answer.Data["viewer"], &got); err != nil || got.Login == "" {
+		return actionsLogin, nil
+	}
+	return got.Login, nil
+}
+
+// answered reports whether GitHub understood the token and said no: with a status, or
+// with the problem of a query.
+func (e *Error) answered() bool {
+	var p *graphQLProblem
+	return errors.As(e.Err, &p) || e.Status >= 400 && e.Status < 500 && e.Status != http.StatusUnauthorized && !isLimit(e)
 }

@@ -50,7 +50,7 @@ func (c *Client) repository(ctx context.Context, slug pipeline.Slug) (json.RawMe
 	if got.ID <= 0 || got.DefaultBranch == "" {
 		return nil, pipeline.Repository{}, k.fail(errors.New("the answer lacks the id or the default branch"))
 	}
-	return got.CustomProperties, pipeline.Repository{Slug: name, ID: got.ID, DefaultBranch: got.DefaultBranch}, nil
+	return got.CustomProperties, pipeline.Repository{Slug: name, ID: got.ID, DefaultBranch: got.DefaultBranch, Archived: got.Archived}, nil
 }
 
 // WorkflowRun reads one workflow run in its newest attempt.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/google/go-github/v60/github"
 )
@@ -15,6 +16,10 @@ func (c *Client) send(ctx context.Context, k call, in, out any) (*github.Respons
 	path, err := k.path()
 	if err != nil {
 		return nil, k.fail(err)
+	}
+	// An Enterprise server has REST at /api/v3/ and GraphQL at /api/graphql.
+	if k.graphQL() && strings.HasSuffix(c.api.BaseURL.Path, "/api/v3/") {
+		path = "../" + path
 	}
 	req, err := c.api.NewRequest(k.method, path, in)
 	if err != nil {

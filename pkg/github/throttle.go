@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"net/http"
 	"time"
 )
 
@@ -21,6 +22,23 @@ func (t *transport) lockWrite(ctx context.Context) (done func(), err error) {
 		}
 	}
 	return func() { t.writeLock <- after }, nil
+}
+
+// waitForLimits sleeps while GitHub wants to be left alone.
+func (t *transport) waitForLimits(ctx context.Context, k call, waited *time.Duration) error {
+	if err := t.blocked.wait(ctx, t, waited); err != nil || !k.graphQL() {
+		return err
+	}
+	return t.blockedQueries.wait(ctx, t, waited)
+}
+
+// limitOf is the pause that a refusal asks for: where the allowance of the GraphQL API is
+// used up, the REST API still answers.
+func (t *transport) limitOf(k call, resp *http.Response) *rateLimitPause {
+	if k.graphQL() && resp.Header.Get("X-RateLimit-Remaining") == "0" {
+		return &t.blockedQueries
+	}
+	return &t.blocked
 }
 
 // wait sleeps through the quiet time, as far as the call may wait at all.

@@ -51,7 +51,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var waited time.Duration
 	refused := false
 	for attempt := 1; ; attempt++ {
-		if err := t.blocked.wait(req.Context(), t, &waited); err != nil {
+		if err := t.waitForLimits(req.Context(), k, &waited); err != nil {
 			return nil, err
 		}
 		token, err := t.auth.token(req.Context(), k)
@@ -69,7 +69,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		if !again || attempt == retry.Attempts || waited+pause > t.maxWait || !retry.Before(req.Context(), pause) {
-			return t.last(resp, err)
+			return t.last(k, resp, err)
 		}
 		waited += pause
 		if err := t.pause(req.Context(), pause); err != nil {
@@ -146,9 +146,9 @@ func (t *transport) classify(k call, resp *http.Response, err error, attempt int
 		return (k.repeatable || unsent(err)) && !errors.As(err, &large), backoff
 	}
 	// What GitHub turned away for a rate limit it has not done, whatever it was.
-	if limited(resp) {
+	if limited(k, resp) {
 		pause := limitPause(resp.Header, t.now(), attempt)
-		t.blocked.until(t.now().Add(pause))
+		t.limitOf(k, resp).until(t.now().Add(pause))
 		return true, pause
 	}
 	if !retry.Passing(resp.StatusCode) {
@@ -162,14 +162,14 @@ func (t *transport) classify(k call, resp *http.Response, err error, attempt int
 
 // last prepares the final answer. go-github refuses calls by its own clock when
 // it sees an exhausted limit; waiting for limits is done here, so it must not.
-func (t *transport) last(resp *http.Response, err error) (*http.Response, error) {
+func (t *transport) last(k call, resp *http.Response, err error) (*http.Response, error) {
 	if err != nil {
 		if !unsent(err) {
 			err = &noResponseError{err}
 		}
 		return nil, err
 	}
-	if limited(resp) {
+	if limited(k, resp) {
 		return nil, newLimitError(resp)
 	}
 	for _, name := range []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {

@@ -34,6 +34,7 @@ type Repository struct {
 	Slug
 	ID            int64  `json:"id"`
 	DefaultBranch string `json:"default_branch,omitempty"`
+	Archived      bool   `json:"-"` // no one can push to it
 }
 
 // Mode says how far a request may go. A payload can only reduce it.

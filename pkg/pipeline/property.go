@@ -145,3 +145,11 @@ func (p Properties) Get(name string) Property {
 	}
 	return Property{}
 }
+
+// RepositoryAnswer is what GitHub says of one repository of many that were asked for
+// together. The properties can be unknown where the repository is known.
+type RepositoryAnswer struct {
+	Repository // with its present name; DefaultBranch is not asked for
+	Properties Properties
+	Err        error // why nothing is known of it; nil where it was read
+}

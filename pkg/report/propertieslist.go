@@ -17,7 +17,7 @@ func PropertiesList(all []fleetstatus.CustomerProperties) string {
 		if i > 0 {
 			out.WriteString("\n")
 		}
-		fmt.Fprintf(&out, "%s (%s)\n", c.Customer, c.Repository)
+		fmt.Fprintf(&out, "%s (%s)\n", c.Customer, repositoryNow(c))
 		if len(c.Properties) > 0 {
 			w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "  PROPERTY\tVALUE\tORIGIN\tEFFECT")
@@ -34,6 +34,18 @@ func PropertiesList(all []fleetstatus.CustomerProperties) string {
 		}
 	}
 	return Terminal(out.String())
+}
+
+// repositoryNow is the repository in the customer's file, with what has become of it.
+func repositoryNow(c fleetstatus.CustomerProperties) string {
+	name := c.Repository
+	if c.Renamed != "" {
+		name += ", now " + TerminalLine(c.Renamed)
+	}
+	if c.Archived {
+		name += ", archived"
+	}
+	return name
 }
 
 func propertyText(p pipeline.Property) string {

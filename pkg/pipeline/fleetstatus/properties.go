@@ -2,7 +2,6 @@ package fleetstatus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +13,9 @@ import (
 // the next request makes of it.
 type CustomerProperties struct {
 	Customer   pipeline.CustomerName `json:"customer"`
-	Repository string                `json:"repository"` // owner/name
+	Repository string                `json:"repository"`        // owner/name
+	Renamed    string                `json:"renamed,omitempty"` // owner/name that the repository has now
+	Archived   bool                  `json:"archived,omitempty"`
 	Properties []PropertyEffect      `json:"properties"`
 	// Problems are why the next request will be rejected, each with what to do about it.
 	Problems []string `json:"problems,omitempty"`
@@ -39,84 +40,42 @@ const (
 
 // PropertiesGitHub is what ReadProperties asks of GitHub.
 type PropertiesGitHub interface {
+	// RepositoriesProperties reads many repositories with few calls, and answers in their order.
+	RepositoriesProperties(ctx context.Context, repos []pipeline.Slug) []pipeline.RepositoryAnswer
 	RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
 	// OrganizationProperties are the properties of all repositories of an organization, by id; a
 	// person is ErrNotFound.
 	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.Properties, error)
 }
 
-// askedAlone is how many repositories of one owner are asked for one by one: a call each, and no
-// permission for the organization.
+// askedAlone is how many repositories of one owner are asked for one by one, where many
+// repositories cannot be asked for at once: a call each, and no permission for the organization.
 const askedAlone = 3
 
 // ReadProperties reads the custom properties of the customers' repositories and says what they do.
 // What is wrong with one customer hides no other one, and GitHub is not asked where metapipe.yml uses
-// no property. oneByOne: the token is for repositories and
-// not for organizations.
+// no property. oneByOne: the token is for single repositories.
 func ReadProperties(ctx context.Context, github PropertiesGitHub, customers []pipeline.Customer, overlap func(a, b string) bool, oneByOne bool) []CustomerProperties {
-	read := propertyReader{github: github, oneByOne: oneByOne, owners: map[string]int{}, known: map[string]organization{}}
-	for _, c := range customers {
-		read.owners[strings.ToLower(c.Repository.Owner)]++
-	}
+	read := newPropertyReader(github, customers, oneByOne)
+	read.together(ctx, customers)
 	all := make([]CustomerProperties, 0, len(customers))
 	for _, c := range customers {
 		shown := CustomerProperties{Customer: c.Name, Repository: c.Repository.String(), Properties: []PropertyEffect{}}
 		if c.Manager.Properties != nil {
-			properties, err := read.of(ctx, c)
-			if err != nil {
-				shown.Unread = err.Error()
+			answer := read.of(ctx, c)
+			if answer.Err != nil {
+				shown.Unread = answer.Err.Error()
 			} else {
-				shown.add(c, properties, overlap)
+				shown.Archived = answer.Archived
+				if answer.Slug != (pipeline.Slug{}) && !strings.EqualFold(answer.String(), shown.Repository) {
+					shown.Renamed = answer.String()
+				}
+				shown.add(c, answer.Properties, overlap)
 			}
 		}
 		all = append(all, shown)
 	}
 	return all
-}
-
-type propertyReader struct {
-	github   PropertiesGitHub
-	oneByOne bool
-	owners   map[string]int // how many customers each owner has
-	known    map[string]organization
-}
-
-// organization is the answer about an owner.
-type organization struct {
-	values map[int64]pipeline.Properties
-	person bool
-	err    error
-}
-
-func (r propertyReader) of(ctx context.Context, c pipeline.Customer) (pipeline.Properties, error) {
-	owner := strings.ToLower(c.Repository.Owner)
-	if r.oneByOne || r.owners[owner] <= askedAlone {
-		return r.alone(ctx, c)
-	}
-	o, asked := r.known[owner]
-	if !asked {
-		o.values, o.err = r.github.OrganizationProperties(ctx, c.Repository.Owner)
-		if o.person = errors.Is(o.err, pipeline.ErrNotFound); o.person {
-			o.err = nil
-		}
-		r.known[owner] = o
-	}
-	switch properties, listed := o.values[c.RepositoryID]; {
-	case o.err != nil:
-		return pipeline.Properties{}, o.err
-	case listed:
-		return properties, nil
-	}
-	return r.alone(ctx, c) // of a person, moved to another owner, or not shown in the list
-}
-
-// alone asks for one repository, which must be that of the customer.
-func (r propertyReader) alone(ctx context.Context, c pipeline.Customer) (pipeline.Properties, error) {
-	repo, properties, err := r.github.RepositoryProperties(ctx, c.Repository)
-	if err == nil && repo.ID != c.RepositoryID {
-		err = fmt.Errorf("%s has id %d, and %s says %d: the repository was replaced", c.Repository, repo.ID, c.File, c.RepositoryID)
-	}
-	return properties, err
 }
 
 // add says what the properties do.

@@ -17,7 +17,25 @@ type propertiesHub struct {
 	values map[int64]string // custom_properties
 	people map[string]bool
 	denied error
+	old    bool // the server cannot be asked for many repositories
 	calls  int
+}
+
+// RepositoriesProperties counts a call for each 100 repositories, as the client sends them.
+func (h *propertiesHub) RepositoriesProperties(_ context.Context, repos []pipeline.Slug) []pipeline.RepositoryAnswer {
+	h.calls += (len(repos) + 99) / 100
+	answers := make([]pipeline.RepositoryAnswer, len(repos))
+	for i, repo := range repos {
+		if h.old {
+			answers[i].Err = fmt.Errorf("no such field: %w", errors.ErrUnsupported)
+			continue
+		}
+		calls := h.calls
+		found, p, err := h.RepositoryProperties(context.Background(), repo)
+		h.calls = calls
+		answers[i] = pipeline.RepositoryAnswer{Repository: found, Properties: p, Err: errors.Join(h.denied, err)}
+	}
+	return answers
 }
 
 func (h *propertiesHub) RepositoryProperties(_ context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error) {
@@ -113,25 +131,64 @@ func TestPropertiesOfAFleet(t *testing.T) {
 		}
 		return n
 	}
+	for _, c := range []struct {
+		name          string
+		hub           propertiesHub
+		owner         string
+		n             int
+		alone         bool
+		unread, calls int
+	}{
+		{"a thousand", propertiesHub{}, "acme", 1000, false, 0, 10},
+		{"one", propertiesHub{}, "acme", 1, false, 0, 1},
+		{"an App", propertiesHub{}, "acme", 5, true, 0, 5},
+		{"no permission", propertiesHub{denied: errors.New("no permission")}, "acme", 5, false, 5, 1},
+		{"an old server", propertiesHub{old: true}, "acme", 1000, false, 0, 10 + 1},
+		{"an old server, few", propertiesHub{old: true}, "acme", 3, false, 0, 1 + 3},
+		{"an old server, a person", propertiesHub{old: true, people: map[string]bool{"kim": true}}, "kim", 5, false, 0, 1 + 1 + 5},
+		{"an old server, no permission", propertiesHub{old: true, denied: errors.New("no permission")}, "acme", 5, false, 5, 1 + 1},
+	} {
+		h := c.hub
+		h.values = values
+		all := fleetstatus.ReadProperties(t.Context(), &h, propertyCustomers(c.owner, c.n), overlap, c.alone)
+		if unread(all) != c.unread || h.calls != c.calls {
+			t.Errorf("%s: %d calls, %d unread, want %d, %d", c.name, h.calls, unread(all), c.calls, c.unread)
+		}
+		if last := all[c.n-1]; c.unread == 0 && last.Properties[0].Effect != "leaves out network" || c.unread > 0 && !strings.Contains(last.Unread, "no permission") {
+			t.Errorf("%s: %+v", c.name, last)
+		}
+	}
+	for _, n := range []int{1, 2} {
+		replaced := propertyCustomers("acme", n)
+		replaced[0].RepositoryID = 7
+		if all := fleetstatus.ReadProperties(t.Context(), &propertiesHub{values: values}, replaced, overlap, false); !strings.Contains(all[0].Unread, "the repository was replaced") {
+			t.Errorf("%+v", all)
+		}
+	}
+	mixed := propertyCustomers("acme", 3)
+	mixed[1].Repository.Name, mixed[2].Manager.Properties = "gone", nil
 	h := &propertiesHub{values: values}
-	if all := fleetstatus.ReadProperties(t.Context(), h, propertyCustomers("acme", 1000), overlap, false); unread(all) != 0 || h.calls != 1 || all[999].Properties[0].Effect != "leaves out network" {
-		t.Errorf("an organization: %d calls, %d unread", h.calls, unread(all))
+	if all := fleetstatus.ReadProperties(t.Context(), h, mixed, overlap, false); h.calls != 1 || all[0].Unread != "" || !strings.Contains(all[1].Unread, "not found") || all[2].Unread != "" || len(all[2].Properties) > 0 {
+		t.Errorf("%d calls, %+v", h.calls, all)
 	}
-	h = &propertiesHub{values: values}
-	if all := fleetstatus.ReadProperties(t.Context(), h, propertyCustomers("acme", 5), overlap, true); unread(all) != 0 || h.calls != 5 {
-		t.Errorf("an App: %d calls, %d unread", h.calls, unread(all))
-	}
-	h = &propertiesHub{values: values, people: map[string]bool{"kim": true}}
-	if all := fleetstatus.ReadProperties(t.Context(), h, propertyCustomers("kim", 5), overlap, false); unread(all) != 0 || h.calls != 6 {
-		t.Errorf("a person: %d calls, %d unread", h.calls, unread(all))
-	}
-	h = &propertiesHub{values: values, denied: errors.New("no permission")}
-	if all := fleetstatus.ReadProperties(t.Context(), h, propertyCustomers("acme", 5), overlap, false); unread(all) != 5 || h.calls != 1 || !strings.Contains(all[0].Unread, "no permission") {
-		t.Errorf("without the permission: %d calls, %+v", h.calls, all)
-	}
-	replaced := propertyCustomers("acme", 1)
-	replaced[0].RepositoryID = 7
-	if all := fleetstatus.ReadProperties(t.Context(), &propertiesHub{values: values}, replaced, overlap, false); !strings.Contains(all[0].Unread, "the repository was replaced") {
+}
+
+// TestRepositoriesMove: the present name of a repository is shown, and that it is archived.
+func TestRepositoriesMove(t *testing.T) {
+	t.Parallel()
+	customers := propertyCustomers("acme", 2)
+	h := movedHub{propertiesHub{values: map[int64]string{}}}
+	all := fleetstatus.ReadProperties(t.Context(), &h, customers, func(a, b string) bool { return true }, false)
+	if all[0].Renamed != "acme/new" || !all[0].Archived || all[1].Renamed != "" || all[1].Archived {
 		t.Errorf("%+v", all)
 	}
+}
+
+// movedHub has the repository r1 under another name.
+type movedHub struct{ propertiesHub }
+
+func (h *movedHub) RepositoriesProperties(ctx context.Context, repos []pipeline.Slug) []pipeline.RepositoryAnswer {
+	answers := h.propertiesHub.RepositoriesProperties(ctx, repos)
+	answers[0].Name, answers[0].Archived = "new", true
+	return answers
 }

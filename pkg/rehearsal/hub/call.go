@@ -23,6 +23,7 @@ type call struct {
 	header http.Header
 	after  []func() // run when the lock is released
 	free   bool     // does not count against the rate limit
+	points int      // what a query costs; 0: one
 }
 
 // route is one line of the table in routes.go. Patterns are those of GitHub's

@@ -69,4 +69,6 @@ type Call struct {
 }
 
 // Write reports whether the call meant to change something.
-func (c Call) Write() bool { return c.Method != http.MethodGet && c.Method != http.MethodHead }
+func (c Call) Write() bool {
+	return c.Method != http.MethodGet && c.Method != http.MethodHead && c.Route != graphQLPattern // there are no mutations
+}

@@ -19,6 +19,9 @@ func match(method, escaped string) (*route, map[string]string) {
 	if len(segments) > 2 && segments[0] == "api" && segments[1] == "v3" {
 		segments = segments[2:]
 	}
+	if len(segments) == 2 && segments[0] == "api" && segments[1] == "graphql" {
+		segments = segments[1:]
+	}
 	if len(segments) >= 2 && segments[0] == "repositories" {
 		segments = append([]string{"repos", byID}, segments[1:]...)
 	}

@@ -9,6 +9,7 @@ var routes = slices.Concat(topRoutes, appRoutes, gitRoutes, propertyRoutes, pull
 var topRoutes = []route{
 	{"GET", "/user", nil, false, getUser},
 	{"GET", "/rate_limit", nil, false, getRateLimit},
+	{"POST", graphQLPattern, nil, false, postGraphQL},
 	{"GET", "/_services/token/.well-known/openid-configuration", nil, true, getDiscovery},
 	{"GET", "/_services/token/.well-known/jwks", nil, true, getKeys},
 	{"GET", "/_services/idtoken/{run_id}/{job}", nil, true, getIDToken},

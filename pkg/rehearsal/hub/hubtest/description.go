@@ -51,7 +51,7 @@ type description struct {
 
 // load reads the description once per test binary.
 var load = sync.OnceValues(func() (*description, error) {
-	file, err := locate(os.Getenv)
+	file, err := locate(os.Getenv, EnvFile, "api-description", Version, "api.github.com.json")
 	if err != nil {
 		return nil, err
 	}
@@ -76,16 +76,17 @@ var load = sync.OnceValues(func() (*description, error) {
 	return &description{doc, router}, nil
 })
 
-// locate says where the description is.
-func locate(getenv func(string) string) (string, error) {
-	if file := getenv(EnvFile); file != "" {
+// locate says where a file that `make api-description` fetches is: at the path in an
+// environment variable, or in the cache.
+func locate(getenv func(string) string, env, folder, version, name string) (string, error) {
+	if file := getenv(env); file != "" {
 		return file, nil
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("find GitHub's API description: %w", err)
 	}
-	file := filepath.Join(cache, "metapipe", "api-description", Version, "api.github.com.json")
+	file := filepath.Join(cache, "metapipe", folder, version, name)
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("%w (looked for %s)", errMissing, file)
 	}

@@ -2,11 +2,12 @@
 // GitHub's own description of its API, and lets chosen requests fail.
 //
 // The description is the file generated/api.github.com.json of the npm package
-// @octokit/openapi (see Version). It is looked for at $METAPIPE_API_DESCRIPTION,
-// else at <user cache dir>/metapipe/api-description/<Version>/api.github.com.json,
-// where `make api-description` puts it. Where it is missing the check is skipped
-// under the name "api-description"; with METAPIPE_REQUIRE_API_DESCRIPTION=1 it
-// fails instead.
+// @octokit/openapi (see Version), and for queries schema.graphql of
+// @octokit/graphql-schema (see SchemaVersion). They are looked for at
+// $METAPIPE_API_DESCRIPTION and $METAPIPE_GRAPHQL_SCHEMA, else below
+// <user cache dir>/metapipe, where `make api-description` puts them. Where one is
+// missing the check is skipped under the name "api-description"; with
+// METAPIPE_REQUIRE_API_DESCRIPTION=1 it fails instead.
 package hubtest
 
 import (
@@ -55,7 +56,11 @@ func Validate(t testing.TB, h http.Handler) http.Handler {
 		if rec.Code == http.StatusSwitchingProtocols || len(rec.Header()) == 0 && r.Context().Err() != nil {
 			return // the connection was cut by a fault, or the client has not waited for the answer
 		}
-		if err := d.check(seen, body, rec); err != nil {
+		check := d.check
+		if isGraphQL(r) {
+			check = checkQuery
+		}
+		if err := check(seen, body, rec); err != nil {
 			t.Errorf("%s %s → %d does not fit GitHub's API description: %v", r.Method, r.URL, rec.Code, err)
 		}
 	})
@@ -65,6 +70,9 @@ func Validate(t testing.TB, h http.Handler) http.Handler {
 func require(t testing.TB) *description {
 	t.Helper()
 	d, err := load()
+	if _, missing := locate(os.Getenv, EnvSchema, "graphql-schema", SchemaVersion, "schema.graphql"); err == nil {
+		err = missing
+	}
 	if skippable(err, os.Getenv(EnvRequire)) {
 		t.Logf("skip of the check %q: %v", SkipName, err)
 		return nil

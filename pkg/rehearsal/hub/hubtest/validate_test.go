@@ -42,6 +42,20 @@ func TestMismatchesFail(t *testing.T) {
 		"bad request":      {"POST", "/repos/o/r/dispatches", `{"event_type":7}`, 204, ``, "request"},
 		"refused request":  {"POST", "/repos/o/r/dispatches", `{"event_type":7}`, 422, `{"message":"m","documentation_url":"d"}`, ""},
 		"bad refusal":      {"POST", "/repos/o/r/dispatches", `{"event_type":7}`, 422, `{"message":"m"}`, "documentation_url"},
+		"good query":       {"POST", "/graphql", `{"query":"{viewer{login}}"}`, 200, `{"data":{"viewer":{"login":"kim"}}}`, ""},
+		"unknown field":    {"POST", "/graphql", `{"query":"{viewer{customProperties}}"}`, 200, `{"data":{"viewer":{"customProperties":1}}}`, "customProperties"},
+		"refused query":    {"POST", "/api/graphql", `{"query":"{viewer{customProperties}}"}`, 200, `{"errors":[{"message":"no"}]}`, ""},
+		"no variable":      {"POST", "/graphql", `{"query":"query($n:Int!){viewer{repositories(first:$n){totalCount}}}"}`, 200, `{"data":{"viewer":{"repositories":{"totalCount":1}}}}`, "variable.n"},
+		"no field":         {"POST", "/graphql", `{"query":"{viewer{login}}"}`, 200, `{"data":{"viewer":{}}}`, "viewer.login is missing"},
+		"another field":    {"POST", "/graphql", `{"query":"{viewer{login}}"}`, 200, `{"data":{"viewer":{"login":"kim","id":"x"}}}`, "viewer.id was not asked for"},
+		"null":             {"POST", "/graphql", `{"query":"{viewer{login}}"}`, 200, `{"data":{"viewer":{"login":null}}}`, "is no String!"},
+		"text for number":  {"POST", "/graphql", `{"query":"{viewer{databaseId}}"}`, 200, `{"data":{"viewer":{"databaseId":"7"}}}`, "is no Int"},
+		"too large":        {"POST", "/graphql", `{"query":"{viewer{databaseId}}"}`, 200, `{"data":{"viewer":{"databaseId":4294967296}}}`, "is no Int"},
+		"text for object":  {"POST", "/graphql", `{"query":"{viewer{status{id}}}"}`, 200, `{"data":{"viewer":{"status":"x"}}}`, "is no UserStatus"},
+		"object for list":  {"POST", "/graphql", `{"query":"{viewer{repositories(first:1){nodes{visibility}}}}"}`, 200, `{"data":{"viewer":{"repositories":{"nodes":{}}}}}`, "is no [Repository]"},
+		"unknown word":     {"POST", "/graphql", `{"query":"{viewer{repositories(first:1){nodes{visibility}}}}"}`, 200, `{"data":{"viewer":{"repositories":{"nodes":[null,{"visibility":"SECRET"}]}}}}`, "is no RepositoryVisibility!"},
+		"no data":          {"POST", "/graphql", `{"query":"{viewer{login}}"}`, 200, `{}`, "neither data nor errors"},
+		"mute error":       {"POST", "/graphql", `{"query":"{viewer{login}}"}`, 200, `{"errors":[{}]}`, "an error without a message"},
 		"outside":          {"GET", "/_services/token/x", "", 200, `x`, ""},
 	} {
 		w := &witness{TB: t}
@@ -74,13 +88,17 @@ func TestMismatchesFail(t *testing.T) {
 
 func TestWhereTheDescriptionIs(t *testing.T) {
 	t.Parallel()
-	file, err := locate(func(string) string { return "/some/file.json" })
+	const folder = "api-description"
+	file, err := locate(func(string) string { return "/some/file.json" }, EnvFile, folder, Version, "x.json")
 	if err != nil || file != "/some/file.json" {
 		t.Errorf("by environment: %q, %v", file, err)
 	}
-	file, err = locate(func(string) string { return "" })
+	file, err = locate(func(string) string { return "" }, EnvFile, folder, Version, "api.github.com.json")
 	if err == nil && !strings.HasSuffix(file, "/metapipe/api-description/"+Version+"/api.github.com.json") {
 		t.Errorf("in the cache: %q", file)
+	}
+	if _, err := locate(func(string) string { return "" }, EnvFile, folder, "no release", "x.json"); !errors.Is(err, errMissing) {
+		t.Errorf("a file that is not there: %v", err)
 	}
 	missing := fmt.Errorf("x: %w", errMissing)
 	for _, c := range []struct {

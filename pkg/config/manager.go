@@ -22,6 +22,7 @@ func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 	d.checkChain(n, m)
 	d.checkRemediate(n, m.Drift, m)
 	d.checkDefaultTools(n, m)
+	d.checkAutoDeploy(n, m)
 	d.checkSession(n, m)
 	if n.Get("environments") == nil {
 		at, _ := n.Locate()
@@ -163,6 +164,11 @@ func (d *decoder) environmentFields(r *pipeline.EnvironmentRule) fields {
 		"prevent_self_review": func(v value) { r.PreventSelfReview = d.boolean(v) },
 		"require_reviewed":    func(v value) { r.RequireReviewed = d.boolean(v) },
 		"exactness":           func(v value) { d.exactness(v, &r.Exactness) },
+		"auto_deploy": func(v value) {
+			if s, ok := d.choice(v, string(pipeline.AutoDeployAllowed)); ok {
+				r.AutoDeploy = pipeline.AutoDeploy(s)
+			}
+		},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	version "github.com/hashicorp/go-version"
@@ -113,6 +114,21 @@ func (d *decoder) checkDefaultTools(n *strictyaml.Node, m pipeline.Manager) {
 			at, _ := n.Locate("properties", "default_tools")
 			d.add(at, RuleUnknownStack, fmt.Sprintf("properties.default_tools names %q, which is neither a tool nor a stack of %s", strictyaml.Short(tool), ManagerFile),
 				"name one of: "+strings.Join(offered, ", "))
+		}
+	}
+}
+
+// checkAutoDeploy refuses an environment that no push can ever be applied to, since the property
+// for it does not count.
+func (d *decoder) checkAutoDeploy(n *strictyaml.Node, m pipeline.Manager) {
+	if m.Properties != nil && m.Properties.Names[pipeline.MeaningAutoDeploy] != "" {
+		return
+	}
+	for i, rule := range m.Environments {
+		if rule.AutoDeploy != "" {
+			at, _ := n.Locate("environments", strconv.Itoa(i), "auto_deploy")
+			d.add(at, RuleValue, fmt.Sprintf("%q applies pushes only with the property auto_deploy, which %s does not use", rule.Name, ManagerFile),
+				"add properties: {}, or auto_deploy to properties.use")
 		}
 	}
 }

@@ -61,7 +61,16 @@ type EnvironmentRule struct {
 	RequireReviewed bool
 	// Exactness refuses plans that are less exact; empty demands nothing.
 	Exactness Exactness `json:",omitempty"`
+	// AutoDeploy says which pushes are applied without anyone who starts the apply; a gate stays
+	// what it is. Empty: those of all customers whose property does not forbid it.
+	AutoDeploy AutoDeploy `json:",omitempty"`
 }
+
+// AutoDeploy is who has pushes applied automatically.
+type AutoDeploy string
+
+// AutoDeployAllowed: customers with the property that asks for it.
+const AutoDeployAllowed AutoDeploy = "allowed"
 
 // ToolRule names the binary that plans and applies.
 type ToolRule struct {

@@ -33,17 +33,39 @@ const (
 	MeaningVersion  PropertyMeaning = "version"  // of the tool
 	MeaningApproval PropertyMeaning = "approval" // of each apply
 	MeaningRegion   PropertyMeaning = "region"   // of what variables.yml names
+	// MeaningAutoDeploy: whether a push is applied without anyone who starts the apply.
+	MeaningAutoDeploy PropertyMeaning = "auto_deploy"
+	// What follows narrows no request: people and other tools read it.
+	MeaningStackName  PropertyMeaning = "stack_name"
+	MeaningInventory  PropertyMeaning = "inventory"
+	MeaningTier       PropertyMeaning = "tier"
+	MeaningTeam       PropertyMeaning = "team"
+	MeaningBilling    PropertyMeaning = "billing_account"
+	MeaningSecurity   PropertyMeaning = "security_contact"
+	MeaningCustomerID PropertyMeaning = "customer_id"
 )
 
 // PropertyMeanings are all meanings, in the order in which they are shown and recorded.
-var PropertyMeanings = []PropertyMeaning{MeaningTools, MeaningVersion, MeaningApproval, MeaningRegion}
+var PropertyMeanings = []PropertyMeaning{MeaningTools, MeaningVersion, MeaningApproval, MeaningAutoDeploy, MeaningRegion,
+	MeaningStackName, MeaningInventory, MeaningTier, MeaningTeam, MeaningBilling, MeaningSecurity, MeaningCustomerID}
+
+// IsInformation reports whether a property of this meaning narrows no request. It is not recorded.
+func (m PropertyMeaning) IsInformation() bool {
+	switch m {
+	case MeaningStackName, MeaningInventory, MeaningTier, MeaningTeam, MeaningBilling, MeaningSecurity, MeaningCustomerID:
+		return true
+	}
+	return false
+}
 
 // DefaultPropertyRules are those of an empty `properties` in metapipe.yml.
 func DefaultPropertyRules() PropertyRules {
 	return PropertyRules{
 		Names: map[PropertyMeaning]string{
 			MeaningTools: "infrastructure_tools", MeaningVersion: "terraform_version",
-			MeaningApproval: "infrastructure_approval_required", MeaningRegion: "region_restriction",
+			MeaningApproval: "infrastructure_approval_required", MeaningRegion: "region_restriction", MeaningAutoDeploy: "spacelift_auto_deploy",
+			MeaningStackName: "spacelift_stack_name", MeaningInventory: "ansible_inventory_path", MeaningTier: "customer_tier", MeaningTeam: "team_owner",
+			MeaningBilling: "billing_account", MeaningSecurity: "security_contact", MeaningCustomerID: "customer_id",
 		},
 		// The names that AWS, Google Cloud and others give to regions.
 		Regions: map[string][]string{
@@ -61,6 +83,8 @@ type RequestProperties struct {
 	NoTools bool `json:"no_tools,omitempty"`
 	// Approval: each apply needs an approval.
 	Approval bool `json:"approval,omitempty"`
+	// AutoDeploy is what the property for it says: "true", "false", or empty where it is unset.
+	AutoDeploy string `json:"auto_deploy,omitempty"`
 	// Version is a constraint of the tool of metapipe.yml, beside its own; empty: none.
 	Version string `json:"version,omitempty"`
 
@@ -162,7 +186,7 @@ func (c Customer) Narrow(properties Properties, overlap func(a, b string) bool) 
 	}
 	for _, meaning := range PropertyMeanings {
 		name := rules.Names[meaning]
-		if name == "" {
+		if name == "" || meaning.IsInformation() {
 			continue
 		}
 		value := properties.Get(name)
@@ -176,6 +200,8 @@ func (c Customer) Narrow(properties Properties, overlap func(a, b string) bool) 
 			n.approval(name, value)
 		case MeaningRegion:
 			n.region(name, value)
+		case MeaningAutoDeploy:
+			n.result.AutoDeploy = n.boolean(name, value)
 		}
 	}
 	if len(n.problems) > 0 {
@@ -321,14 +347,33 @@ func versionConstraint(text string) string {
 
 // approval adds a gate. It removes none: what the files of the manager gate stays gated.
 func (n *narrowing) approval(name string, value Property) {
+	n.result.Approval = n.boolean(name, value) == "true"
+}
+
+// boolean is "true", "false", or empty where the property is unset.
+func (n *narrowing) boolean(name string, value Property) string {
 	text, isSet := n.text(name, value)
-	switch {
-	case !isSet, text == "false":
-	case text == "true":
-		n.result.Approval = true
-	default:
+	if isSet && text != "true" && text != "false" {
 		n.problem(name, Quote(text)+" is neither true nor false", "define the property in the organization with the type true_false")
+		return ""
 	}
+	return text
+}
+
+// PlannedOnly says why a push is only planned in an environment: the property for it is false, or
+// metapipe.yml applies pushes only where it is true. Empty where the push is applied, and
+// for a request that someone has started by hand.
+func (p *RequestProperties) PlannedOnly(event string, rule EnvironmentRule) string {
+	if p == nil || event != "push" || p.Name(MeaningAutoDeploy) == "" {
+		return ""
+	}
+	switch name := p.Name(MeaningAutoDeploy); {
+	case p.AutoDeploy == "false":
+		return fmt.Sprintf("the property %s is false: start the apply by hand", name)
+	case p.AutoDeploy == "" && rule.AutoDeploy == AutoDeployAllowed:
+		return fmt.Sprintf("the property %s is not true, which %s needs for pushes: start the apply by hand", name, rule.Name)
+	}
+	return ""
 }
 
 func (n *narrowing) region(name string, value Property) {

@@ -54,6 +54,9 @@ func effect(c pipeline.Customer, raw string) string {
 			words = append(words, fmt.Sprintf("%s %s", stack, rule.Constraint))
 		}
 	}
+	if p.AutoDeploy != "" {
+		words = append(words, "auto_deploy "+p.AutoDeploy)
+	}
 	if region := p.Region(); region != "" {
 		words = append(words, "region "+region)
 	}
@@ -83,7 +86,9 @@ func TestNarrowTable(t *testing.T) {
 	c := narrowed(rules)
 	for _, meaning := range pipeline.PropertyMeanings {
 		name := rules.Names[meaning]
-		fmt.Fprintf(&out, "# %s (%s)\n", meaning, name)
+		if !meaning.IsInformation() {
+			fmt.Fprintf(&out, "# %s (%s)\n", meaning, name)
+		}
 		for _, state := range states {
 			raw := state.raw
 			switch {
@@ -92,7 +97,12 @@ func TestNarrowTable(t *testing.T) {
 			case strings.Contains(raw, "%"):
 				raw = fmt.Sprintf(raw, name)
 			}
-			fmt.Fprintf(&out, "%-28s %s\n", state.name, effect(c, raw))
+			got := effect(c, raw)
+			if !meaning.IsInformation() {
+				fmt.Fprintf(&out, "%-28s %s\n", state.name, got)
+			} else if _, err := pipeline.ParseProperties(json.RawMessage(raw)); err == nil && got != "stacks network, hosts, dns" {
+				t.Errorf("%s narrows a request: %s", raw, got)
+			}
 		}
 	}
 	golden(t, "testdata/properties.golden", out.String())

@@ -42,6 +42,8 @@ func (c Customer) stricter(request Request, t Target, tool ToolVersion, now *Req
 		return fmt.Sprintf("%s does not enable stack %s", now.Name(MeaningTools), t.Stack)
 	case now.Approval && !request.NeedsPropertyApproval() && !rule.Gated:
 		return fmt.Sprintf("%s asks for an approval", now.Name(MeaningApproval))
+	case now.PlannedOnly(request.Event, rule) != "" && request.Properties.PlannedOnly(request.Event, rule) == "":
+		return now.PlannedOnly(request.Event, rule)
 	case now.Version != "" && tool.Name == c.Manager.Tool.Name && !overlap("= "+tool.Version, now.Version):
 		return fmt.Sprintf("%s asks for %s, and the plan was made with %s %s", now.Name(MeaningVersion), now.Version, tool.Name, tool.Version)
 	case now.Region() != "" && now.Region() != request.Properties.Region() && !slices.Contains(patterns, "*"):

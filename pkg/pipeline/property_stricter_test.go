@@ -37,6 +37,9 @@ func TestStricter(t *testing.T) {
 		"another region":               {now: `{"region_restriction":"us-only"}`, says: "region_restriction is us-only"},
 		"any region":                   {now: `{"region_restriction":"global"}`},
 		"a region where none was":      {now: `{"region_restriction":"eu-only"}`, says: "region_restriction is eu-only", change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Properties = nil }},
+		"pushes are planned only":      {now: `{"spacelift_auto_deploy":"false"}`, says: "spacelift_auto_deploy is false"},
+		"pushes are applied":           {now: `{"spacelift_auto_deploy":"true"}`},
+		"pushes, and it is by hand":    {now: `{"spacelift_auto_deploy":"false"}`, change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Event = "workflow_dispatch" }},
 		"metapipe.yml uses none":       {now: `{"infrastructure_tools":[]}`, change: func(c *pipeline.Customer, _ *pipeline.Request) { c.Manager.Properties = nil }},
 		"a destroy ends what is there": {now: `{"infrastructure_tools":[]}`, change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Mode = pipeline.ModeDestroy }},
 	} {
@@ -47,7 +50,7 @@ func TestStricter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			request := pipeline.Request{Mode: pipeline.ModeApply, Repository: pipeline.Repository{Slug: pipeline.Slug{Owner: "acme", Name: "shop"}}}
+			request := pipeline.Request{Mode: pipeline.ModeApply, Event: "push", Repository: pipeline.Repository{Slug: pipeline.Slug{Owner: "acme", Name: "shop"}}}
 			var problems pipeline.Problems
 			if request.Properties, problems = c.Narrow(then, config.VersionsOverlap); problems != nil {
 				t.Fatal(problems)

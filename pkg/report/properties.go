@@ -39,6 +39,8 @@ func propertyEffect(req pipeline.Request, u pipeline.UsedProperty) string {
 	switch {
 	case u.Meaning == pipeline.MeaningApproval && req.Properties.Approval:
 		return " (each apply needs an approval)"
+	case u.Meaning == pipeline.MeaningAutoDeploy && req.Properties.AutoDeploy == "false":
+		return " (pushes are only planned)"
 	case u.Meaning == pipeline.MeaningTools && req.Properties.NoTools:
 		return " (nothing is deployed)"
 	case u.Meaning == pipeline.MeaningVersion && req.Properties.Version != "":

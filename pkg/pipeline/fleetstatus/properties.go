@@ -94,6 +94,12 @@ func (s *CustomerProperties) add(c pipeline.Customer, properties pipeline.Proper
 			continue
 		}
 		e := PropertyEffect{Meaning: meaning, Name: name, Value: properties.Get(name), Origin: OriginGitHub, Effect: "rejected"}
+		if meaning.IsInformation() {
+			if e.Effect = "information"; e.Value.Form != pipeline.PropertyUnset {
+				s.Properties = append(s.Properties, e)
+			}
+			continue
+		}
 		if e.Value.Form == pipeline.PropertyUnset {
 			e.Origin = OriginNone
 			if meaning == pipeline.MeaningTools && rules.DefaultTools != nil {
@@ -131,10 +137,33 @@ func effectOf(c pipeline.Customer, meaning pipeline.PropertyMeaning, p *pipeline
 		if len(gates) > 0 {
 			return "adds a gate on " + strings.Join(gates, ", ")
 		}
+	case pipeline.MeaningAutoDeploy:
+		return autoDeployEffect(c, p)
 	case pipeline.MeaningRegion:
 		if patterns := c.Manager.Properties.Regions[p.Region()]; p.Region() != "" && !slices.Contains(patterns, "*") {
 			return "allows regions " + strings.Join(patterns, ", ")
 		}
+	}
+	return "none"
+}
+
+// autoDeployEffect is what becomes of pushes.
+func autoDeployEffect(c pipeline.Customer, p *pipeline.RequestProperties) string {
+	var planned, applied []string
+	for _, env := range c.Allowed() {
+		rule, _ := c.Manager.Rule(env)
+		switch {
+		case p.PlannedOnly("push", rule) != "":
+			planned = append(planned, string(env))
+		case rule.AutoDeploy == pipeline.AutoDeployAllowed:
+			applied = append(applied, string(env))
+		}
+	}
+	switch {
+	case len(planned) > 0:
+		return "pushes are only planned on " + strings.Join(planned, ", ")
+	case len(applied) > 0:
+		return "pushes are applied on " + strings.Join(applied, ", ")
 	}
 	return "none"
 }

@@ -82,18 +82,25 @@ func TestPropertyEffects(t *testing.T) {
 		edit func(*pipeline.Customer)
 		want string // name origin effect; …; problems
 	}{
-		"nothing is set": {`{}`, nil, "tools unset none; version unset none; approval unset none; region unset none"},
+		"nothing is set": {`{}`, nil, "tools unset none; version unset none; approval unset none; auto_deploy unset none; region unset none"},
 		"all narrow": {`{"infrastructure_tools": ["dns"], "terraform_version": "1.9", "infrastructure_approval_required": "true", "region_restriction": "eu-only"}`, nil,
-			"tools github leaves out network; version github terraform ~> 1.9.0; approval github adds a gate on staging; region github allows regions eu-*, europe-*"},
+			"tools github leaves out network; version github terraform ~> 1.9.0; approval github adds a gate on staging; auto_deploy unset none; region github allows regions eu-*, europe-*"},
 		"none narrows": {`{"infrastructure_tools": ["terraform"], "terraform_version": "latest", "infrastructure_approval_required": "false", "region_restriction": "global"}`, nil,
-			"tools github none; version github none; approval github none; region github none"},
-		"no tools": {`{"infrastructure_tools": []}`, nil, "tools github deploys nothing; version unset none; approval unset none; region unset none"},
+			"tools github none; version github none; approval github none; auto_deploy unset none; region github none"},
+		"no tools": {`{"infrastructure_tools": []}`, nil, "tools github deploys nothing; version unset none; approval unset none; auto_deploy unset none; region unset none"},
 		"default of the manager": {`{}`, func(c *pipeline.Customer) { c.Manager.Properties.DefaultTools = []string{"dns"} },
-			"tools metapipe.yml leaves out network; version unset none; approval unset none; region unset none"},
+			"tools metapipe.yml leaves out network; version unset none; approval unset none; auto_deploy unset none; region unset none"},
 		"each environment has a gate": {`{"infrastructure_approval_required": "true"}`, func(c *pipeline.Customer) { c.Manager.Environments[0].Gated = true },
-			"tools unset none; version unset none; approval github none; region unset none"},
+			"tools unset none; version unset none; approval github none; auto_deploy unset none; region unset none"},
+		"pushes are only planned": {`{"spacelift_auto_deploy": "false"}`, nil, "tools unset none; version unset none; approval unset none; auto_deploy github pushes are only planned on staging, production; region unset none"},
+		"pushes need the property": {`{}`, func(c *pipeline.Customer) { c.Manager.Environments[1].AutoDeploy = pipeline.AutoDeployAllowed },
+			"tools unset none; version unset none; approval unset none; auto_deploy unset pushes are only planned on production; region unset none"},
+		"pushes have the property": {`{"spacelift_auto_deploy": "true"}`, func(c *pipeline.Customer) { c.Manager.Environments[1].AutoDeploy = pipeline.AutoDeployAllowed },
+			"tools unset none; version unset none; approval unset none; auto_deploy github pushes are applied on production; region unset none"},
+		"information": {`{"customer_tier": "enterprise", "team_owner": ["x"]}`, nil,
+			"tools unset none; version unset none; approval unset none; auto_deploy unset none; region unset none; tier github information; team github information"},
 		"rejected": {`{"infrastructure_tools": ["pulumi"], "region_restriction": "mars"}`, nil,
-			"tools github rejected; version unset none until the others are corrected; approval unset none until the others are corrected; region github rejected; " +
+			"tools github rejected; version unset none until the others are corrected; approval unset none until the others are corrected; auto_deploy unset none until the others are corrected; region github rejected; " +
 				`property infrastructure_tools: "pulumi" is not offered to this customer; remove it from the property (offered are: dns, network, terraform), or ask your service provider; ` +
 				`property region_restriction: "mars" is not a known restriction; use one of: apac-only, eu-only, global, us-only`},
 		"unreadable":            {`null`, nil, "custom properties: GitHub's answer holds no custom properties that can be read, and nothing is inferred from that; run this again; if it stays so, ask your service provider"},

@@ -175,3 +175,43 @@ func TestPropertiesCostNoCall(t *testing.T) {
 		}
 	}
 }
+
+// TestAutoDeploy: the property takes the automatic apply of a push away. Its `true` counts only where
+// metapipe.yml asks for it, and takes no gate away. What someone starts by hand is applied.
+func TestAutoDeploy(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		property, event string
+		allowed         pipeline.AutoDeploy
+		planned         bool
+	}{
+		"unset":              {property: `null`, event: "push"},
+		"true":               {property: `"true"`, event: "push"},
+		"false":              {property: `"false"`, event: "push", planned: true},
+		"false, by hand":     {property: `"false"`, event: "workflow_dispatch"},
+		"allowed, unset":     {property: `null`, event: "push", allowed: pipeline.AutoDeployAllowed, planned: true},
+		"allowed, true":      {property: `"true"`, event: "push", allowed: pipeline.AutoDeployAllowed},
+		"allowed, false":     {property: `"false"`, event: "push", allowed: pipeline.AutoDeployAllowed, planned: true},
+		"allowed, by hand":   {property: `null`, event: "workflow_dispatch", allowed: pipeline.AutoDeployAllowed},
+		"allowed, PR, false": {property: `"false"`, event: "pull_request", allowed: pipeline.AutoDeployAllowed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := propertied(t, `{"spacelift_auto_deploy":`+tc.property+`}`)
+			w.Current.Manager.Stacks = nil
+			w.Current.Manager.Environments[1].AutoDeploy = tc.allowed
+			w.Tick()
+			request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\nproduction one\n"), tc.event)))
+			production := request.Find(w.Current.Name.In("production"))
+			if (production.PlanOnly != "") != tc.planned || tc.planned && !strings.Contains(production.PlanOnly, "spacelift_auto_deploy is") {
+				t.Errorf("production is only planned: %q", production.PlanOnly)
+			}
+			if staging := request.Find(w.Current.Name.In("staging")); (staging.PlanOnly != "") != (tc.property == `"false"` && tc.event == "push") {
+				t.Errorf("staging is only planned: %q", staging.PlanOnly)
+			}
+			if rule, _ := w.Current.Manager.Rule("production"); !rule.Gated {
+				t.Error("the gate is gone")
+			}
+		})
+	}
+}

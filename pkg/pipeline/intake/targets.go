@@ -37,6 +37,8 @@ func targets(from origin, document pipeline.Document, request *pipeline.Request)
 		t := pipeline.RequestTarget{Target: target}
 		if rule, _ := from.customer.Manager.Rule(env); request.Mode == pipeline.ModeApply && !rule.Admits(request.Branch, request.Repository.DefaultBranch) {
 			t.PlanOnly = fmt.Sprintf("branch %q may not apply to %s", request.Branch, env)
+		} else if request.Mode == pipeline.ModeApply {
+			t.PlanOnly = request.Properties.PlannedOnly(request.Event, rule)
 		}
 		request.Targets = append(request.Targets, t)
 	}

@@ -30,6 +30,9 @@ on this machine, and states are files. Nothing outside of the output folder is c
 The pull request proposes the file of --proposal. Without it, it proposes the uncommitted
 edits of the customer checkout, or else its variables.yml as a new file.
 
+If metapipe.yml uses custom properties and has several stacks, the customer begins without
+the last stack, and switches it on with the property after the merge.
+
 At the end a folder holds what every party would see, and a page of the whole
 story.
 

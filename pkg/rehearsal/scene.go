@@ -38,6 +38,7 @@ type setup struct {
 	customer *hub.Repo
 	who      pipeline.Customer // as the manager's tree registers it
 	change   proposal
+	choice   string // the custom property that chooses among the stacks; empty: none
 	key      string // METAPIPE_KEY
 	store    string // METAPIPE_STORE
 	work     string // directory for everything that is thrown away
@@ -125,6 +126,9 @@ func newSetup(ctx context.Context, o Options, server *hub.Server, work string, n
 		return nil, err
 	}
 	if err := s.importCustomer(p); err != nil {
+		return nil, err
+	}
+	if err := s.addProperties(p.customerSlug.Owner); err != nil {
 		return nil, err
 	}
 	return s, s.addEnvironments()

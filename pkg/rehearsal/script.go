@@ -140,7 +140,7 @@ func (s *rehearsal) merge(ctx context.Context) error {
 }
 
 // nothingNew pushes a comment in variables.yml: another file, the same meaning.
-// What the branch may not apply is planned as before.
+// What the branch may not apply is planned as before. Then a property is changed.
 func (s *rehearsal) nothingNew(ctx context.Context, before string) error {
 	lead := "A comment in " + s.setup.file() + " changes the file and not its meaning: every plan is empty"
 	if held := s.held(); len(held) > 0 {
@@ -158,7 +158,7 @@ func (s *rehearsal) nothingNew(ctx context.Context, before string) error {
 		return err
 	}
 	s.conclude("no changes", nothingToApply(x.manager) && x.state(pipeline.StatusSuccess), x)
-	return nil
+	return s.switchOn(ctx, after)
 }
 
 // nothingToApply: every target ended, and none that may be applied had

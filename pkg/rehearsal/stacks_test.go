@@ -44,3 +44,31 @@ func TestRehearsalOfStacks(t *testing.T) {
 		t.Error("a secret got out")
 	}
 }
+
+// TestRehearsalOfProperties: a stack that a custom property leaves out is not deployed,
+// until the customer switches it on.
+func TestRehearsalOfProperties(t *testing.T) {
+	t.Parallel()
+	var terminal bytes.Buffer
+	o := options(t, tinyVariables, &terminal)
+	o.ManagerDir = tree(t, map[string]string{"network/main.tf": tinyManager, "hosts/main.tf": strings.NewReplacer(`terraform_data" "size"`, `terraform_data" "hosts"`, "terraform_data.size", "terraform_data.hosts").Replace(tinyManager),
+		"metapipe.yml": "customer_variables: [\"*\"]\nenvironments: [{name: dev}, {name: live, gated: true}]\nproperties: {names: {tools: our_tools}, default_tools: []}\n" +
+			"stacks: [{name: network, root: network}, {name: hosts, root: hosts}]\n"})
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, terminal.String())
+	}
+	wantSteps(t, r, "Pull request: ok", "Merge: ok", "Second push: ok", "A property: ok", "A mistake: ok")
+	comment := read(t, r.Out, "customer", "pull-requests", "1", "comment.md")
+	wantPart(t, comment, "`our_tools` = `network`")
+	if strings.Contains(comment, "terraform_data.hosts") {
+		t.Errorf("a stack that is switched off is planned:\n%s", comment)
+	}
+	deployments := read(t, r.Out, "customer", "deployments.json")
+	for _, part := range []string{`"infra/dev/network"`, `"infra/dev/hosts"`, `"infra/live/hosts"`} {
+		wantPart(t, deployments, part)
+	}
+	for _, part := range []string{"A property", "sets the custom property our_tools", "network, hosts", "hosts applied, nothing else changed"} {
+		wantPart(t, terminal.String()+read(t, r.Out, "story.html"), part)
+	}
+}

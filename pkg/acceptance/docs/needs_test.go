@@ -17,26 +17,7 @@ var namedFile = regexp.MustCompile("(?ms)^```(?:yaml|hcl)\n# (\\S+)\n(.*?)^```")
 // docs/PATTERNS.md, through a rehearsal with the real tool.
 func TestNeedsOfPatterns(t *testing.T) {
 	t.Parallel()
-	_, section, ok := strings.Cut(string(fixture.Must(os.ReadFile(filepath.Join(fixture.Root(t), "docs", "PATTERNS.md")))(t)), "### Outputs of another stack\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	if !ok {
-		t.Fatal("docs/PATTERNS.md has no section about the outputs of another stack")
-	}
-	dir, files := t.TempDir(), 0
-	for _, match := range namedFile.FindAllStringSubmatch(section, -1) {
-		side := "manager"
-		if strings.HasPrefix(match[1], "infra/") {
-			side = "customer"
-		}
-		file := filepath.Join(dir, side, filepath.FromSlash(match[1]))
-		fixture.Check(t, os.MkdirAll(filepath.Dir(file), 0o700))
-		fixture.Check(t, os.WriteFile(file, []byte(match[2]), 0o600))
-		files++
-	}
-	if files != 4 {
-		t.Fatalf("the section has %d files", files)
-	}
-	out := fixture.RunIn(t, dir, "metapipe", "rehearse", "--manager-dir", "manager", "--customer-dir", "customer", "--approve", "yes", "--out", "out")
+	section, dir, out := playSection(t, "### Outputs of another stack\n")
 	results := regexp.MustCompile(` +`).ReplaceAllString(out, " ")
 	for _, want := range []string{
 		"✓ Pull request success: staging/network: Plan: 1 to add; not known yet: staging/hosts",
@@ -66,4 +47,29 @@ func TestNeedsOfPatterns(t *testing.T) {
 	if t.Failed() {
 		t.Log(out)
 	}
+}
+
+// playSection writes the files of a section of docs/PATTERNS.md and rehearses with them.
+func playSection(t *testing.T, heading string) (section, dir, out string) {
+	t.Helper()
+	_, section, ok := strings.Cut(string(fixture.Must(os.ReadFile(filepath.Join(fixture.Root(t), "docs", "PATTERNS.md")))(t)), heading)
+	section, _, _ = strings.Cut(section, "\n## ")
+	if !ok {
+		t.Fatalf("docs/PATTERNS.md has no section %q", heading)
+	}
+	dir, files := t.TempDir(), 0
+	for _, match := range namedFile.FindAllStringSubmatch(section, -1) {
+		side := "manager"
+		if strings.HasPrefix(match[1], "infra/") {
+			side = "customer"
+		}
+		file := filepath.Join(dir, side, filepath.FromSlash(match[1]))
+		fixture.Check(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		fixture.Check(t, os.WriteFile(file, []byte(match[2]), 0o600))
+		files++
+	}
+	if files != 4 {
+		t.Fatalf("the section has %d files", files)
+	}
+	return section, dir, fixture.RunIn(t, dir, "metapipe", "rehearse", "--manager-dir", "manager", "--customer-dir", "customer", "--approve", "yes", "--out", "out")
 }

@@ -68,6 +68,9 @@ func ReadEvent(name string, raw []byte, c Context) (pipeline.Event, error) {
 		return pipeline.Event{}, badEvent(name, fmt.Errorf("repository: %w", err))
 	}
 	event := pipeline.Event{Name: name, Repository: repo, Actor: c.Actor}
+	if event.Properties, err = pipeline.ParseProperties(p.Repository.CustomProperties); err != nil {
+		event.Properties = pipeline.Properties{} // not known
+	}
 	if event.Actor == "" {
 		event.Actor = p.Sender.Login
 	}
@@ -139,6 +142,8 @@ type repository struct {
 	ID            int64  `json:"id"`
 	FullName      string `json:"full_name"`
 	DefaultBranch string `json:"default_branch"`
+	// CustomProperties are objects of any form; what cannot be read fails no event.
+	CustomProperties json.RawMessage `json:"custom_properties"`
 }
 
 func (r repository) identity(c Context) (pipeline.Repository, error) {

@@ -41,7 +41,13 @@ path changed, otherwise an error that says what to do. A change outside
 the path posts success, so that a required check never hangs.
 Running the job again goes on waiting for the same request while it is under way.
 
-Reads: the event file, variables.yml in the checkout, the manager's schema.
+With content in metapipe.yml, trigger compares the files of the checkout with the
+content type of the repository (property repo_content_type of the event) and posts the
+status infra/content-type. Findings are warnings; enforce: true stops the request. A
+repository that holds no infrastructure sends nothing, and the job succeeds.
+
+Reads: the event file, variables.yml and the names of all files in the checkout, the
+manager's metapipe.yml and schema.
 Environment: GITHUB_TOKEN (own repository: statuses write, deployments, contents
 and pull requests read), MANAGER_REPO_PAT (manager: contents write) or
 METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY of an App for that alone,
@@ -86,6 +92,7 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	_, look := paces(s.context.APIURL)
 	t := &intake.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Logf: a.logf,
 		Directory: func() error { return variables.CheckDirectory(a.absolute(o.customerDir), in.Path) }}
+	t.CheckContent = triggeringOf(s).assumedContent(in, a.absolute(o.customerDir))
 	if sendsRequest(event) { // also beside an error: all that is missing is named at once
 		if missing := triggeringOf(s).addSecrets(t, in, a.absolute(o.customerDir)); missing != nil {
 			err = errors.Join(err, missing)
@@ -117,7 +124,8 @@ func (s triggering) addSecrets(t *intake.Trigger, in intake.TriggerInput, custom
 	if err != nil {
 		return err
 	}
-	t.Manager, t.Validate = manager, s.validateAgainst(manager, in, customerDir)
+	read := managerFileOnce(manager, in.Manager)
+	t.Manager, t.Validate, t.CheckContent = manager, s.validateAgainst(manager, read, in, customerDir), s.contentOf(read, in, customerDir)
 	if s.app.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" {
 		t.IDToken = masksOf(s.step).idToken
 	}
@@ -182,9 +190,9 @@ func (s triggering) managerOf(o triggerOptions) (pipeline.Slug, error) {
 
 // validateAgainst checks variables.yml of the checkout, under the manager's
 // schema where the token can read it: fetch-vars checks again in any case.
-func (s triggering) validateAgainst(manager *github.Client, in intake.TriggerInput, customerDir string) func(context.Context) pipeline.Problems {
+func (s triggering) validateAgainst(manager *github.Client, read managerFile, in intake.TriggerInput, customerDir string) func(context.Context) pipeline.Problems {
 	return func(ctx context.Context) pipeline.Problems {
-		schema, limits, err := s.managerRules(ctx, manager, in.Manager)
+		schema, limits, err := s.managerRules(ctx, manager, read, in.Manager)
 		if err != nil {
 			s.app.logf("the manager's schema could not be read, so only the general rules are checked here: %v", err)
 		}
@@ -196,27 +204,26 @@ func (s triggering) validateAgainst(manager *github.Client, in intake.TriggerInp
 // managerRules are the schema of variables.yml, nil where metapipe.yml names none, and
 // the manager's limits. Where they cannot be read the widest limits hold: fetch-vars
 // knows the right ones.
-func (s triggering) managerRules(ctx context.Context, manager *github.Client, slug pipeline.Slug) (*variables.Schema, pipeline.Limits, error) {
+func (s triggering) managerRules(ctx context.Context, manager *github.Client, read managerFile, slug pipeline.Slug) (*variables.Schema, pipeline.Limits, error) {
 	limits := pipeline.Limits{VariablesBytes: config.MaxVariables}
-	const defaultBranch = ""
-	file, err := manager.BranchFile(ctx, slug, defaultBranch, config.ManagerFile)
+	m, err := read(ctx)
 	if err != nil {
-		return nil, limits, err
-	}
-	m, problems := config.ParseManager(file.Content)
-	if err := problems.Err(); err != nil {
 		return nil, limits, err
 	}
 	limits = m.Limits
 	if m.Schema == "" {
 		return nil, limits, nil
 	}
-	if file, err = manager.BranchFile(ctx, slug, defaultBranch, m.Schema); err != nil {
+	file, err := manager.BranchFile(ctx, slug, defaultBranch, m.Schema)
+	if err != nil {
 		return nil, limits, err
 	}
 	schema, err := variables.Compile(m.Schema, file.Content)
 	return schema, limits, err
 }
+
+// defaultBranch is that of any repository.
+const defaultBranch = ""
 
 // result hands the result to the later steps, and shows it to people. What a
 // channel has no room for is left out and named: it makes no failure of a success.

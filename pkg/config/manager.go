@@ -23,6 +23,7 @@ func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 	d.checkRemediate(n, m.Drift, m)
 	d.checkDefaultTools(n, m)
 	d.checkAutoDeploy(n, m)
+	d.checkContent(n, m)
 	d.checkSession(n, m)
 	if n.Get("environments") == nil {
 		at, _ := n.Locate()
@@ -55,6 +56,7 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 		"limits":             func(v value) { d.read(v, d.limitFields(&m.Limits)) },
 		"drift":              func(v value) { d.drift(v, &m.Drift) },
 		"properties":         func(v value) { d.properties(v, &m.Properties) },
+		"content":            func(v value) { d.content(v, &m.Content) },
 	}
 }
 

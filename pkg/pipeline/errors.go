@@ -153,6 +153,9 @@ const (
 	// ReasonProperties: a custom property of the repository cannot be read, or asks for what
 	// the manager does not offer.
 	ReasonProperties Reason = "properties"
+	// ReasonContent: the files of the repository do not fit its content type. The
+	// customer's own job says so.
+	ReasonContent Reason = "content-type"
 	// ReasonEnvironmentRenamed: an environment is new, and a former one is not declared any more.
 	ReasonEnvironmentRenamed Reason = "environment-renamed"
 )

@@ -41,6 +41,8 @@ type Manager struct {
 	SealingKeys []string `json:",omitempty"`
 	// Properties say which custom properties of customers' repositories count; nil: none.
 	Properties *PropertyRules `json:",omitempty"`
+	// Content says what customers' repositories may hold; nil: anything.
+	Content *ContentRules `json:",omitempty"`
 }
 
 // EnvironmentRule is one environment of metapipe.yml.

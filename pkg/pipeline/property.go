@@ -132,6 +132,13 @@ func ParseProperties(raw json.RawMessage) (Properties, error) {
 // Known reports whether the properties were read.
 func (p Properties) Known() bool { return p.values != nil }
 
+// Equal reports whether both are known and hold the same, or both are unknown.
+func (p Properties) Equal(o Properties) bool {
+	return p.Known() == o.Known() && maps.EqualFunc(p.values, o.values, func(a, b Property) bool {
+		return a.Form == b.Form && a.Text == b.Text && slices.Equal(a.List, b.List)
+	})
+}
+
 // Get is the value of a property; the zero Property where the repository has none. Names
 // are compared without regard to case, as GitHub does.
 func (p Properties) Get(name string) Property {

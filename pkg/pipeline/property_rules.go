@@ -35,6 +35,7 @@ const (
 	MeaningRegion   PropertyMeaning = "region"   // of what variables.yml names
 	// MeaningAutoDeploy: whether a push is applied without anyone who starts the apply.
 	MeaningAutoDeploy PropertyMeaning = "auto_deploy"
+	MeaningContent    PropertyMeaning = "content" // of the repository: its content type
 	// What follows narrows no request: people and other tools read it.
 	MeaningStackName  PropertyMeaning = "stack_name"
 	MeaningInventory  PropertyMeaning = "inventory"
@@ -46,7 +47,7 @@ const (
 )
 
 // PropertyMeanings are all meanings, in the order in which they are shown and recorded.
-var PropertyMeanings = []PropertyMeaning{MeaningTools, MeaningVersion, MeaningApproval, MeaningAutoDeploy, MeaningRegion,
+var PropertyMeanings = []PropertyMeaning{MeaningTools, MeaningVersion, MeaningApproval, MeaningAutoDeploy, MeaningRegion, MeaningContent,
 	MeaningStackName, MeaningInventory, MeaningTier, MeaningTeam, MeaningBilling, MeaningSecurity, MeaningCustomerID}
 
 // IsInformation reports whether a property of this meaning narrows no request. It is not recorded.
@@ -64,7 +65,7 @@ func DefaultPropertyRules() PropertyRules {
 		Names: map[PropertyMeaning]string{
 			MeaningTools: "infrastructure_tools", MeaningVersion: "terraform_version",
 			MeaningApproval: "infrastructure_approval_required", MeaningRegion: "region_restriction", MeaningAutoDeploy: "spacelift_auto_deploy",
-			MeaningStackName: "spacelift_stack_name", MeaningInventory: "ansible_inventory_path", MeaningTier: "customer_tier", MeaningTeam: "team_owner",
+			MeaningContent: "repo_content_type", MeaningStackName: "spacelift_stack_name", MeaningInventory: "ansible_inventory_path", MeaningTier: "customer_tier", MeaningTeam: "team_owner",
 			MeaningBilling: "billing_account", MeaningSecurity: "security_contact", MeaningCustomerID: "customer_id",
 		},
 		// The names that AWS, Google Cloud and others give to regions.
@@ -79,8 +80,11 @@ func DefaultPropertyRules() PropertyRules {
 // narrow. They are part of the record of the request.
 type RequestProperties struct {
 	Used []UsedProperty `json:"used"`
-	// NoTools: the list of tools is there and empty, so that the request has no targets.
+	// NoTools: the list of tools is there and empty, or the repository holds no
+	// infrastructure, so that the request has no targets.
 	NoTools bool `json:"no_tools,omitempty"`
+	// Content is what the repository holds; empty where that is unset.
+	Content ContentType `json:"content,omitempty"`
 	// Approval: each apply needs an approval.
 	Approval bool `json:"approval,omitempty"`
 	// AutoDeploy is what the property for it says: "true", "false", or empty where it is unset.
@@ -130,7 +134,7 @@ func (p *RequestProperties) Enables(stack StackName) bool {
 }
 
 // NoTools reports whether the request asks for nothing, since the customer has switched
-// all tools off.
+// all tools off, or the repository holds no infrastructure.
 func (r Request) NoTools() bool { return r.Properties != nil && r.Properties.NoTools }
 
 // NeedsPropertyApproval reports whether a property of the repository asks for an approval.
@@ -202,6 +206,8 @@ func (c Customer) Narrow(properties Properties, overlap func(a, b string) bool) 
 			n.region(name, value)
 		case MeaningAutoDeploy:
 			n.result.AutoDeploy = n.boolean(name, value)
+		case MeaningContent:
+			n.content(name, value)
 		}
 	}
 	if len(n.problems) > 0 {
@@ -280,6 +286,31 @@ func (n *narrowing) tools(name string, value Property) {
 		}
 	}
 	n.result.stacks, n.result.NoTools = enabled, len(enabled) == 0
+}
+
+// content reads what the repository holds: one without infrastructure has no stacks.
+func (n *narrowing) content(name string, value Property) {
+	t, message := ReadContentType(value)
+	if message != "" {
+		n.problem(name, message, ContentRemedy)
+		return
+	}
+	if n.result.Content = t; n.result.OnlyApp() {
+		n.result.stacks, n.result.NoTools = []StackName{}, true
+	}
+}
+
+// OnlyApp reports whether a property says that the repository holds no infrastructure.
+func (p *RequestProperties) OnlyApp() bool {
+	return p != nil && p.Content != "" && !p.Content.HasInfra()
+}
+
+// Disabler is the name of the property that switches stacks off.
+func (p *RequestProperties) Disabler() string {
+	if p.OnlyApp() {
+		return p.Name(MeaningContent)
+	}
+	return p.Name(MeaningTools)
 }
 
 // enables reports whether a name in the list of tools means a stack: its own name, or that

@@ -60,6 +60,9 @@ func effect(c pipeline.Customer, raw string) string {
 	if region := p.Region(); region != "" {
 		words = append(words, "region "+region)
 	}
+	if p.Content != "" {
+		words = append(words, "content "+string(p.Content))
+	}
 	return strings.Join(words, " | ")
 }
 
@@ -79,6 +82,8 @@ func TestNarrowTable(t *testing.T) {
 		{"1.6", `{%q:"1.6"}`}, {"1.6.3", `{%q:"1.6.3"}`}, {"1.5", `{%q:"1.5"}`}, {"latest", `{%q:"latest"}`},
 		{">= 0.12", `{%q:">= 0.12"}`}, {"1.6, < 9", `{%q:"1.6, < 9"}`}, {"v1.6", `{%q:"v1.6"}`}, {"01.6", `{%q:"01.6"}`},
 		{"eu-only", `{%q:"eu-only"}`}, {"global", `{%q:"global"}`}, {"EU-only", `{%q:"EU-only"}`}, {"*", `{%q:"*"}`},
+		{"app", `{%q:"app"}`}, {"infra", `{%q:"infra"}`}, {"both", `{%q:"both"}`}, {"App", `{%q:"App"}`}, {"list of app", `{%q:["app"]}`},
+		{"list of app and infra", `{%q:["app","infra"]}`}, {"list of both", `{%q:["both"]}`}, {"list of app and more", `{%q:["app","docs"]}`},
 		{"not an object", `[]`}, {"all null", `null`}, {"all a text", `"none"`}, {"given twice", `{%[1]q:"true",%[1]q:"false"}`},
 	}
 	var out strings.Builder

@@ -35,6 +35,8 @@ func (c Customer) stricter(request Request, t Target, tool ToolVersion, now *Req
 	rule, _ := c.Manager.Rule(t.Environment)
 	patterns := c.Manager.Properties.Regions[now.Region()]
 	switch {
+	case now.OnlyApp():
+		return fmt.Sprintf("%s is %s, so the repository asks for no infrastructure", now.Name(MeaningContent), now.Content)
 	case !now.Enables(t.Stack):
 		if t.Stack == "" {
 			return fmt.Sprintf("%s enables no tool", now.Name(MeaningTools))

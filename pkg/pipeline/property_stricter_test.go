@@ -26,6 +26,8 @@ func TestStricter(t *testing.T) {
 		"without the stack":            {now: `{"infrastructure_tools":["dns"]}`, says: "infrastructure_tools does not enable stack network"},
 		"without another stack":        {now: `{"infrastructure_tools":["network"]}`},
 		"no tools":                     {now: `{"infrastructure_tools":[]}`, says: "infrastructure_tools does not enable stack network"},
+		"only an application":          {now: `{"repo_content_type":"app"}`, says: "repo_content_type is app, so the repository asks for no infrastructure"},
+		"with an application":          {now: `{"repo_content_type":["infra","app"]}`},
 		"a tool that is not offered":   {now: `{"infrastructure_tools":["network","pulumi"]}`, says: `"pulumi" is not offered`},
 		"an approval":                  {now: `{"infrastructure_approval_required":"true"}`, says: "infrastructure_approval_required asks for an approval"},
 		"no approval":                  {now: `{"infrastructure_approval_required":"false"}`},

@@ -39,6 +39,9 @@ type Event struct {
 	Deleted    bool            // a push that deletes its branch
 	Payload    json.RawMessage // client_payload of a repository_dispatch
 	Inputs     map[string]string
+	// Properties are the custom properties of the repository when the event happened, as
+	// its own run knows them: good for advice, and nothing that the manager believes.
+	Properties Properties `json:"-"`
 }
 
 // Run is the workflow run that a command is part of; zero on a laptop.

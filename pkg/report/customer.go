@@ -56,7 +56,7 @@ func (r Renderer) Customer(j CustomerJob) string {
 		}
 		problems = s.problems(pipeline.Request{Reason: reason, Problems: j.Result.Problems}, s.room.part(1, 2))
 	}
-	return head + problems + j.outputs() + j.leftOut() + j.where()
+	return head + problems + s.content(j.Result.Content) + j.outputs() + j.leftOut() + j.where()
 }
 
 // sentence says how it ended.
@@ -64,6 +64,8 @@ func (j CustomerJob) sentence() string {
 	switch {
 	case j.Result.Skipped != "":
 		return plainText(j.Result.Skipped) + "\n\n"
+	case j.Result.Description == "" && j.Result.Content != nil && j.Result.Content.Fails() && j.Err != nil:
+		return "The files of this repository do not fit its content type. The manager got no request, so there is no new comment.\n\n"
 	case len(j.Result.Problems) > 0 && j.Err != nil:
 		return "`variables.yml` has problems. They are listed here, and in the log of this job. " +
 			"The manager got no request, so there is no new comment. An existing comment is about an earlier commit.\n\n"

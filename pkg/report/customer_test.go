@@ -70,3 +70,31 @@ func TestCustomerSummaryFits(t *testing.T) {
 		t.Errorf("%d bytes", n)
 	}
 }
+
+// TestContentSummary: the look at the files, whether it found nothing, much, or could not
+// see all; names of files are text.
+func TestContentSummary(t *testing.T) {
+	t.Parallel()
+	found := pipeline.Problems{
+		{Position: pipeline.Position{File: "infra/net.tf"}, Rule: "content-forbidden", Message: "a repository of the type both may not have this", Remedy: "remove it", Warning: true},
+		{Position: pipeline.Position{File: "infra/`x`|<img>\u202e](https://evil.example)"}, Rule: "content-link", Message: "this is a symbolic link", Remedy: "remove it", Warning: true},
+	}
+	for name, c := range map[string]*pipeline.ContentResult{
+		"fits":     {Type: "both"},
+		"findings": {Type: "both", Problems: found, More: 7},
+		"unknown":  {Type: "both", Problems: found[:1], Unknown: "cannot read app/x", Assumed: "this run has no secrets"},
+	} {
+		text := report.Renderer{}.Customer(report.CustomerJob{Result: intake.TriggerResult{Skipped: "Nothing to do: no change under infra/", Outcome: pipeline.OutcomeNoChanges, Content: c}})
+		golden(t, filepath.Join("testdata", "content-"+name+".job.md"), text)
+		if strings.ContainsRune(text, '\u202e') {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+	many := &pipeline.ContentResult{Type: "both"}
+	for range 5000 {
+		many.Problems = append(many.Problems, pipeline.Problem{Position: pipeline.Position{File: strings.Repeat("<|`\n", 1000)}, Message: strings.Repeat("<|`\n", 1000)})
+	}
+	if n := len(report.Renderer{}.Customer(report.CustomerJob{Result: intake.TriggerResult{Content: many}})); n > report.DefaultSummaryBytes {
+		t.Errorf("%d bytes", n)
+	}
+}

@@ -146,7 +146,7 @@ func changesCell(t pipeline.TargetReport) string {
 func removed(req pipeline.Request) string {
 	return gone(req.Removed, "no longer in the variables", func(env pipeline.Environment) string { return string(env) }) +
 		gone(req.RemovedStacks, "no longer among the stacks of this customer", pipeline.Target.Name) +
-		gone(req.Disabled, "not enabled by the property "+code(clip(req.Properties.Name(pipeline.MeaningTools), 80)), pipeline.Target.Name)
+		gone(req.Disabled, "not enabled by the property "+code(clip(req.Properties.Disabler(), 80)), pipeline.Target.Name)
 }
 
 func gone[T any](all []T, where string, name func(T) string) string {

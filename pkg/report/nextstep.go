@@ -83,6 +83,8 @@ func rejectedNext(m pipeline.Mode, r pipeline.Reason) string {
 		return "Remove the environment from the variables and push again, or ask your service provider to allow it."
 	case pipeline.ReasonProperties:
 		return "Correct the custom properties of the repository, and run the workflow again."
+	case pipeline.ReasonContent:
+		return "Correct the files or the content type of the repository, and push again."
 	case pipeline.ReasonRenamed, pipeline.ReasonEnvironmentRenamed, pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonNoDestroy, pipeline.ReasonOtherRepository:
 		return nextWait
 	}

@@ -41,7 +41,9 @@ func propertyEffect(req pipeline.Request, u pipeline.UsedProperty) string {
 		return " (each apply needs an approval)"
 	case u.Meaning == pipeline.MeaningAutoDeploy && req.Properties.AutoDeploy == "false":
 		return " (pushes are only planned)"
-	case u.Meaning == pipeline.MeaningTools && req.Properties.NoTools:
+	case u.Meaning == pipeline.MeaningContent && req.Properties.OnlyApp():
+		return " (nothing is deployed)"
+	case u.Meaning == pipeline.MeaningTools && len(u.Value.List) == 0:
 		return " (nothing is deployed)"
 	case u.Meaning == pipeline.MeaningVersion && req.Properties.Version != "":
 		return " (" + code(clip(req.Properties.Version, 40)) + ")"

@@ -103,6 +103,9 @@ func located(where, message string, more int) string {
 }
 
 func idleWords(req pipeline.Request, t pipeline.Target) string {
+	if req.Properties.OnlyApp() {
+		return "No infrastructure: " + clip(req.Properties.Name(pipeline.MeaningContent), 40) + " is " + string(req.Properties.Content) + ". Nothing is deployed, and nothing is destroyed"
+	}
 	if req.NoTools() {
 		return "No tools enabled: nothing is deployed, and nothing is destroyed"
 	}

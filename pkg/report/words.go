@@ -184,6 +184,8 @@ func reasonWords(r pipeline.Reason) string {
 		return "the service provider has ended the deployments of this repository"
 	case pipeline.ReasonProperties:
 		return "the custom properties of the repository cannot be used"
+	case pipeline.ReasonContent:
+		return "the files do not fit the content type of the repository"
 	case pipeline.ReasonRenamed:
 		return "the provider keeps this customer under another name"
 	case pipeline.ReasonEnvironmentRenamed:

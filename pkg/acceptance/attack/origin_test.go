@@ -41,7 +41,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"put": (*attempt).put, "drop": (*attempt).drop, "foreign-run": (*attempt).foreignRun, "going": (*attempt).going, "swept": (*attempt).swept,
 	"untold": (*attempt).untold, "not-green": (*attempt).notGreen, "scanned": (*attempt).scanned, "unexplained": (*attempt).unexplained,
 	"comments": (*attempt).comments, "shown": (*attempt).shown, "manually": (*attempt).manually,
-	"temp-trap": (*attempt).tempTrap, "trap-untouched": (*attempt).trapUntouched, "event": (*attempt).changeEvent, "unsent": (*attempt).unsent,
+	"temp-trap": (*attempt).tempTrap, "trap-untouched": (*attempt).trapUntouched, "event": (*attempt).changeEvent, "unsent": (*attempt).unsent, "idle": (*attempt).idle,
 	"close-pull": (*attempt).closePull, "superseded": (*attempt).superseded, "red": (*attempt).red, "still-red": (*attempt).stillRed,
 	"unplanned": (*attempt).unplanned, "properties": (*attempt).properties,
 	"small-objects": (*attempt).smallObjects, "take-over": (*attempt).takeOver, "old-job": (*attempt).oldJob, "rename-victim": (*attempt).renameVictim,

@@ -59,6 +59,20 @@ func (a *attempt) unsent(args []string) {
 	a.verdicts++
 }
 
+// idle is the verdict that the manager takes the request for one that deploys nothing,
+// and that its status says why: idle TEXT...
+func (a *attempt) idle(args []string) {
+	a.T.Helper()
+	a.accepted([]string{"targets=[]", "applies=[]"})
+	a.job(a.r.Run).Do(0, "report", "--customer", "shop", "--request", a.r.ID, "--final").Want(a.T, "outcome=success")
+	for _, text := range args {
+		if status := a.Statuses(a.run.SHA)["infra/terraform-deploy"]; !strings.Contains(status, text) {
+			a.T.Errorf("the status says %q, and not %q", status, text)
+		}
+	}
+	a.verdicts++
+}
+
 // closePull closes the attacker's pull request: close-pull [merge].
 func (a *attempt) closePull(args []string) {
 	a.T.Helper()

@@ -38,6 +38,8 @@ var mayImport = map[string][]string{
 	"engine/enginetest": {"pipeline"},
 	"variables":         {"pipeline", "strictyaml", "text"},
 	"workflow":          {"pipeline"},
+	// Reads the names of a hostile checkout.
+	"content": {"pipeline"},
 	// What both read, so that there are not two parsers of hostile YAML.
 	"strictyaml": {"pipeline", "text"},
 	// What a secret may look like, for the mask of the log and for that of plans.
@@ -49,11 +51,11 @@ var mayImport = map[string][]string{
 	// The one place that starts git.
 	"gitrepo": {},
 	// Tests of the whole program. No shipped package imports them.
-	"acceptance": {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
+	"acceptance": {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
 	// Runs the commands as processes, as Actions does; it reads the manager's
 	// configuration to know the chain of jobs.
 	"rehearsal": {"pipeline", "config", "gitrepo", "tempdir", "text"},
-	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
+	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 
 // rooms says which other rooms below pkg/pipeline a room may import, beside pipeline

@@ -143,6 +143,10 @@ func effectOf(c pipeline.Customer, meaning pipeline.PropertyMeaning, p *pipeline
 		if patterns := c.Manager.Properties.Regions[p.Region()]; p.Region() != "" && !slices.Contains(patterns, "*") {
 			return "allows regions " + strings.Join(patterns, ", ")
 		}
+	case pipeline.MeaningContent:
+		if p.OnlyApp() {
+			return "deploys nothing"
+		}
 	}
 	return "none"
 }
@@ -176,6 +180,8 @@ func toolsEffect(c pipeline.Customer, p *pipeline.RequestProperties) string {
 		}
 	}
 	switch {
+	case p.OnlyApp():
+		return "none" // the content type has taken all away
 	case p.NoTools:
 		return "deploys nothing"
 	case len(off) > 0:

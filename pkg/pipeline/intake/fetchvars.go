@@ -244,6 +244,9 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 		return nil, nil
 	}
 	file, err := f.GitHub.File(ctx, from.repository.Slug, string(from.commit), request.File)
+	if pipeline.Gone(err) && request.Properties.OnlyApp() {
+		return nil, f.disabled(ctx, from, allEnvironments(from.offered), request)
+	}
 	if pipeline.Gone(err) {
 		request.Reason = pipeline.ReasonMissingVariables
 		request.Problems = pipeline.Problems{{
@@ -285,7 +288,7 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 		request.Targets = nil
 		return file.Content, nil
 	}
-	return file.Content, errors.Join(f.removed(ctx, from, document, request), f.deployed(ctx, from.customer, request))
+	return file.Content, errors.Join(f.removed(ctx, from, document.Environments(), request), f.deployed(ctx, from.customer, request))
 }
 
 // write stores the request: variables and index entries first, the request

@@ -59,7 +59,7 @@ func (f *FetchVars) appendDisabled(ctx context.Context, chain ledger.Ledger, req
 		}
 		e := ledger.NewEntry(ledger.Disabled, request, t, request.ManagerRun)
 		e.Actor, e.ActorID = request.Actor, request.ActorID()
-		e.Message = "not enabled by the property " + request.Properties.Name(pipeline.MeaningTools)
+		e.Message = "not enabled by the property " + request.Properties.Disabler()
 		if _, err := chain.Append(ctx, e); err != nil {
 			return err
 		}

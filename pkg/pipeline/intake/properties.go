@@ -33,6 +33,10 @@ func (o origin) notEnabled(properties *pipeline.RequestProperties) pipeline.Prob
 	if properties == nil || o.stack == "" || properties.Enables(t.Stack) {
 		return nil
 	}
+	if name := properties.Name(pipeline.MeaningContent); properties.OnlyApp() {
+		return pipeline.Problems{{Position: pipeline.Position{File: "property " + name}, Rule: string(pipeline.ReasonProperties),
+			Message: fmt.Sprintf("the property is %s, so the repository has no infrastructure, and the request asks for stack %s", properties.Content, o.stack), Remedy: pipeline.ContentRemedy}}
+	}
 	name := properties.Name(pipeline.MeaningTools)
 	return pipeline.Problems{{Position: pipeline.Position{File: "property " + name}, Rule: string(pipeline.ReasonProperties),
 		Message: fmt.Sprintf("the property does not enable stack %s, which the request asks for", o.stack), Remedy: fmt.Sprintf("add %q to the property, or ask for another stack", o.stack)}}
@@ -40,12 +44,12 @@ func (o origin) notEnabled(properties *pipeline.RequestProperties) pipeline.Prob
 
 // disabled finds the targets of the file that a property switches off and that were worked on
 // before: what was built stays, and no request plans it any more.
-func (f *FetchVars) disabled(ctx context.Context, from origin, document pipeline.Document, request *pipeline.Request) error {
+func (f *FetchVars) disabled(ctx context.Context, from origin, in []pipeline.DeclaredEnvironment, request *pipeline.Request) error {
 	if request.Properties == nil {
 		return nil
 	}
 	for _, t := range from.offered.Targets() {
-		declared := slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(t.Environment) })
+		declared := slices.ContainsFunc(in, func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(t.Environment) })
 		if request.Properties.Enables(t.Stack) || !declared {
 			continue
 		}
@@ -58,6 +62,15 @@ func (f *FetchVars) disabled(ctx context.Context, from origin, document pipeline
 		}
 	}
 	return nil
+}
+
+// allEnvironments are those of a customer, for a repository that needs no variables.yml.
+func allEnvironments(c pipeline.Customer) []pipeline.DeclaredEnvironment {
+	var all []pipeline.DeclaredEnvironment
+	for _, env := range c.Allowed() {
+		all = append(all, pipeline.DeclaredEnvironment{Name: string(env)})
+	}
+	return all
 }
 
 // denied are the regions of variables.yml that a property does not allow, and the targets

@@ -3,6 +3,7 @@ package intake_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,10 @@ func TestPropertiesOfARequest(t *testing.T) {
 		"unset":       {`{"infrastructure_tools":null}`, "staging/network staging/hosts", "", ""},
 		"one stack":   {`{"infrastructure_tools":["hosts"]}`, "staging/hosts", "", ""},
 		"no tools":    {`{"infrastructure_tools":[]}`, "", "", ""},
+		"app only":    {`{"repo_content_type":"app","infrastructure_tools":["hosts"]}`, "", "", ""},
+		"neither":     {`{"repo_content_type":[]}`, "", "", ""},
+		"both":        {`{"repo_content_type":["app","infra"]}`, "staging/network staging/hosts", "", ""},
+		"no type":     {`{"repo_content_type":"docs"}`, "", `"docs" is no content type`, pipeline.ReasonProperties},
 		"not offered": {`{"infrastructure_tools":["hosts","ansible"]}`, "", `"ansible" is not offered to this customer`, pipeline.ReasonProperties},
 		"wrong type":  {`{"infrastructure_approval_required":false}`, "", "the value is not one text", pipeline.ReasonProperties},
 		"unreadable":  {`[]`, "", "nothing is inferred", pipeline.ReasonProperties},
@@ -75,7 +80,7 @@ func TestPropertiesOfARequest(t *testing.T) {
 			}
 			report := w.Report(request, false)
 			want := map[bool]pipeline.StatusState{true: pipeline.StatusFailure, false: pipeline.StatusPending}[tc.reason != ""]
-			if name == "no tools" {
+			if tc.reason == "" && tc.targets == "" {
 				want = pipeline.StatusSuccess
 			}
 			if report.Overall() != want || report.Closed != (want != pipeline.StatusPending) {
@@ -105,6 +110,27 @@ func TestNoToolsDestroysNothing(t *testing.T) {
 		intake.ManualRequest{Environment: "staging", Stack: "hosts", Mode: pipeline.ModeDestroy, Confirm: "acme/staging/hosts"}))
 	if err != nil || namesOf(request) != "staging/hosts" || request.Properties != nil {
 		t.Errorf("got %+v, %v", request, err)
+	}
+}
+
+// TestAppOnlyDestroysNothing: a repository that holds no infrastructure any more needs no
+// variables.yml, and what was built stays and is named.
+func TestAppOnlyDestroysNothing(t *testing.T) {
+	t.Parallel()
+	w := propertied(t, `{"repo_content_type":"both"}`)
+	request := pipelinetest.Must[pipeline.Request](t)(fetch(w, "staging one\n"))
+	in := pipelinetest.Stack(w.Target(request, "staging"), "hosts")
+	pipelinetest.Must[deploy.TargetResult](t)(w.Planner().Run(t.Context(), in))
+	w.Report(request, true)
+	w.Hub.Properties = `{"repo_content_type":["app"]}`
+	for _, variables := range []string{"staging two\n", ""} { // without any text the file is not there
+		request = pipelinetest.Must[pipeline.Request](t)(fetch(w, variables))
+		if !request.NoTools() || len(request.Targets) != 0 || len(request.Removed) != 0 || !slices.ContainsFunc(request.Disabled, func(t pipeline.Target) bool { return t.Stack == "hosts" }) {
+			t.Errorf("%q: got %+v", variables, request)
+		}
+		if report := w.Report(request, false); report.Overall() != pipeline.StatusSuccess || !report.Closed {
+			t.Errorf("%q: reported as %s", variables, report.Overall())
+		}
 	}
 }
 

@@ -47,9 +47,9 @@ func targets(from origin, document pipeline.Document, request *pipeline.Request)
 
 // removed finds environments that were worked on before and are not in the file
 // any more.
-func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.Document, request *pipeline.Request) error {
+func (f *FetchVars) removed(ctx context.Context, from origin, declared []pipeline.DeclaredEnvironment, request *pipeline.Request) error {
 	for _, rule := range from.customer.Manager.Environments {
-		if slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
+		if slices.ContainsFunc(declared, func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
 			continue
 		}
 		kept, err := f.isKept(ctx, from.customer, rule.Name)
@@ -60,13 +60,13 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 			request.Removed = append(request.Removed, rule.Name)
 		}
 	}
-	return errors.Join(f.removedStacks(ctx, from, document, request), f.disabled(ctx, from, document, request))
+	return errors.Join(f.removedStacks(ctx, from, declared, request), f.disabled(ctx, from, declared, request))
 }
 
 // removedStacks finds stacks that were worked on before, in environments of the file, and
 // that the customer does not have any more: its own file, or metapipe.yml, has dropped them.
 // Without stacks in metapipe.yml there is none to find: what it had before is refused.
-func (f *FetchVars) removedStacks(ctx context.Context, from origin, document pipeline.Document, request *pipeline.Request) error {
+func (f *FetchVars) removedStacks(ctx context.Context, from origin, declared []pipeline.DeclaredEnvironment, request *pipeline.Request) error {
 	c := from.offered
 	if len(c.Manager.Stacks) == 0 {
 		return nil
@@ -76,7 +76,7 @@ func (f *FetchVars) removedStacks(ctx context.Context, from origin, document pip
 		return err
 	}
 	for _, t := range c.InOrder(stored) {
-		inFile := slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(t.Environment) })
+		inFile := slices.ContainsFunc(declared, func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(t.Environment) })
 		if t.Stack == "" || !inFile || c.Has(t) {
 			continue
 		}

@@ -16,6 +16,8 @@ type Trigger struct {
 	Manager dispatcher    // with MANAGER_REPO_PAT
 	// Validate checks variables.yml of the checkout; nil skips it.
 	Validate func(context.Context) pipeline.Problems
+	// CheckContent looks at the files of the checkout; nil skips it.
+	CheckContent func(context.Context) (ContentAnswer, error)
 	// Directory refuses a path that is no directory of the checkout; nil skips it.
 	Directory func() error
 	// IDToken asks the runner for an ID token; nil where there is no runner.
@@ -70,6 +72,8 @@ type TriggerResult struct {
 	// Targets are those of the request by their names, as far as they were seen.
 	Targets  []TargetStatus
 	Problems pipeline.Problems // of variables.yml; nothing was sent then
+	// Content is what the look at the files has found; nil where there was none.
+	Content *pipeline.ContentResult
 	// Outputs are the outputs of each target, by its name, as JSON text, after a wait.
 	Outputs map[string]map[string]string
 }
@@ -78,12 +82,30 @@ type TriggerResult struct {
 // success, since a required check must not hang. Problems in variables.yml are a
 // *RejectedError, an end that was not seen in time is a *WaitingError.
 func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, error) {
-	if why := in.Event.Idle(); why != "" {
+	why := in.Event.Idle()
+	if why != "" && !in.Event.Fork {
 		return TriggerResult{Skipped: why}, nil
 	}
 	if err := in.Event.CheckTrigger(); err != nil {
 		return TriggerResult{}, err
 	}
+	answer, err := t.content(ctx, in)
+	if err != nil {
+		return TriggerResult{}, t.Unsent(ctx, in, err)
+	}
+	if why != "" {
+		return TriggerResult{Skipped: why, Content: answer.Checked}, nil
+	}
+	if answer.NoInfra != "" {
+		return t.asksNothing(ctx, in, answer)
+	}
+	result, err := t.ask(ctx, in, answer)
+	result.Content = answer.Checked
+	return result, err
+}
+
+// ask sends what the change asks for.
+func (t *Trigger) ask(ctx context.Context, in TriggerInput, answer ContentAnswer) (TriggerResult, error) {
 	statusContext := in.request().StatusContext(pipeline.Target{})
 	relevant, err := t.relevant(ctx, in)
 	if err != nil {
@@ -98,7 +120,13 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 	if relevant == untouched {
 		why := in.nothingToDo()
 		err := t.post(ctx, in, pipeline.Status{Context: statusContext, State: pipeline.StatusSuccess, Description: why, TargetURL: in.Run.URL})
+		if err == nil {
+			err = answer.failure()
+		}
 		return TriggerResult{Skipped: why, Outcome: pipeline.OutcomeNoChanges}, err
+	}
+	if err := answer.failure(); err != nil {
+		return TriggerResult{Outcome: pipeline.OutcomeRejected}, t.wrongContent(ctx, in, err)
 	}
 	if problems, err := t.validate(ctx, in, statusContext); err != nil {
 		return TriggerResult{Outcome: pipeline.OutcomeRejected, Problems: problems}, err

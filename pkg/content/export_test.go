@@ -1,0 +1,7 @@
+package content
+
+// WithLimit bounds the number of entries.
+func WithLimit(c Check, entries int) Check {
+	c.entries = entries
+	return c
+}

@@ -59,7 +59,9 @@ is gated, and applied (within 6h of its beginning). Where a deadline passes or
 the wait ends first, the message names the stage, the exit code is 5 and the request
 goes on: a person may have to approve it.
 Outputs: request-id, run-url, outcome, skipped, stage (what was waited for last:
-picked-up, planned, approved, applied or end), outputs (JSON: environment, or
+picked-up, planned, approved, applied or end), ready (true: all that the change asks
+for ended well; false: not; empty: nothing was asked, as in a fork), setup (JSON:
+environment, or environment/stack → ready, waiting or failed), outputs (JSON: environment, or
 environment/stack where stacks have names → name → JSON text of the value).`,
 		Example: "  metapipe trigger --wait 1h",
 		Args:    noArguments,
@@ -235,6 +237,10 @@ func (s triggering) result(in intake.TriggerInput, r intake.TriggerResult, cause
 	if err != nil {
 		return err
 	}
+	ready, setup, err := setupOf(r, cause)
+	if err != nil {
+		return err
+	}
 	if len(left) > 0 {
 		err = s.warnLeftOut(left)
 	}
@@ -243,5 +249,6 @@ func (s triggering) result(in intake.TriggerInput, r intake.TriggerResult, cause
 		job.Pull = fmt.Sprintf("%s/%s/pull/%d", s.context.ServerURL, in.Event.Repository.Slug, n)
 	}
 	return errors.Join(err, s.summarize(report.Renderer{}.Customer(job)),
-		s.outputs("request-id", string(r.Request), "run-url", r.RunURL, "outcome", string(r.Outcome), "skipped", r.Skipped, "stage", r.Stage, "outputs", outputs))
+		s.outputs("request-id", string(r.Request), "run-url", r.RunURL, "outcome", string(r.Outcome), "skipped", r.Skipped, "stage", r.Stage,
+			"ready", ready, "setup", setup, "outputs", outputs))
 }

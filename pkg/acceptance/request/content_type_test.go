@@ -62,7 +62,7 @@ func TestAppOnlyRepository(t *testing.T) {
 	end := w.NewJob(run).Do(0, "trigger", "--wait", "1m")
 	const says = "Nothing to do: property repo_content_type is app, so this repository asks for no infrastructure"
 	end.Says(t, says)
-	end.Want(t, "outcome=no-changes", "skipped="+says)
+	end.Want(t, "outcome=no-changes", "skipped="+says, "ready=true", "setup={}")
 	w.WantNoDispatch()
 	statuses := w.Statuses(run.SHA)
 	if statuses["infra/terraform-deploy"] != "success: "+says || statuses["infra/content-type"] != "" {

@@ -24,6 +24,7 @@ func TestLargeOutputFailsNothing(t *testing.T) {
 	if end.Exit != 0 || !strings.Contains(end.Outputs["outputs"], `"name":`) || strings.Contains(end.Outputs["outputs"], "certificates") {
 		t.Errorf("exit code %d, outputs %.300s:\n%s", end.Exit, end.Outputs["outputs"], end.Log)
 	}
+	end.Want(t, "ready=true", `setup={"staging":"ready"}`)
 	if !strings.Contains(end.Log, "::warning title=output-too-large::the output certificates of staging has ") {
 		t.Errorf("no warning:\n%s", end.Log)
 	}

@@ -27,7 +27,8 @@ func newLedgerCmd(app *App) *cobra.Command {
 approved, what was applied or refused and why. It also prints what was written to GitHub
 with an old and a new value, such as custom properties. It verifies that the chain of each
 ledger holds, and with METAPIPE_KEY that its last entry has a valid signature. Without
---customer it prints the requests with an unverified origin.
+--customer it prints the requests with an unverified origin, and what was written to
+whole organizations.
 
 With --verify it also compares with what GitHub remembers: the heads and receipts in
 the deployments, and the receipts in the statuses of the customer's commits. Customers
@@ -76,9 +77,9 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 			} else if len(left) > 0 {
 				a.logf("not registered any more, with a ledger that --customer shows: %s", pipeline.JoinNames(left))
 			}
-			what := "these are the requests without a verified origin"
+			what := "these are the requests without a verified origin, and what was written to organizations"
 			if len(reports) == 0 {
-				what = "no request without a verified origin is on record"
+				what = "no request without a verified origin is on record, and nothing that was written to organizations"
 			}
 			a.logf("%s; --customer NAME shows those of a customer: %s", what, m.config.Advice())
 		}

@@ -24,7 +24,7 @@ repositories of customers. docs/CUSTOM-PROPERTIES.md says what each of them does
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPropertiesShowCmd(app), newPropertiesSetCmd(app))
+	cmd.AddCommand(newPropertiesShowCmd(app), newPropertiesSetCmd(app), newPropertiesSchemaCmd(app))
 	return cmd
 }
 

@@ -40,6 +40,7 @@ func (d *decoder) properties(v value, to **pipeline.PropertyRules) {
 		"region_keys": func(v value) {
 			rules.RegionKeys = d.patterns(v, `write a key of variables.yml, or a pattern such as "*region"`)
 		},
+		"definitions": func(v value) { rules.Definitions = d.propertyDefinitions(v) },
 	})
 	maps.DeleteFunc(rules.Names, func(m pipeline.PropertyMeaning, _ string) bool { return used != nil && !used[m] })
 	for i, key := range rules.RegionKeys {

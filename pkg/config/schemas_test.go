@@ -32,6 +32,7 @@ func TestSchemasAndDecoderKnowTheSameKeys(t *testing.T) {
 		{managerSchema, []string{"$defs", "limits"}, limits},
 		{managerSchema, []string{"properties", "drift"}, d.driftFields(&pipeline.DriftRules{})},
 		{managerSchema, []string{"$defs", "ignoreRule"}, d.ignoreFields(&pipeline.IgnoreRule{})},
+		{managerSchema, []string{"$defs", "propertyDefinition"}, d.definitionFields(&pipeline.WantedProperty{})},
 		{customerSchema, []string{"properties", "drift"}, d.driftFields(&pipeline.DriftRules{})},
 		{customerSchema, nil, d.customerFields(&overlay{}, pipeline.Manager{})},
 		{customerSchema, []string{"properties", "limits"}, limits},

@@ -22,6 +22,19 @@ type PropertyRules struct {
 	// RegionKeys are the patterns of the keys of variables.yml that hold a region, in lower
 	// case.
 	RegionKeys []string
+	// Definitions are what metapipe.yml says of definitions on GitHub, by name.
+	Definitions []WantedProperty `json:",omitempty"`
+}
+
+// WantedProperty is the definition of a custom property as metapipe.yml has it. What it leaves out
+// stays on GitHub as it is.
+type WantedProperty struct {
+	Name        string
+	Type        PropertyType
+	Values      []string // of the two kinds of selection
+	Default     Property // unset: not said
+	Description string   // empty: not said
+	EditableBy  string   // empty: not said
 }
 
 // PropertyMeaning is what a property is used for.

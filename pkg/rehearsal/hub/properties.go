@@ -221,3 +221,14 @@ func (r *Repo) Properties() Properties {
 	defer r.s.mu.Unlock()
 	return r.effectiveProperties()
 }
+
+// PropertyDefinitions are copies of the definitions of an organization.
+func (s *Server) PropertyDefinitions(org string) []PropertyDefinition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []PropertyDefinition
+	for _, d := range s.defined[strings.ToLower(org)] {
+		all = append(all, *d)
+	}
+	return all
+}

@@ -1,0 +1,115 @@
+package properties
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/change"
+)
+
+// SchemaWriter writes definitions: all of an organization with one call, or none.
+type SchemaWriter struct{ GitHub SchemaGitHub }
+
+// Batches implements change.Writer. A definition that goes is a batch of its own.
+func (w SchemaWriter) Batches(rows []change.Row) [][]change.Row {
+	var batches [][]change.Row
+	at := map[string]int{}
+	for _, r := range rows {
+		i, known := at[r.Name]
+		switch {
+		case isNull(r.New):
+			batches = append(batches, []change.Row{r})
+		case known:
+			batches[i] = append(batches[i], r)
+		default:
+			at[r.Name] = len(batches)
+			batches = append(batches, []change.Row{r})
+		}
+	}
+	return batches
+}
+
+func isNull(raw json.RawMessage) bool { return string(raw) == "null" }
+
+// Read implements change.Writer.
+func (w SchemaWriter) Read(ctx context.Context, rows []change.Row) []change.Seen {
+	type answer struct {
+		list []pipeline.PropertyDefinition
+		err  error
+	}
+	asked := map[string]answer{}
+	seen := make([]change.Seen, len(rows))
+	for i, r := range rows {
+		a, known := asked[r.Name]
+		if !known {
+			a.list, a.err = w.GitHub.PropertyDefinitions(ctx, pipeline.Slug{Owner: r.Name})
+			asked[r.Name] = a
+		}
+		switch {
+		case pipeline.NotVisible(a.err):
+			seen[i].Gone = true
+		case a.err != nil:
+			seen[i].Err = a.err
+		default:
+			seen[i].Place, seen[i].Value = r.Place, present(r, a.list)
+		}
+	}
+	return seen
+}
+
+// present is the definition as it is. GitHub adds the fields that a new definition leaves out, so
+// that one with all fields of the row is the row's.
+func present(r change.Row, all []pipeline.PropertyDefinition) json.RawMessage {
+	d, found := pipeline.DefinitionNamed(all, r.What)
+	if !found {
+		return json.RawMessage("null")
+	}
+	for _, value := range []json.RawMessage{r.New, r.Old} {
+		if wanted, err := fieldsOf(value); err == nil && wanted != nil && covers(d.Fields, wanted) {
+			return value
+		}
+	}
+	return canonicalFields(d.Fields)
+}
+
+// covers reports whether the fields have all values that are wanted.
+func covers(fields, wanted map[string]json.RawMessage) bool {
+	for name, value := range wanted {
+		is, err := change.Canonical(*field(fields, name))
+		if err != nil {
+			return false
+		}
+		want, err := change.Canonical(value)
+		if err != nil || !bytes.Equal(is, want) {
+			return false
+		}
+	}
+	return true
+}
+
+// Write implements change.Writer. It looks once more whether a value is lost: a repository may have
+// got one since the plan was made.
+func (w SchemaWriter) Write(ctx context.Context, rows []change.Row) error {
+	organization := rows[0].Name
+	use := usage{github: w.GitHub, organization: organization}
+	definitions := map[string]map[string]json.RawMessage{}
+	for _, r := range rows {
+		why, err := use.blocks(ctx, r)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return fmt.Errorf("%s: %s", r, why)
+		}
+		if isNull(r.New) {
+			return w.GitHub.DeleteProperty(ctx, organization, r.What)
+		}
+		if definitions[r.What], err = fieldsOf(r.New); err != nil {
+			return err
+		}
+	}
+	return w.GitHub.DefineProperties(ctx, organization, definitions)
+}

@@ -36,7 +36,8 @@ takes. It deletes a new definition only while no repository has a value of it.
 
 Environment: SOURCE_REPOS_PAT of an owner of the organization (custom properties of the
 organization, admin; without --apply read) with access to all of its repositories; a
-GitHub App is not used. With --apply METAPIPE_KEY.
+GitHub App is not used. With --apply METAPIPE_KEY. AWS with --apply: read and write of
+the bucket.
 Exit code 1: a definition could not be written. Exit code 4: something else was there.`,
 		Example: `  metapipe properties schema
   metapipe properties schema --organization acme --apply

@@ -38,7 +38,8 @@ More than 30 repositories, or a tenth of all, need --max-changes N. Two runs at 
 not overwrite each other. A run that was stopped can be run again.
 
 Environment: SOURCE_REPOS_PAT (custom properties of the organization, write; customers:
-metadata read); with --apply METAPIPE_KEY.
+metadata read); with --apply METAPIPE_KEY. AWS with --apply: read and write of the
+bucket.
 Exit code 1: a value could not be written. Exit code 4: something else was there.`,
 		Example: `  metapipe properties set --customer shop infrastructure_tools=network,dns
   metapipe properties set --customer shop --unset terraform_version --apply

@@ -355,6 +355,36 @@ func TestApplyStopped(t *testing.T) {
 	}
 }
 
+// TestApplyHeld: what a killed run was about to write is held for a while, and then written by another
+// one.
+func TestApplyHeld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	rows := w.rows(`"blue"`)
+	dead := false
+	w.calls = func(do func() error) error {
+		if dead {
+			return errors.New("the process is dead")
+		}
+		return do()
+	}
+	p := change.NewPlan("tests", 1, rows)
+	a := w.applier(p)
+	a.Keep = func([]change.Row) error { dead = true; return errors.New("the process is dead") } // behind its claim
+	a.Apply(t.Context(), p)
+	w.calls = nil
+	w.pass(4 * time.Minute)
+	results := w.apply(rows)
+	if got := statuses(results); got != "refused 2" || !strings.Contains(results[0].Message, "another run of kim has begun to write it at 2026-03-01T12:00:00Z") {
+		t.Errorf("%s: %s", got, results[0].Message)
+	}
+	w.pass(2 * time.Minute)
+	if got := statuses(w.apply(rows)); got != "written 2" {
+		t.Errorf("later: %s", got)
+	}
+	w.events()
+}
+
 // undoBoth takes back what two runs have written.
 func (w *world) undoBoth(first []byte, want string) {
 	w.t.Helper()

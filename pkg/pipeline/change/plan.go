@@ -28,7 +28,7 @@ type Row struct {
 	Customers []pipeline.CustomerName `json:"customers,omitempty"`
 }
 
-// Name names the value for people.
+// String names the value for people.
 func (r Row) String() string { return r.What + " of " + r.Name }
 
 // Ledger is whose ledger records the write.

@@ -277,3 +277,32 @@ func TestPropertiesSetFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestPropertiesSetAsApp: an App needs the permission for the organization alone, and its tokens can
+// write only where something is applied.
+func TestPropertiesSetAsApp(t *testing.T) {
+	t.Parallel()
+	f := newPropertyFleet(t, 4)
+	access := []string{fixture.CustomerSlug}
+	for _, repo := range f.repos[1:] {
+		access = append(access, repo.Slug())
+	}
+	id, key, err := f.Hub.AddApp(hub.GitHubApp{Slug: "setter", Owner: "provider", Repositories: access, Permissions: fixture.Permissions("metadata", "organization_custom_properties")})
+	fixture.Check(t, err)
+	set := func(exit int, args ...string) fixture.Result {
+		return asApp(f.DriftJob(), id, key).Do(exit, append([]string{"properties", "set", "--all", "team=blue"}, args...)...)
+	}
+	set(0).Says(t, "nothing is written")
+	for _, token := range f.Hub.AppTokens("setter") {
+		if token.Permissions["organization_custom_properties"] != "read" {
+			t.Errorf("a token for the plan may do %v", token.Permissions)
+		}
+	}
+	f.Hub.ResetCalls()
+	set(0, "--apply", "--max-changes", "5").Says(t, "written")
+	for _, repo := range f.repos {
+		if got := f.shown(repo); got != `{"team":"blue","tier":"free"}` {
+			t.Errorf("%s: %s", repo.Slug(), got)
+		}
+	}
+}

@@ -200,6 +200,16 @@ func TestPropertiesSetOfAPerson(t *testing.T) {
 	r.Says(t, "casey/own belongs to a person, whose repositories have no custom properties")
 }
 
+// reads counts the calls to a route.
+func (f *propertyFleet) reads(route string) (n int) {
+	for _, c := range f.Hub.Calls() {
+		if c.Route == route && !c.Write() {
+			n++
+		}
+	}
+	return n
+}
+
 // TestPropertiesSetMany: the guard, one call for each thirty repositories, and a repository that was
 // renamed after the plan was shown.
 func TestPropertiesSetMany(t *testing.T) {
@@ -215,6 +225,7 @@ func TestPropertiesSetMany(t *testing.T) {
 		t.Errorf("written: %v", got)
 	}
 	fixture.Check(t, f.repos[7].Rename("moved")) // the list of the organization has no name that is compared
+	f.Hub.ResetCalls()
 	r, j := f.set(4, "--all", "team=blue", "tier=paid", "--apply", "--max-changes", "35", "--json", "--undo", "back.json")
 	got := changeReport(t, r)
 	if got.Count(change.Written) != 68 || got.Count(change.Refused) != 2 {
@@ -222,6 +233,9 @@ func TestPropertiesSetMany(t *testing.T) {
 	}
 	if n := len(f.Writes()); n != 2 {
 		t.Errorf("%d writes", n)
+	}
+	if together, alone := f.reads("/graphql"), f.reads(repoRoute); together != 4 || alone != 0 {
+		t.Errorf("%d queries and %d reads of single repositories before and after two writes", together, alone)
 	}
 	for i, repo := range f.repos {
 		if want := `{"team":"blue","tier":"paid"}`; (f.shown(repo) == want) == (i == 7) {

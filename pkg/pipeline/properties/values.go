@@ -18,6 +18,8 @@ const KindValues = "custom-property-values"
 // ValuesGitHub is what plans of values ask of GitHub.
 type ValuesGitHub interface {
 	RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
+	// RepositoriesProperties reads many repositories with one call, and answers in their order.
+	RepositoriesProperties(ctx context.Context, repos []pipeline.Slug) []pipeline.RepositoryAnswer
 	// OrganizationProperties are the properties of all repositories of an organization, by id.
 	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.Properties, error)
 	// PropertyDefinitions are those of the owner of a repository.

@@ -65,42 +65,57 @@ func same(rows []change.Row) string {
 
 // Read implements change.Writer.
 func (w ValueWriter) Read(ctx context.Context, rows []change.Row) []change.Seen {
-	type answer struct {
-		repo       pipeline.Repository
-		properties pipeline.Properties
-		err        error
-	}
-	asked := map[string]answer{}
+	var repos []pipeline.Slug
+	place := map[string]int{} // in repos, by name
 	seen := make([]change.Seen, len(rows))
 	for i, r := range rows {
-		a, known := asked[r.Name]
-		if !known {
-			slug, err := pipeline.ParseSlug(r.Name)
-			if a.err = err; err == nil {
-				a.repo, a.properties, a.err = w.GitHub.RepositoryProperties(ctx, slug)
-			}
-			if a.err == nil && !a.properties.Known() {
-				a.err = pipeline.ErrUnknownProperties
-			}
-			asked[r.Name] = a
+		slug, err := pipeline.ParseSlug(r.Name)
+		if _, known := place[r.Name]; err != nil {
+			seen[i].Err = err
+		} else if !known {
+			place[r.Name] = len(repos)
+			repos = append(repos, slug)
 		}
-		seen[i] = seenOf(r, a.repo, a.properties, a.err)
+	}
+	answers := w.answers(ctx, repos)
+	for i, r := range rows {
+		if seen[i].Err == nil {
+			seen[i] = seenOf(r, answers[place[r.Name]])
+		}
 	}
 	return seen
 }
 
-func seenOf(r change.Row, repo pipeline.Repository, properties pipeline.Properties, err error) change.Seen {
-	switch {
-	case pipeline.NotVisible(err) || pipeline.Gone(err):
-		return change.Seen{Gone: true}
-	case err != nil:
-		return change.Seen{Err: err}
+// answers asks for all repositories with one call, or for each alone where GitHub or the
+// token does not allow that.
+func (w ValueWriter) answers(ctx context.Context, repos []pipeline.Slug) []pipeline.RepositoryAnswer {
+	answers := make([]pipeline.RepositoryAnswer, len(repos))
+	together := len(repos) > 1 && !w.OneByOne
+	if together {
+		answers = w.GitHub.RepositoriesProperties(ctx, repos)
 	}
-	value := properties.Get(r.What)
+	for i, repo := range repos {
+		if a := &answers[i]; !together || errors.Is(a.Err, errors.ErrUnsupported) {
+			a.Repository, a.Properties, a.Err = w.GitHub.RepositoryProperties(ctx, repo)
+		}
+	}
+	return answers
+}
+
+func seenOf(r change.Row, a pipeline.RepositoryAnswer) change.Seen {
+	switch {
+	case pipeline.NotVisible(a.Err) || pipeline.Gone(a.Err):
+		return change.Seen{Gone: true}
+	case a.Err != nil:
+		return change.Seen{Err: a.Err}
+	case !a.Properties.Known():
+		return change.Seen{Err: pipeline.ErrUnknownProperties}
+	}
+	value := a.Properties.Get(r.What)
 	if value.Form == pipeline.PropertyOther {
 		return change.Seen{Err: fmt.Errorf("%s has a value that metapipe cannot read", r)}
 	}
-	place := change.Place{ID: repo.ID, Name: repo.Slug.String()}
+	place := change.Place{ID: a.ID, Name: a.Slug.String()}
 	if strings.EqualFold(place.Name, r.Name) {
 		place.Name = r.Name
 	}

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,7 +138,12 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := sign(t, jose.RS256, "one", rsaKey(t, 0), i.claims(nil))
+	included := map[string]any{"repo_property_tools": []string{"dns"}, "repo_property_tier": "gold", "repo_propertyx": "y"}
+	token := sign(t, jose.RS256, "one", rsaKey(t, 0), i.claims(included))
+	properties, err := pipeline.ParseProperties([]byte(`{"tools":["dns"],"tier":"gold"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		got, err := v.Verify(t.Context(), token, audience, issued.Add(time.Minute))
 		if err != nil {
@@ -148,9 +154,9 @@ func TestVerify(t *testing.T) {
 			RunID: 99, RunAttempt: 2, EventName: "push", Ref: "refs/heads/main", Actor: "kim", ActorID: 5, SHA: mergeSHA,
 			WorkflowRef:    "acme/shop/.github/workflows/x.yml@refs/heads/main",
 			JobWorkflowRef: "acme/manager/.github/workflows/y.yml@v1", JTI: "j-1",
-			IssuedAt: issued, ExpiresAt: issued.Add(5 * time.Minute),
+			IssuedAt: issued, ExpiresAt: issued.Add(5 * time.Minute), Properties: properties,
 		}
-		if got != want {
+		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	}
@@ -206,6 +212,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"not valid yet":    {with(map[string]any{"nbf": issued.Add(2 * time.Minute).Unix()}), audience, 0, "not valid yet"},
 		"no repository":    {with(map[string]any{"repository_id": nil}), audience, 0, "repository_id"},
 		"negative run":     {with(map[string]any{"run_id": "-1"}), audience, 0, "run_id"},
+		"property twice":   {with(map[string]any{"repo_property_a": "x", "repo_property_A": "y"}), audience, 0, "custom_properties has both"},
 		"number as id":     {with(map[string]any{"run_id": 99}), audience, 0, "claims"},
 		"no attempt":       {with(map[string]any{"run_attempt": "0"}), audience, 0, "run_attempt"},
 		"bad commit":       {with(map[string]any{"sha": "abc"}), audience, 0, "40 lower-case"},
@@ -217,7 +224,7 @@ func TestVerifyRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			claims, err := v.Verify(t.Context(), tc.token, tc.audience, issued.Add(tc.at))
-			if err == nil || !strings.Contains(err.Error(), tc.want) || claims != (pipeline.Claims{}) {
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !reflect.DeepEqual(claims, pipeline.Claims{}) {
 				t.Errorf("got %+v, %v, want %q", claims, err, tc.want)
 			}
 			var unavailable *actions.KeysUnavailableError

@@ -107,6 +107,9 @@ func (v *Verifier) Verify(ctx context.Context, token, audience string, at time.T
 	if err != nil {
 		return fail(err)
 	}
+	if claims.Properties, err = propertyClaims(verified); err != nil {
+		return fail(err)
+	}
 	claims.Issuer, claims.Subject, claims.Audience = verified.Issuer, verified.Subject, audience
 	claims.IssuedAt, claims.ExpiresAt = verified.IssuedAt.UTC(), verified.Expiry.UTC()
 	return claims, nil
@@ -188,6 +191,29 @@ func (r rawClaims) claims() (pipeline.Claims, error) {
 		c.ActorID, errs[4] = idClaim("actor_id", r.ActorID)
 	}
 	return c, errors.Join(errs[:]...)
+}
+
+// propertyClaim is what the names of the claims for custom properties begin with.
+// https://docs.github.com/en/actions/reference/security/oidc
+const propertyClaim = "repo_property_"
+
+// propertyClaims reads the custom properties that the organization includes in its tokens.
+func propertyClaims(token *oidc.IDToken) (pipeline.Properties, error) {
+	var all map[string]json.RawMessage
+	if err := token.Claims(&all); err != nil {
+		return pipeline.Properties{}, fmt.Errorf("read its claims: %w", err)
+	}
+	values := map[string]json.RawMessage{}
+	for claim, value := range all {
+		if name, found := strings.CutPrefix(claim, propertyClaim); found {
+			values[name] = value
+		}
+	}
+	raw, err := json.Marshal(values)
+	if err != nil {
+		return pipeline.Properties{}, fmt.Errorf("read its claims: %w", err)
+	}
+	return pipeline.ParseProperties(raw)
 }
 
 func idClaim(name, value string) (int64, error) {

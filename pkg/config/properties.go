@@ -35,6 +35,7 @@ func (d *decoder) properties(v value, to **pipeline.PropertyRules) {
 	d.read(v, fields{
 		"names":         func(v value) { d.propertyNames(v, rules.Names) },
 		"use":           func(v value) { used = d.usedProperties(v) },
+		"claims":        func(v value) { rules.Claims = d.boolean(v) },
 		"default_tools": func(v value) { d.defaultTools(v, &rules.DefaultTools) },
 		"regions":       func(v value) { rules.Regions = d.regionRules(v) },
 		"region_keys": func(v value) {

@@ -25,6 +25,8 @@ type Claims struct {
 	WorkflowRef    string
 	JobWorkflowRef string
 	JTI            string // unique id of the token
-	IssuedAt       time.Time
-	ExpiresAt      time.Time
+	// Properties are the custom properties that the organization includes in its tokens.
+	Properties Properties
+	IssuedAt   time.Time
+	ExpiresAt  time.Time
 }

@@ -22,6 +22,8 @@ type PropertyRules struct {
 	// RegionKeys are the patterns of the keys of variables.yml that hold a region, in lower
 	// case.
 	RegionKeys []string
+	// Claims: what counts must also be in the ID token that signs a request.
+	Claims bool
 	// Definitions are what metapipe.yml says of definitions on GitHub, by name.
 	Definitions []WantedProperty `json:",omitempty"`
 }

@@ -38,6 +38,7 @@ type origin struct {
 	qualified   bool                  // status contexts carry the customer's name
 	askedAs     pipeline.CustomerName // the former name that the trigger asks for; empty: the present one
 	unseen      string                // why nothing is reported to the repository; empty where it is
+	claims      pipeline.Properties   // in the ID token; unknown where there is none
 	token       string                // identity of the ID token, "" when there is none
 	// rejection is a reason to reject the request that is the customer's to know:
 	// it is given once the origin is proved.
@@ -353,6 +354,6 @@ func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload pipeli
 	case claims.JTI == "":
 		return unverified("its token has no id")
 	}
-	from.token = claims.JTI
+	from.token, from.claims = claims.JTI, claims.Properties
 	return nil
 }

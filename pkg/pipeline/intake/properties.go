@@ -19,6 +19,9 @@ func (f *FetchVars) narrow(from *origin, request *pipeline.Request) bool {
 		request.Properties, from.customer = properties, from.customer.Under(properties)
 		problems = from.notEnabled(properties)
 	}
+	if problems == nil && properties != nil && from.event != pipeline.EventManual && from.customer.Manager.Properties.Claims {
+		problems = properties.CheckClaims(from.claims)
+	}
 	if problems != nil {
 		request.Reject(&pipeline.RejectedError{Reason: pipeline.ReasonProperties, Problems: problems})
 		request.Properties = nil

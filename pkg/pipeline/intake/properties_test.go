@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -239,5 +240,32 @@ func TestAutoDeploy(t *testing.T) {
 				t.Error("the gate is gone")
 			}
 		})
+	}
+}
+
+// TestPropertiesInTheToken: with claims in metapipe.yml a property that was changed after the run
+// signed its request rejects it. A manual request has no token, and needs none.
+func TestPropertiesInTheToken(t *testing.T) {
+	t.Parallel()
+	w := propertied(t, `{"infrastructure_tools":["hosts"]}`)
+	w.Current.Manager.Properties.Claims = true
+	for token, good := range map[string]bool{`{"infrastructure_tools":["hosts"]}`: true, `{"infrastructure_tools":["network"]}`: false, `{}`: false} {
+		w.Tick()
+		ask := w.Dispatch(w.Hub.Commit("staging one\n"), "push")
+		f := w.Fetcher()
+		verify := f.Verify
+		f.Verify = func(ctx context.Context, signed, audience string, at time.Time) (pipeline.Claims, error) {
+			claims, err := verify(ctx, signed, audience, at)
+			claims.Properties, _ = pipeline.ParseProperties([]byte(token))
+			return claims, err
+		}
+		_, err := f.Run(t.Context(), w.FetchInput(ask, w.Claims(ask)))
+		var rejected *pipeline.RejectedError
+		if good && err != nil || !good && (!errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonProperties || !strings.Contains(rejected.Problems.Error(), "property infrastructure_tools")) {
+			t.Errorf("%s: %v", token, err)
+		}
+	}
+	if _, err := w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", intake.ManualRequest{Stack: "hosts", Mode: pipeline.ModeApply})); err != nil {
+		t.Errorf("manual: %v", err)
 	}
 }

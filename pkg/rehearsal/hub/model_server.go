@@ -30,22 +30,24 @@ type Server struct {
 	opts Options
 	now  func() time.Time
 
-	mu        sync.Mutex
-	url       string
-	users     map[string]*User // by lower-case login
-	repos     map[int64]*Repo
-	names     map[string]int64 // lower-case owner/name → id, also names of the past
-	tokens    map[string]*Token
-	apps      []*app
-	owners    map[string]bool                  // lower-case organization/login
-	defined   map[string][]*PropertyDefinition // by lower-case organization, in their order
-	ids       map[string]int64
-	buckets   map[string]*bucket
-	calls     []Call
-	jobs      map[string]*jobIdentity // by bearer
-	keys      signingKeys
-	queue     []Queued
-	queueWake chan struct{}
+	mu     sync.Mutex
+	url    string
+	users  map[string]*User // by lower-case login
+	repos  map[int64]*Repo
+	names  map[string]int64 // lower-case owner/name → id, also names of the past
+	tokens map[string]*Token
+	apps   []*app
+	owners map[string]bool // lower-case organization/login
+	// inclusions are the properties that are in ID tokens, by lower-case organization/name.
+	inclusions map[string]bool
+	defined    map[string][]*PropertyDefinition // by lower-case organization, in their order
+	ids        map[string]int64
+	buckets    map[string]*bucket
+	calls      []Call
+	jobs       map[string]*jobIdentity // by bearer
+	keys       signingKeys
+	queue      []Queued
+	queueWake  chan struct{}
 
 	lifecycle sync.Mutex
 	serving   *serving // nil while it is not started

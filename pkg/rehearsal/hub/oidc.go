@@ -175,7 +175,20 @@ func (j *jobIdentity) claims(audience string) object {
 	if j.Environment != "" {
 		v["environment"] = j.Environment
 	}
+	for name, value := range r.effectiveProperties() {
+		if r.inOrg() && value != nil && s.inclusions[strings.ToLower(r.owner+"/"+name)] {
+			v["repo_property_"+name] = value
+		}
+	}
 	return v
+}
+
+// IncludeProperty puts a custom property into the ID tokens of an organization's repositories that have
+// a value of it. A list is one in the token, too: GitHub's pages show texts alone.
+func (s *Server) IncludeProperty(org, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inclusions[strings.ToLower(org+"/"+name)] = true
 }
 
 func (j *jobIdentity) subject() string {

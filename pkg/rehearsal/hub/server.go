@@ -17,7 +17,7 @@ func New(o Options) *Server {
 		opts: o, now: o.Now, url: "http://127.0.0.1",
 		users: map[string]*User{}, repos: map[int64]*Repo{}, names: map[string]int64{},
 		tokens: map[string]*Token{}, ids: map[string]int64{}, buckets: map[string]*bucket{},
-		owners: map[string]bool{}, defined: map[string][]*PropertyDefinition{},
+		owners: map[string]bool{}, defined: map[string][]*PropertyDefinition{}, inclusions: map[string]bool{},
 		jobs: map[string]*jobIdentity{}, queueWake: make(chan struct{}),
 	}
 	if s.now == nil {

@@ -98,6 +98,8 @@ type RequestProperties struct {
 	// NoTools: the list of tools is there and empty, or the repository holds no
 	// infrastructure, so that the request has no targets.
 	NoTools bool `json:"no_tools,omitempty"`
+	// Choices are what the customer is told about the request.
+	Choices []Choice `json:"choices,omitempty"`
 	// Content is what the repository holds; empty where that is unset.
 	Content ContentType `json:"content,omitempty"`
 	// Approval: each apply needs an approval.
@@ -228,6 +230,7 @@ func (c Customer) Narrow(properties Properties, overlap func(a, b string) bool) 
 	if len(n.problems) > 0 {
 		return nil, n.problems
 	}
+	n.result.Choices = c.choices(n.result)
 	return n.result, nil
 }
 

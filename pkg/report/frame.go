@@ -80,7 +80,7 @@ func (s scribe) title(rep pipeline.Report) string {
 		parts = append(parts, link("run", run))
 	}
 	return "## " + overallSign(rep) + " Infrastructure of " + codeOr(clip(string(req.Customer), 63), "this repository") + "\n\n" +
-		destroyWords(rep) + plainText(status(rep, pipeline.Target{})) + "\n\n" + strings.Join(parts, " · ") + "\n\n" + propertyWords(req)
+		destroyWords(rep) + plainText(status(rep, pipeline.Target{})) + "\n\n" + strings.Join(parts, " · ") + "\n\n" + choiceWords(req) + propertyWords(req)
 }
 
 // destroyWords says before all else that a request destroys.

@@ -25,6 +25,49 @@ func propertyWords(req pipeline.Request) string {
 	return "Custom properties: " + strings.Join(words, " · ") + "\n\n"
 }
 
+// choiceWords says which tools, version and approvals count for the request, and who
+// says so; nothing where the provider uses no properties.
+func choiceWords(req pipeline.Request) string {
+	if req.Properties == nil {
+		return ""
+	}
+	var words []string
+	for _, c := range req.Properties.Choices {
+		what, none := "", "none"
+		switch c.What {
+		case pipeline.ChoiceTools:
+			what = "Tools"
+		case pipeline.ChoiceVersion:
+			what, none = "Version", "any"
+		case pipeline.ChoiceApproval:
+			what = "Approval"
+		default:
+			continue
+		}
+		value := none
+		if c.Value != "" {
+			value = code(clip(c.Value, 200))
+		}
+		words = append(words, what+": "+value+" ("+choiceOrigin(c)+")")
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Join(words, " · ") + "\n\n"
+}
+
+func choiceOrigin(c pipeline.Choice) string {
+	const provider = "set by your service provider"
+	if c.Property == "" {
+		return provider
+	}
+	property := "property " + code(clip(c.Property, 80))
+	if c.Provider {
+		return provider + " and " + property
+	}
+	return property
+}
+
 func propertyValue(p pipeline.Property) string {
 	if p.Form != pipeline.PropertyList {
 		return code(clip(p.Text, 60))

@@ -45,6 +45,60 @@ func TestPropertiesAreShown(t *testing.T) {
 	}
 }
 
+// TestChoicesAreShown: the head of the comment names the tools, the version and the
+// approvals of the request, each with who says so.
+func TestChoicesAreShown(t *testing.T) {
+	t.Parallel()
+	const provider = "set by your service provider"
+	customer := func(change func(*pipeline.Customer)) pipeline.Customer {
+		rules := pipeline.DefaultPropertyRules()
+		tool := pipeline.ToolRule{Name: "terraform", Constraint: ">= 1.6"}
+		c := pipeline.Customer{Name: "shop", Manager: pipeline.Manager{Tool: tool, Properties: &rules,
+			Environments: []pipeline.EnvironmentRule{{Name: "staging"}, {Name: "production", Gated: true}},
+			Stacks:       []pipeline.StackRule{{Name: "network", Root: "n", Tool: tool}, {Name: "dns", Root: "d", Tool: tool}}}}
+		if change != nil {
+			change(&c)
+		}
+		return c
+	}
+	for raw, tc := range map[string]struct {
+		change func(*pipeline.Customer)
+		want   string
+	}{
+		`{}`: {nil, "Tools: `network, dns` (" + provider + ") · Version: `terraform >= 1.6` (" + provider + ") · Approval: `production` (" + provider + ")\n\n"},
+		`{"infrastructure_tools":["dns"],"terraform_version":"1.9","infrastructure_approval_required":"true"}`: {nil,
+			"Tools: `dns` (property `infrastructure_tools`) · Version: `terraform >= 1.6, ~> 1.9.0` (" + provider + " and property `terraform_version`) · " +
+				"Approval: `staging, production` (" + provider + " and property `infrastructure_approval_required`)\n\n"},
+		`{"infrastructure_tools":[],"terraform_version":"latest","infrastructure_approval_required":"false"}`: {nil,
+			"Tools: none (property `infrastructure_tools`) · Version: `terraform >= 1.6` (" + provider + ") · Approval: `production` (" + provider + ")\n\n"},
+		`{"repo_content_type":"app"}`: {nil, "Tools: none (property `repo_content_type`) · Version: `terraform >= 1.6` (" + provider + ") · Approval: `production` (" + provider + ")\n\n"},
+		`{"terraform_version":"1.9.5","infrastructure_approval_required":"true","else":"x"}`: {func(c *pipeline.Customer) {
+			c.Manager.Stacks, c.Manager.Tool.Constraint, c.Manager.Environments[1].Gated = nil, "", false
+		}, "Tools: `terraform` (" + provider + ") · Version: `terraform = 1.9.5` (property `terraform_version`) · Approval: `staging, production` (property `infrastructure_approval_required`)\n\n"},
+		`{"else":"x"}`: {func(c *pipeline.Customer) {
+			c.Manager.Stacks, c.Manager.Tool.Constraint, c.Manager.Environments[1].Gated = nil, "", false
+		}, "Tools: `terraform` (" + provider + ") · Version: any (" + provider + ") · Approval: none (" + provider + ")\n\n"},
+	} {
+		properties, err := pipeline.ParseProperties(json.RawMessage(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		used, problems := customer(tc.change).Narrow(properties, func(string, string) bool { return true })
+		if problems != nil {
+			t.Fatal(problems)
+		}
+		request := pipeline.Request{ID: "1a2b3c4d-0000-4000-8000-000000000000", Customer: "shop", Properties: used}
+		for name, text := range map[string]string{"comment": (Renderer{}).Comment(pipeline.Report{Request: request}), "summary": (Renderer{}).Summary(pipeline.Report{Request: request})} {
+			if !strings.Contains(text, tc.want) {
+				t.Errorf("%s: the %s lacks %q:\n%s", raw, name, tc.want, text)
+			}
+		}
+	}
+	if got := choiceWords(pipeline.Request{}); got != "" {
+		t.Errorf("without properties: %q", got)
+	}
+}
+
 // TestNoToolsIsSaid: a request for nothing ends well, and says why and that nothing is lost.
 func TestNoToolsIsSaid(t *testing.T) {
 	t.Parallel()

@@ -71,7 +71,7 @@ type EnvironmentRule struct {
 // AutoDeploy is who has pushes applied automatically.
 type AutoDeploy string
 
-// AutoDeployAllowed: customers with the property that asks for it.
+// AutoDeployAllowed is that of customers with the property that asks for it.
 const AutoDeployAllowed AutoDeploy = "allowed"
 
 // ToolRule names the binary that plans and applies.

@@ -16,6 +16,7 @@ type wish struct {
 	types []pipeline.PropertyType
 	// values are the allowed values of a selection; nil: those that are there.
 	values []string
+	single []string       // in place of values in a definition for one value; nil: the same
 	fields map[string]any // of a new and of an old definition
 	first  map[string]any // of a new definition alone
 }
@@ -70,10 +71,22 @@ func builtIn(m pipeline.Manager, meaning pipeline.PropertyMeaning, name string) 
 	case pipeline.MeaningRegion:
 		w.types, w.fields["values_editable_by"] = []pipeline.PropertyType{pipeline.PropertySingleSelect, pipeline.PropertyString}, pipeline.EditableByOrg
 		w.values = slices.Sorted(maps.Keys(m.Properties.Regions))
+	case pipeline.MeaningContent:
+		w.types, w.first = []pipeline.PropertyType{pipeline.PropertyMultiSelect, pipeline.PropertySingleSelect, pipeline.PropertyString}, customer
+		w.values = []string{string(pipeline.ContentApp), string(pipeline.ContentInfra)}
+		w.single = append(slices.Clone(w.values), string(pipeline.ContentBoth))
 	default:
 		return wish{}, false
 	}
 	return w, true
+}
+
+// allowed are the allowed values of a definition of a type.
+func (w wish) allowed(t pipeline.PropertyType) []string {
+	if t == pipeline.PropertySingleSelect && w.single != nil {
+		return w.single
+	}
+	return w.values
 }
 
 func spelledOut(d pipeline.WantedProperty) wish {
@@ -96,7 +109,7 @@ func (w wish) create() map[string]json.RawMessage {
 	maps.Copy(fields, w.first)
 	maps.Copy(fields, w.fields)
 	if isSelection(w.types[0]) {
-		fields["allowed_values"] = w.values
+		fields["allowed_values"] = w.allowed(w.types[0])
 	}
 	return encoded(fields)
 }
@@ -104,8 +117,8 @@ func (w wish) create() map[string]json.RawMessage {
 // change is the definition d as it is wanted.
 func (w wish) change(d pipeline.PropertyDefinition) map[string]json.RawMessage {
 	fields := maps.Clone(w.fields)
-	if isSelection(d.Type) && w.values != nil && !sameValues(d.Allowed, w.values) {
-		fields["allowed_values"] = w.values
+	if want := w.allowed(d.Type); isSelection(d.Type) && want != nil && !sameValues(d.Allowed, want) {
+		fields["allowed_values"] = want
 	}
 	return d.With(encoded(fields))
 }

@@ -46,3 +46,33 @@ func TestEachMeaningIsDefined(t *testing.T) {
 		}
 	}
 }
+
+// selecting is an organization whose property for content types has one value.
+type selecting struct{ properties.SchemaGitHub }
+
+func (selecting) PropertyDefinitions(context.Context, pipeline.Slug) ([]pipeline.PropertyDefinition, error) {
+	d, err := pipeline.ParsePropertyDefinition([]byte(`{"property_name":"one","value_type":"single_select","allowed_values":["app","infra"],"source_type":"organization"}`))
+	return []pipeline.PropertyDefinition{d}, err
+}
+
+func (selecting) OrganizationProperties(context.Context, string) (map[int64]pipeline.Properties, error) {
+	return map[int64]pipeline.Properties{}, nil
+}
+
+// TestContentTypeOfOneValue: a definition for one value can say both, which a list says with two.
+func TestContentTypeOfOneValue(t *testing.T) {
+	t.Parallel()
+	rules := pipeline.DefaultPropertyRules()
+	rules.Names = map[pipeline.PropertyMeaning]string{pipeline.MeaningContent: "one"}
+	plan, _, err := properties.Definer{GitHub: selecting{}, Owners: []pipeline.Slug{{Owner: "acme", Name: "shop"}}}.Plan(t.Context(), pipeline.Manager{Properties: &rules}, false)
+	if err != nil || len(plan.Rows) != 1 {
+		t.Fatalf("%+v, %v", plan.Rows, err)
+	}
+	var d struct {
+		Type    pipeline.PropertyType `json:"value_type"`
+		Allowed []string              `json:"allowed_values"`
+	}
+	if err := json.Unmarshal(plan.Rows[0].New, &d); err != nil || d.Type != pipeline.PropertySingleSelect || fmt.Sprint(d.Allowed) != "[app infra both]" {
+		t.Errorf("%s, %v", plan.Rows[0].New, err)
+	}
+}

@@ -39,8 +39,10 @@ func (s *setup) addProperties(owner string) error {
 		switch meaning {
 		case pipeline.MeaningTools:
 			d.Type, d.Allowed, d.EditableBy = hub.MultiSelect, items, hub.OrgAndRepoActors
-		case pipeline.MeaningApproval:
+		case pipeline.MeaningApproval, pipeline.MeaningAutoDeploy:
 			d.Type = hub.TrueFalse
+		case pipeline.MeaningContent:
+			d.Type, d.Allowed = hub.MultiSelect, []string{string(pipeline.ContentApp), string(pipeline.ContentInfra)}
 		}
 		defined = append(defined, d)
 	}

@@ -6,7 +6,7 @@ func (m Mode) Afresh() string {
 	if m == ModeDestroy {
 		return "ask your service provider to start the destroy again"
 	}
-	return "push again, or run the whole workflow again, to get a fresh plan"
+	return "push again, or re-run all jobs of your workflow run, to get a fresh plan"
 }
 
 // Restart is Afresh for the operator, who reads the log of the manager; empty where it
@@ -23,7 +23,7 @@ func (m Mode) OperatorAfresh() string {
 	if m == ModeDestroy {
 		return m.Restart()
 	}
-	return "have the customer push again, or run the whole workflow again, to get a fresh plan"
+	return "have the customer push again, or re-run all jobs of their workflow run, to get a fresh plan"
 }
 
 // What a customer does about what only the provider can correct.

@@ -68,7 +68,7 @@ func rejectedNext(m pipeline.Mode, r pipeline.Reason) string {
 	case pipeline.ReasonOffboarded:
 		return "Ask your service provider if you want to go on."
 	case pipeline.ReasonUnverified:
-		return "Run the whole workflow again. If it is rejected again, ask your service provider."
+		return "Re-run all jobs of your workflow run. If it is rejected again, ask your service provider."
 	case pipeline.ReasonReplayed:
 		return afresh(m)
 	case pipeline.ReasonInvalidPayload:

@@ -113,7 +113,7 @@ func (m fleetStatus) wanted(o statusOptions) []fleetstatus.Wanted {
 				continue
 			}
 			rule, _ := c.Manager.Rule(t.Environment)
-			w := fleetstatus.Wanted{Target: t, Gated: rule.Gated, Properties: c.Manager.Properties != nil}
+			w := fleetstatus.Wanted{Target: t, Gated: rule.Gated, Properties: c.Manager.Properties}
 			if err := broken[c.Name]; err != nil {
 				w.Broken = err.Error()
 			}

@@ -39,6 +39,19 @@ type WantedProperty struct {
 	EditableBy  string   // empty: not said
 }
 
+// Uses reports whether a property counts.
+func (r *PropertyRules) Uses(name string) bool {
+	if r == nil {
+		return false
+	}
+	for meaning, used := range r.Names {
+		if strings.EqualFold(used, name) && !meaning.IsInformation() {
+			return true
+		}
+	}
+	return false
+}
+
 // PropertyMeaning is what a property is used for.
 type PropertyMeaning string
 

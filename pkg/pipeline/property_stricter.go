@@ -10,9 +10,11 @@ import (
 // properties still allow the plan, and where they cannot be read: nothing is inferred from that.
 //
 // request is the one of the plan, tool the version that made it. A property that allows
-// more than before changes nothing: the request keeps what it was accepted with.
+// more than before changes nothing: the request keeps what it was accepted with. So do a
+// property that has the same value as then, whatever the provider's files say now, a request
+// that none counted for, and a destroy.
 func (c Customer) Stricter(request Request, t Target, tool ToolVersion, now Properties, overlap func(a, b string) bool) *RefusedError {
-	if c.Manager.Properties == nil || request.Mode == ModeDestroy || !now.Known() {
+	if c.Manager.Properties == nil || request.Properties == nil || !now.Known() || !c.Manager.Properties.changed(request.Properties.Used, now) {
 		return nil
 	}
 	narrowed, problems := c.Narrow(now, overlap)
@@ -28,6 +30,11 @@ func (c Customer) Stricter(request Request, t Target, tool ToolVersion, now Prop
 	return &RefusedError{Reason: ReasonStaleProperties,
 		Message: fmt.Sprintf("a custom property of %s has become stricter since the request was accepted: %s", request.Repository.Slug, why),
 		Next:    request.Mode.Afresh(), Operator: request.Mode.Restart()}
+}
+
+// changed reports whether a property that counted then, and counts now, has another value.
+func (r *PropertyRules) changed(then []UsedProperty, now Properties) bool {
+	return slices.ContainsFunc(then, func(u UsedProperty) bool { return r.Uses(u.Name) && !now.Get(u.Name).equals(u.Value) })
 }
 
 // stricter compares what the properties narrow now with what they narrowed then.

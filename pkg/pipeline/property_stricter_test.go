@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,31 +20,37 @@ func TestStricter(t *testing.T) {
 		target    string // network when empty
 		change    func(c *pipeline.Customer, r *pipeline.Request)
 	}{
-		"the same":                     {now: before},
-		"unreadable":                   {now: `[]`},
-		"all taken back":               {now: `{}`},
-		"more tools":                   {now: `{"infrastructure_tools":["network","hosts","dns"],"region_restriction":"eu-only"}`},
-		"without the stack":            {now: `{"infrastructure_tools":["dns"]}`, says: "infrastructure_tools does not enable stack network"},
-		"without another stack":        {now: `{"infrastructure_tools":["network"]}`},
-		"no tools":                     {now: `{"infrastructure_tools":[]}`, says: "infrastructure_tools does not enable stack network"},
-		"only an application":          {now: `{"repo_content_type":"app"}`, says: "repo_content_type is app, so the repository asks for no infrastructure"},
-		"with an application":          {now: `{"repo_content_type":["infra","app"]}`},
-		"a tool that is not offered":   {now: `{"infrastructure_tools":["network","pulumi"]}`, says: `"pulumi" is not offered`},
-		"an approval":                  {now: `{"infrastructure_approval_required":"true"}`, says: "infrastructure_approval_required asks for an approval"},
-		"no approval":                  {now: `{"infrastructure_approval_required":"false"}`},
-		"an approval of a gated one":   {now: `{"infrastructure_approval_required":"true"}`, change: func(c *pipeline.Customer, _ *pipeline.Request) { c.Manager.Environments[0].Gated = true }},
-		"an approval, asked before":    {now: `{"infrastructure_approval_required":"true"}`, change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Properties.Approval = true }},
-		"a version that it has":        {now: `{"terraform_version":"1.9.5"}`},
-		"another version":              {now: `{"terraform_version":"1.10"}`, says: "terraform_version asks for ~> 1.10.0, and the plan was made with terraform 1.9.5"},
-		"a version of another tool":    {now: `{"terraform_version":"1.10","infrastructure_tools":["dns"]}`, target: "dns"},
-		"another region":               {now: `{"region_restriction":"us-only"}`, says: "region_restriction is us-only"},
-		"any region":                   {now: `{"region_restriction":"global"}`},
-		"a region where none was":      {now: `{"region_restriction":"eu-only"}`, says: "region_restriction is eu-only", change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Properties = nil }},
+		"the same":                   {now: before},
+		"unreadable":                 {now: `[]`},
+		"all taken back":             {now: `{}`},
+		"more tools":                 {now: `{"infrastructure_tools":["network","hosts","dns"],"region_restriction":"eu-only"}`},
+		"without the stack":          {now: `{"infrastructure_tools":["dns"]}`, says: "infrastructure_tools does not enable stack network"},
+		"without another stack":      {now: `{"infrastructure_tools":["network"]}`},
+		"no tools":                   {now: `{"infrastructure_tools":[]}`, says: "infrastructure_tools does not enable stack network"},
+		"only an application":        {now: `{"repo_content_type":"app"}`, says: "repo_content_type is app, so the repository asks for no infrastructure"},
+		"with an application":        {now: `{"repo_content_type":["infra","app"]}`},
+		"a tool that is not offered": {now: `{"infrastructure_tools":["network","pulumi"]}`, says: `"pulumi" is not offered`},
+		"an approval":                {now: `{"infrastructure_approval_required":"true"}`, says: "infrastructure_approval_required asks for an approval"},
+		"no approval":                {now: `{"infrastructure_approval_required":"false"}`},
+		"an approval of a gated one": {now: `{"infrastructure_approval_required":"true"}`, change: func(c *pipeline.Customer, _ *pipeline.Request) { c.Manager.Environments[0].Gated = true }},
+		"an approval, asked before":  {now: `{"infrastructure_approval_required":"true"}`, change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Properties.Approval = true }},
+		"a version that it has":      {now: `{"terraform_version":"1.9.5"}`},
+		"another version":            {now: `{"terraform_version":"1.10"}`, says: "terraform_version asks for ~> 1.10.0, and the plan was made with terraform 1.9.5"},
+		"a version of another tool":  {now: `{"terraform_version":"1.10","infrastructure_tools":["dns"]}`, target: "dns"},
+		"another region":             {now: `{"region_restriction":"us-only"}`, says: "region_restriction is us-only"},
+		"any region":                 {now: `{"region_restriction":"global"}`},
+		"a region where none was": {now: `{"region_restriction":"eu-only"}`, says: "region_restriction is eu-only", change: func(_ *pipeline.Customer, r *pipeline.Request) {
+			r.Properties.Used[slices.IndexFunc(r.Properties.Used, func(u pipeline.UsedProperty) bool { return u.Meaning == pipeline.MeaningRegion })].Value = pipeline.Property{}
+		}},
+		"none counted then": {now: `{"region_restriction":"us-only"}`, change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Properties = nil }},
+		"the provider's change": {now: before, change: func(c *pipeline.Customer, _ *pipeline.Request) {
+			c.Manager.Tool.Constraint, c.Stacks = ">= 2", []pipeline.StackName{"dns"}
+		}},
 		"pushes are planned only":      {now: `{"spacelift_auto_deploy":"false"}`, says: "spacelift_auto_deploy is false"},
 		"pushes are applied":           {now: `{"spacelift_auto_deploy":"true"}`},
 		"pushes, and it is by hand":    {now: `{"spacelift_auto_deploy":"false"}`, change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Event = "workflow_dispatch" }},
 		"metapipe.yml uses none":       {now: `{"infrastructure_tools":[]}`, change: func(c *pipeline.Customer, _ *pipeline.Request) { c.Manager.Properties = nil }},
-		"a destroy ends what is there": {now: `{"infrastructure_tools":[]}`, change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Mode = pipeline.ModeDestroy }},
+		"a destroy ends what is there": {now: `{"infrastructure_tools":[]}`, change: func(_ *pipeline.Customer, r *pipeline.Request) { r.Mode, r.Properties = pipeline.ModeDestroy, nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -48,6 +48,7 @@ func BindTo(receipt Receipt, object string) Binding {
 // fetch-vars that runs again may find different is left out.
 func VariablesBinding(r Request) Binding {
 	facts := r
+	facts.Targets, facts.Properties = nil, nil
 	facts.CreatedAt, facts.Problems, facts.Removed, facts.RemovedStacks, facts.Disabled, facts.ManagerRun = time.Time{}, nil, nil, nil, nil, Run{
 		ID:           r.ManagerRun.ID,
 		Repository:   r.ManagerRun.Repository,

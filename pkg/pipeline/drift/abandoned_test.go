@@ -63,7 +63,7 @@ func send(t *testing.T, w *pipelinetest.Setup, variables string) pipeline.Reques
 
 func statusOf(t *testing.T, w *pipelinetest.Setup) fleetstatus.Target {
 	t.Helper()
-	wanted := fleetstatus.Wanted{Target: w.Current.Name.In("staging"), Properties: w.Current.Manager.Properties != nil}
+	wanted := fleetstatus.Wanted{Target: w.Current.Name.In("staging"), Properties: w.Current.Manager.Properties}
 	return fleetstatus.Read(t.Context(), pipelinetest.RecordsOf(w.Store, w.Sealer), []fleetstatus.Wanted{wanted}, w.Now).Targets[0]
 }
 
@@ -148,9 +148,12 @@ func TestNotAbandoned(t *testing.T) {
 func TestPropertiesNotUsedAnyMore(t *testing.T) {
 	t.Parallel()
 	w := switchedOff(t, true)
-	w.Current.Manager.Properties = nil
-	if result := scanOne(t, w, nil); result.Failure == nil || !strings.Contains(result.Failure.Message, "it was planned") {
-		t.Errorf("the scan found %+v", result)
+	use := w.Current.Manager.Properties
+	for _, rules := range []*pipeline.PropertyRules{{Names: map[pipeline.PropertyMeaning]string{pipeline.MeaningApproval: use.Names[pipeline.MeaningApproval]}}, nil} {
+		w.Current.Manager.Properties = rules
+		if result := scanOne(t, w, nil); result.Failure == nil || !strings.Contains(result.Failure.Message, "it was planned") {
+			t.Errorf("the scan found %+v", result)
+		}
 	}
 	if s := statusOf(t, w); s.State != fleetstatus.State(pipeline.OutcomeApplied) {
 		t.Errorf("status: %+v", s)

@@ -145,7 +145,7 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 		result.Skipped, err = w.left(ctx, c, known, t)
 		return err
 	}
-	if known.Disabled != nil && c.Manager.Properties != nil {
+	if known.Disabled != nil && c.Manager.Properties.Uses(known.Disabled.Property) {
 		return w.disabled(ctx, c, known, result)
 	}
 	want, err := w.want(ctx, c, t, last)

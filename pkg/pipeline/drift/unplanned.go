@@ -53,7 +53,7 @@ func (w *scanWork) disabled(ctx context.Context, c pipeline.Customer, known ledg
 	if err := w.checkState(ctx, c, known, result.Target); err != nil {
 		return err
 	}
-	message := fmt.Sprintf("%s since %s (request %s)", known.Disabled.Message, known.Disabled.At.UTC().Format(time.RFC3339), known.Disabled.Request.Short())
+	message := fmt.Sprintf("not enabled by the property %s since %s (request %s)", known.Disabled.Property, known.Disabled.At.UTC().Format(time.RFC3339), known.Disabled.Request.Short())
 	if !slices.ContainsFunc(known.Left(), ledger.Left.Holds) || c.Manager.Drift.Action(pipeline.DriftAbandoned) == pipeline.DriftIgnore {
 		result.Skipped = message
 		return nil

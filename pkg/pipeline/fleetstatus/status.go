@@ -77,8 +77,8 @@ func (f Fleet) Unread() int {
 type Wanted struct {
 	pipeline.Target
 	Gated bool // its apply waits for people
-	// Properties: custom properties of the repository count, so that one can have switched it off.
-	Properties bool
+	// Properties say which custom properties count, so that one can have switched it off; nil: none.
+	Properties *pipeline.PropertyRules
 	// Broken is why the customer's file says nothing: whether there is such a target is not
 	// known. Empty where the file is read.
 	Broken string
@@ -116,7 +116,7 @@ func read(ctx context.Context, s record.Records, w Wanted) Target {
 	t := Target{Target: w.Target, State: NotDeployed, Request: tip.Fold.Request, LastApply: tip.Fold.Apply}
 	disabled := tip.Fold.Disabled
 	switch {
-	case disabled != nil && w.Properties && (t.LastApply == nil || !t.LastApply.Destroyed):
+	case disabled != nil && w.Properties.Uses(disabled.Property):
 		t.State, t.Since = Disabled, disabled.At
 	case t.Request != nil:
 		t.State, t.Since = stateOf(*t.Request), t.Request.At

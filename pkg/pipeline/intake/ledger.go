@@ -23,6 +23,7 @@ func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipel
 	for _, t := range request.Targets {
 		e := ledger.NewEntry(ledger.Requested, request, t.Target, request.ManagerRun)
 		e.Actor, e.ActorID = request.Actor, request.ActorID()
+		e.Destroy = request.Mode == pipeline.ModeDestroy
 		e.Gated = request.Applies(t.Target) && (request.Mode == pipeline.ModeDestroy || request.NeedsPropertyApproval())
 		switch {
 		case !request.Applies(t.Target):
@@ -59,7 +60,8 @@ func (f *FetchVars) appendDisabled(ctx context.Context, chain ledger.Ledger, req
 		}
 		e := ledger.NewEntry(ledger.Disabled, request, t, request.ManagerRun)
 		e.Actor, e.ActorID = request.Actor, request.ActorID()
-		e.Message = "not enabled by the property " + request.Properties.Disabler()
+		e.Property = request.Properties.Disabler()
+		e.Message = "not enabled by the property " + e.Property
 		if _, err := chain.Append(ctx, e); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
@@ -267,5 +268,70 @@ func TestPropertiesInTheToken(t *testing.T) {
 	}
 	if _, err := w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", intake.ManualRequest{Stack: "hosts", Mode: pipeline.ModeApply})); err != nil {
 		t.Errorf("manual: %v", err)
+	}
+}
+
+// TestPropertyChangesWhereFetchVarsDied: a run that goes on where it died may find other properties
+// than before, which is no sign that someone wrote to the store.
+func TestPropertyChangesWhereFetchVarsDied(t *testing.T) {
+	t.Parallel()
+	w := propertied(t, `{"infrastructure_tools":["hosts"]}`)
+	w.Tick()
+	f := w.Fetcher()
+	ask := w.Dispatch(w.Hub.Commit("staging one\n"), "push")
+	in := w.FetchInput(ask, w.Claims(ask))
+	request := pipelinetest.Must[pipeline.Request](t)(f.Run(t.Context(), in))
+	w.Delete(record.RequestKey("acme", request.ID)) // it is written last
+	w.Hub.Properties = `{"infrastructure_tools":["hosts","network"],"infrastructure_approval_required":"true"}`
+	again, err := f.Run(t.Context(), in)
+	if err != nil || !again.NeedsPropertyApproval() || namesOf(again) != "staging/network staging/hosts" {
+		t.Errorf("got %+v, %v", again, err)
+	}
+}
+
+// TestDisabledEnds: a target is switched off until it is planned or applied again, or a destroy has ended
+// it. A destroy that is only asked for ends nothing.
+func TestDisabledEnds(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		ends func(w *pipelinetest.Setup, waits pipeline.TargetInput, a pipeline.Request)
+		want bool // it is switched off still
+	}{
+		"nothing happens": {func(*pipelinetest.Setup, pipeline.TargetInput, pipeline.Request) {}, true},
+		"an earlier plan is applied": {func(w *pipelinetest.Setup, waits pipeline.TargetInput, a pipeline.Request) {
+			w.Hub.Properties = `{"infrastructure_tools":["hosts"]}`
+			pipelinetest.Must[deploy.TargetResult](w.T)(w.Apply(waits))
+			w.Report(a, true)
+		}, false},
+		"a destroy is asked for": {func(w *pipelinetest.Setup, _ pipeline.TargetInput, _ pipeline.Request) {
+			d := pipelinetest.Must[pipeline.Request](w.T)(w.Fetcher().Run(context.Background(), w.ManualInput("workflow_dispatch",
+				intake.ManualRequest{Environment: "staging", Stack: "hosts", Mode: pipeline.ModeDestroy, Confirm: "acme/staging/hosts"})))
+			w.Report(d, true)
+		}, true},
+		"a request for it": {func(w *pipelinetest.Setup, _ pipeline.TargetInput, _ pipeline.Request) {
+			w.Hub.Properties = `{}`
+			pipelinetest.Must[pipeline.Request](w.T)(fetch(w, "staging three\n"))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := propertied(t, `{"infrastructure_tools":["hosts"]}`)
+			first := pipelinetest.Must[pipeline.Request](t)(fetch(w, "staging zero\n"))
+			in := pipelinetest.Stack(w.Target(first, "staging"), "hosts")
+			pipelinetest.Must[deploy.TargetResult](t)(w.Planner().Run(t.Context(), in))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Apply(in))
+			w.Report(first, true)
+			a := pipelinetest.Must[pipeline.Request](t)(fetch(w, "staging one\n"))
+			waits := pipelinetest.Stack(w.Target(a, "staging"), "hosts")
+			pipelinetest.Must[deploy.TargetResult](t)(w.Planner().Run(t.Context(), waits))
+			w.Report(a, false)
+			w.Hub.Properties = `{"infrastructure_tools":[]}`
+			w.Report(pipelinetest.Must[pipeline.Request](t)(fetch(w, "staging two\n")), true)
+			tc.ends(w, waits, a)
+			tip := pipelinetest.Must[ledger.Tip](t)(w.Ledger().Tip(t.Context(), in.Target()))
+			if (tip.Fold.Disabled != nil) != tc.want {
+				t.Errorf("disabled: %+v, want %v", tip.Fold.Disabled, tc.want)
+			}
+		})
 	}
 }

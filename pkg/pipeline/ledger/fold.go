@@ -22,15 +22,15 @@ type Fold struct {
 	// Plans are those that can be applied or are being applied, the oldest first.
 	Plans []OpenPlan `json:"plans,omitempty"`
 	// Disabled is since when a custom property switches the tool of the target off; nil where it
-	// does not. The next request for the target ends it.
+	// does not. The next request to plan the target ends it, and so does an apply, also of a destroy.
 	Disabled *DisabledStatus `json:"disabled,omitempty"`
 }
 
 // DisabledStatus is a target whose tool a custom property has switched off. What was built stays.
 type DisabledStatus struct {
-	Request pipeline.RequestID `json:"request"` // that was accepted with the property
-	At      time.Time          `json:"at"`
-	Message string             `json:"message,omitempty"` // names the property
+	Request  pipeline.RequestID `json:"request"` // that was accepted with the property
+	At       time.Time          `json:"at"`
+	Property string             `json:"property"` // its name
 }
 
 func (f Fold) isZero() bool {
@@ -99,10 +99,10 @@ func (f Fold) After(e Entry) Fold {
 		f.Request, f.Apply, f.Disabled = e.Fold.Request, e.Fold.Apply, e.Fold.Disabled
 	}
 	switch {
-	case e.Event == Requested:
+	case e.Event == Requested && !e.Destroy, e.carriedOut():
 		f.Disabled = nil
 	case e.Event == Disabled && f.Disabled == nil:
-		f.Disabled = &DisabledStatus{Request: e.Request, At: e.At, Message: e.Message}
+		f.Disabled = &DisabledStatus{Request: e.Request, At: e.At, Property: e.Property}
 	}
 	f.Plans = f.plansAfter(e)
 	if e.leftState() {
@@ -179,7 +179,7 @@ func (f Fold) check() error {
 		return errFold
 	}
 	if d := f.Disabled; d != nil {
-		if texts = append(texts, d.Message); !pipeline.IsUUID(string(d.Request)) {
+		if texts = append(texts, d.Property); d.Property == "" || !pipeline.IsUUID(string(d.Request)) {
 			return errFold
 		}
 	}

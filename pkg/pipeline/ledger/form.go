@@ -24,6 +24,7 @@ func parseEntry(b []byte) (Entry, error) {
 // entries are read by more people than what they are about, and nothing removes them.
 func (e Entry) plain() Entry {
 	e.Message, e.Actor, e.Host = pipeline.PlainLine(pipeline.WithoutCredentials(e.Message)), pipeline.PlainLine(e.Actor), pipeline.PlainLine(e.Host)
+	e.Property = pipeline.PlainLine(e.Property)
 	return e
 }
 
@@ -42,7 +43,7 @@ func (e Entry) check() error {
 	if !e.Plan.isKnown() || e.Attempt < 0 || e.Sequence > 0 && e.Attempt >= e.Sequence {
 		return errors.New("ledger entry: what it says of the plan is nothing that can be")
 	}
-	for _, text := range []string{e.Actor, e.Message, e.Host, string(e.Outcome), string(e.Reason)} {
+	for _, text := range []string{e.Actor, e.Message, e.Host, e.Property, string(e.Outcome), string(e.Reason)} {
 		if pipeline.PlainLine(text) != text {
 			return errors.New("ledger entry: a text is not one short line")
 		}

@@ -85,6 +85,10 @@ type Entry struct {
 	PlanOnly bool `json:"plan_only,omitempty"`
 	// Gated is true in a "requested" entry of a request that needs an approval in any environment.
 	Gated bool `json:"gated,omitempty"`
+	// Destroy is true in a "requested" entry of a request that ends the target.
+	Destroy bool `json:"destroy,omitempty"`
+	// Property is the name of the custom property in a "disabled" entry.
+	Property string `json:"property,omitempty"`
 	// Host is the machine of an apply that begins. The tool writes it into the locks that it
 	// takes, which is how a lock leads to its run.
 	Host string `json:"host,omitempty"`

@@ -22,6 +22,15 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipelin
 	if err != nil || t.Outcome != pipeline.OutcomeWaiting || !t.Applies {
 		return report, err
 	}
+	t.Outcome, t.RunURL = pipeline.OutcomeApplying, in.Run.URL
+	found, refused, err := r.place(ctx, in, &report.Request)
+	if report.Unreported = refused; refused != nil || err != nil {
+		return report, err
+	}
+	// A newer request for the commit has its statuses, and says nothing of the properties.
+	if withdrawn, err := r.withdrawTarget(ctx, in, request, applying, found.Properties); err != nil || withdrawn {
+		return report, err
+	}
 	_, taken, err := record.CommitOf(request).Newest(ctx, r.records(), request, func(o pipeline.Request) bool { return o.WorksOn(applying) })
 	if err != nil || taken {
 		return report, err
@@ -30,14 +39,6 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipelin
 		if err := record.MarkOpen(ctx, r.Store, request); err != nil {
 			return report, err
 		}
-	}
-	t.Outcome, t.RunURL = pipeline.OutcomeApplying, in.Run.URL
-	found, refused, err := r.place(ctx, in, &report.Request)
-	if report.Unreported = refused; refused != nil || err != nil {
-		return report, err
-	}
-	if withdrawn, err := r.withdrawTarget(ctx, in, request, applying, found.Properties); err != nil || withdrawn {
-		return report, err
 	}
 	report.Targets = []pipeline.TargetReport{t.redacted(in.Customer.Manager.Redaction)}
 	report.Unreported, err = pipeline.WithoutRefusals(r.status(ctx, report, applying, pipeline.StatusPending, t.ReceiptURL(), found.List))

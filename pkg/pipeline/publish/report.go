@@ -50,7 +50,7 @@ type reportGitHub interface {
 	EditComment(ctx context.Context, repo pipeline.Slug, id int64, body string) (pipeline.Comment, error)
 	DeleteComment(ctx context.Context, repo pipeline.Slug, id int64) error
 	CreateDeployment(ctx context.Context, repo pipeline.Slug, deployment pipeline.Deployment) (int64, error)
-	Repository(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, error)
+	RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
 }
 
 // ReportInput is one call of report.
@@ -151,7 +151,7 @@ func (r *Reporter) place(ctx context.Context, in ReportInput, request *pipeline.
 	commit, err := r.GitHub.CommitStatuses(ctx, request.Repository.Slug, request.Commit)
 	repo := commit.Repository
 	if err != nil { // the commit may be gone, or the right to read statuses: that says nothing of the repository
-		repo, err = r.GitHub.Repository(ctx, request.Repository.Slug)
+		repo, commit.Properties, err = r.GitHub.RepositoryProperties(ctx, request.Repository.Slug)
 	}
 	switch {
 	case pipeline.NotVisible(err) && in.Unseen, pipeline.Gone(err), in.Customer.Offboarded && pipeline.RepositoryUnseen(err):

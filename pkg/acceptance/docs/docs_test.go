@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,10 +92,10 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-// TestLinks follows the links between the documents.
+// TestLinks follows the links between the documents, to their headings too.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
 	for _, document := range documents(t) {
 		text, err := os.ReadFile(filepath.Join(fixture.Root(t), document))
 		if err != nil {
@@ -102,11 +103,31 @@ func TestLinks(t *testing.T) {
 		}
 		for _, match := range link.FindAllSubmatch(bytes.ReplaceAll(text, []byte("`"), nil), -1) {
 			target := filepath.Join(fixture.Root(t), filepath.Dir(document), string(match[1]))
+			if len(match[1]) == 0 { // to a heading of this document
+				target = filepath.Join(fixture.Root(t), document)
+			}
 			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: link to %s: %v", document, match[1], err)
+			} else if len(match[2]) > 0 && !slices.Contains(anchors(t, target), string(match[2][1:])) {
+				t.Errorf("%s: link to %s%s: no such heading", document, match[1], match[2])
 			}
 		}
 	}
+}
+
+// anchors are those that GitHub gives to the headings of a document.
+func anchors(t *testing.T, document string) []string {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heading, dropped := regexp.MustCompile(`(?m)^#+ +(.*)$`), regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	var all []string
+	for _, h := range heading.FindAllStringSubmatch(string(text), -1) {
+		all = append(all, strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
+	}
+	return all
 }
 
 // TestNamedFilesExist looks for each Go file that a document names.

@@ -88,7 +88,8 @@ type work struct {
 	*Applier
 	plan    Plan
 	results []*Result
-	kept    []Row
+	kept    []*Result                      // whose way back is kept, in the order of the writes
+	isKept  map[*Result]bool               // the same
 	since   map[string]time.Time           // when each row was claimed
 	tips    map[pipeline.Target]ledger.Tip // as far as this run knows
 	stopped string                         // why no other batch is tried
@@ -97,7 +98,7 @@ type work struct {
 // Apply applies a plan batch by batch. It returns a result for each row, in their order, then one for
 // each of Plan.Same. An interrupted run ends with the batch that it is at.
 func (a *Applier) Apply(ctx context.Context, p Plan) []Result {
-	w := &work{Applier: a, plan: p, since: map[string]time.Time{}, tips: map[pipeline.Target]ledger.Tip{}}
+	w := &work{Applier: a, plan: p, isKept: map[*Result]bool{}, since: map[string]time.Time{}, tips: map[pipeline.Target]ledger.Tip{}}
 	byKey := map[string]*Result{}
 	for _, r := range p.Rows {
 		result := &Result{Row: r, Status: Left}
@@ -129,7 +130,7 @@ func (a *Applier) Apply(ctx context.Context, p Plan) []Result {
 		}
 		all = append(all, Result{Row: r, Status: Same})
 	}
-	if err := w.keep(nil); err != nil && len(w.kept) > 0 {
+	if err := w.keepAll(); err != nil {
 		w.results[0].Message += fmt.Sprintf("; the way back was kept before, and not brought up to date: %v", err)
 	}
 	return all
@@ -159,25 +160,12 @@ func (w *work) batch(ctx context.Context, batch []*Result) {
 // write writes rows that this run has claimed.
 func (w *work) write(ctx context.Context, batch []*Result) {
 	rows := rowsOf(batch)
-	err := ctx.Err()
-	if err == nil && w.late(rows) {
-		err = errors.New("the writes before it took too long: run this again")
-	}
-	if err == nil && w.stopped != "" {
-		err = errors.New(w.stopped)
-	}
-	if err == nil {
-		if err = w.keep(rows); err != nil {
-			w.stopped = "the way back could not be kept"
-			err = fmt.Errorf("%s: %w", w.stopped, err)
-		}
-	}
-	if err != nil {
+	if err := w.ready(ctx, batch); err != nil {
 		w.end(ctx, batch, Failed, "it was not written: "+err.Error())
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, writeTime)
-	err = w.Writer.Write(limited, rows)
+	err := w.Writer.Write(limited, rows)
 	cancel()
 	var one *OnePlaceError
 	if errors.As(err, &one) && w.severalPlaces(rows) {
@@ -190,6 +178,25 @@ func (w *work) write(ctx context.Context, batch []*Result) {
 		w.stopped = "an earlier write failed"
 	}
 	w.readBack(ctx, batch, err)
+}
+
+// ready keeps the way back, and says why the rows cannot be written for all that. What takes time comes
+// before the look at the clock.
+func (w *work) ready(ctx context.Context, batch []*Result) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case w.stopped != "":
+		return errors.New(w.stopped)
+	}
+	if err := w.keep(batch); err != nil {
+		w.stopped = "the way back could not be kept"
+		return fmt.Errorf("%s: %w", w.stopped, err)
+	}
+	if w.late(rowsOf(batch)) {
+		return errors.New("what came before its write took too long: run this again")
+	}
+	return nil
 }
 
 // late reports whether another run may take this one for dead before the write ends.
@@ -265,20 +272,34 @@ func (w *work) judge(ctx context.Context, r *Result, seen Seen, failed error, fi
 	return true
 }
 
-// keep keeps the way back of what may be written so far and of rows.
-func (w *work) keep(rows []Row) error {
-	for _, r := range rows {
-		if !slices.ContainsFunc(w.kept, func(o Row) bool { return o.key() == r.key() }) {
+// keep keeps the way back of what may be written so far and of a batch. What is kept already, of a
+// batch that is written in parts, is not kept again.
+func (w *work) keep(batch []*Result) error {
+	before := len(w.kept)
+	for _, r := range batch {
+		if !w.isKept[r] {
+			w.isKept[r] = true
 			w.kept = append(w.kept, r)
 		}
 	}
+	if len(w.kept) == before {
+		return nil
+	}
+	return w.keepAll()
+}
+
+// keepAll keeps the way back of what is or may be written so far.
+func (w *work) keepAll() error {
 	if w.Keep == nil || len(w.kept) == 0 {
 		return nil
 	}
-	return w.Keep(slices.DeleteFunc(slices.Clone(w.kept), func(r Row) bool {
-		i := slices.IndexFunc(w.results, func(o *Result) bool { return o.key() == r.key() })
-		return w.results[i].Status == Failed || w.results[i].Status == Refused
-	}))
+	rows := make([]Row, 0, len(w.kept))
+	for _, r := range w.kept {
+		if r.Status != Failed && r.Status != Refused {
+			rows = append(rows, r.Row)
+		}
+	}
+	return w.Keep(rows)
 }
 
 func rowsOf(results []*Result) []Row {

@@ -31,6 +31,18 @@ func newSchema(t *testing.T, manager string, definitions ...hub.PropertyDefiniti
 	return f
 }
 
+// inBothForms plays a test with definitions whose answers have all fields, and with those that leave out
+// what has no value, or its default.
+func inBothForms(t *testing.T, play func(t *testing.T, form func(*hub.Server))) {
+	t.Helper()
+	for name, form := range map[string]func(*hub.Server){"all fields": func(*hub.Server) {}, "fields left out": (*hub.Server).ShortDefinitions} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			play(t, form)
+		})
+	}
+}
+
 func (f *propertyFleet) schema(exit int, args ...string) (fixture.Result, *fixture.Job) {
 	f.T.Helper()
 	j := f.DriftJob()
@@ -50,7 +62,13 @@ func (f *propertyFleet) defined() string {
 // TestPropertiesSchema makes the built-in definitions, finds them made, and takes them back.
 func TestPropertiesSchema(t *testing.T) {
 	t.Parallel()
+	inBothForms(t, propertiesSchema)
+}
+
+func propertiesSchema(t *testing.T, form func(*hub.Server)) {
+	t.Helper()
 	f := newSchema(t, stackedRoot)
+	form(f.Hub.Server)
 	f.Hub.ResetCalls()
 	r, _ := f.schema(0)
 	r.Says(t, "infrastructure_tools", `"allowed_values":["terraform"]`, "planned", "nothing is written: --apply writes it")
@@ -59,7 +77,8 @@ func TestPropertiesSchema(t *testing.T) {
 	}
 	_, j := f.schema(0, "--apply", "--undo", "back.json")
 	const want = "infrastructure_approval_required|true_false||null||org_actors\ninfrastructure_tools|multi_select|terraform|null||org_and_repo_actors\n" +
-		"region_restriction|single_select|apac-only,eu-only,global,us-only|null||org_actors\nspacelift_auto_deploy|true_false||null||org_actors\nterraform_version|string||null||org_and_repo_actors"
+		"region_restriction|single_select|apac-only,eu-only,global,us-only|null||org_actors\nrepo_content_type|multi_select|app,infra|null||org_and_repo_actors\n" +
+		"spacelift_auto_deploy|true_false||null||org_actors\nterraform_version|string||null||org_and_repo_actors"
 	if got := f.defined(); got != want {
 		t.Errorf("got\n%s", got)
 	}
@@ -67,7 +86,7 @@ func TestPropertiesSchema(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	r, _ = f.schema(0, "--apply", "--json")
-	if got := changeReport(t, r); got.Count(change.Same) != 5 || len(got.Rows) != 5 {
+	if got := changeReport(t, r); got.Count(change.Same) != 6 || len(got.Rows) != 6 {
 		t.Errorf("%+v", got)
 	}
 	f.DriftJob().Do(0, "ledger").Says(t, "region_restriction of acme: null → ", "changed")
@@ -86,6 +105,11 @@ func TestPropertiesSchema(t *testing.T) {
 // is stricter, and what a person changes meanwhile is not overwritten.
 func TestPropertiesSchemaKeeps(t *testing.T) {
 	t.Parallel()
+	inBothForms(t, propertiesSchemaKeeps)
+}
+
+func propertiesSchemaKeeps(t *testing.T, form func(*hub.Server)) {
+	t.Helper()
 	f := newSchema(t, definedValues,
 		hub.PropertyDefinition{Name: "Infrastructure_Tools", Type: hub.MultiSelect, Allowed: []string{"terraform", "pulumi"}, Description: "Which tools", RequireExplicit: true},
 		hub.PropertyDefinition{Name: "infrastructure_approval_required", Type: hub.TrueFalse, EditableBy: hub.OrgAndRepoActors},
@@ -93,6 +117,7 @@ func TestPropertiesSchemaKeeps(t *testing.T) {
 		hub.PropertyDefinition{Name: "team", Type: hub.TextProperty, Enterprise: true},
 		hub.PropertyDefinition{Name: "other", Type: hub.TextProperty, Description: "of others"},
 	)
+	form(f.Hub.Server)
 	before := f.defined()
 	_, j := f.schema(0, "--apply", "--undo", "back.json")
 	const want = "Infrastructure_Tools|multi_select|terraform|null|Which tools|org_actors\ninfrastructure_approval_required|true_false||null||org_actors\nother|string||null|of others|org_actors\n" +
@@ -139,13 +164,17 @@ func TestPropertiesSchemaRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newSchema(t, c.manager, c.definition)
-			f.Customer.SetProperties(c.values)
-			r, _ := f.schema(2, "--apply")
-			r.Says(t, c.want)
-			if got := f.Writes(); len(got) > 0 {
-				t.Errorf("written: %v", got)
-			}
+			inBothForms(t, func(t *testing.T, form func(*hub.Server)) {
+				t.Helper()
+				f := newSchema(t, c.manager, c.definition)
+				form(f.Hub.Server)
+				f.Customer.SetProperties(c.values)
+				r, _ := f.schema(2, "--apply")
+				r.Says(t, c.want)
+				if got := f.Writes(); len(got) > 0 {
+					t.Errorf("written: %v", got)
+				}
+			})
 		})
 	}
 	f := newSchema(t, stackedRoot)
@@ -176,6 +205,7 @@ func TestPropertiesSchemaFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newSchema(t, stackedRoot)
+			f.Hub.ShortDefinitions()
 			f.Hub.Fail(hubtest.Matcher{Method: c.method, Route: schemaRoute}, c.fault, 100)
 			r, _ := f.schema(c.exit, "--apply")
 			r.Says(t, c.says)
@@ -184,7 +214,7 @@ func TestPropertiesSchemaFaults(t *testing.T) {
 			}
 			f.Hub.ClearFaults()
 			f.schema(0, "--apply")
-			if got := f.defined(); strings.Count(got, "\n") != 4 {
+			if got := f.defined(); strings.Count(got, "\n") != 5 {
 				t.Errorf("then:\n%s", got)
 			}
 		})

@@ -90,6 +90,9 @@ func (d Definer) compare(ctx context.Context, m pipeline.Manager, organization s
 			continue
 		}
 		row.What, row.Old, row.New = old.Name, canonicalFields(old.Fields), canonicalFields(w.change(old))
+		if sameDefinition(row.Old, row.New) {
+			row.New = row.Old
+		}
 		why, err := w.impossible(ctx, old, row, &use)
 		if err != nil {
 			return nil, nil, err
@@ -157,6 +160,9 @@ func (d Definer) FromFile(ctx context.Context, f change.File) (change.Plan, erro
 		}
 		if why != "" {
 			wrong = append(wrong, fmt.Sprintf("%s: %s", row, why))
+		}
+		if sameDefinition(row.Old, row.New) {
+			row.New = row.Old
 		}
 		rows = append(rows, row)
 	}

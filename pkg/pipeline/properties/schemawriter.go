@@ -1,7 +1,6 @@
 package properties
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -60,34 +59,21 @@ func (w SchemaWriter) Read(ctx context.Context, rows []change.Row) []change.Seen
 	return seen
 }
 
-// present is the definition as it is. GitHub adds the fields that a new definition leaves out, so
-// that one with all fields of the row is the row's.
+// present is the definition as it is, in the words of the row where it says the same. A definition
+// that is new may have more than its row names.
 func present(r change.Row, all []pipeline.PropertyDefinition) json.RawMessage {
 	d, found := pipeline.DefinitionNamed(all, r.What)
 	if !found {
 		return json.RawMessage("null")
 	}
-	for _, value := range []json.RawMessage{r.New, r.Old} {
-		if wanted, err := fieldsOf(value); err == nil && wanted != nil && covers(d.Fields, wanted) {
-			return value
-		}
+	is := canonicalFields(d.Fields)
+	switch {
+	case sameDefinition(is, r.New), isNull(r.Old) && covers(is, r.New):
+		return r.New
+	case sameDefinition(is, r.Old):
+		return r.Old
 	}
-	return canonicalFields(d.Fields)
-}
-
-// covers reports whether the fields have all values that are wanted.
-func covers(fields, wanted map[string]json.RawMessage) bool {
-	for name, value := range wanted {
-		is, err := change.Canonical(*field(fields, name))
-		if err != nil {
-			return false
-		}
-		want, err := change.Canonical(value)
-		if err != nil || !bytes.Equal(is, want) {
-			return false
-		}
-	}
-	return true
+	return is
 }
 
 // Write implements change.Writer. It looks once more whether a value is lost: a repository may have

@@ -41,13 +41,15 @@ type Server struct {
 	// inclusions are the properties that are in ID tokens, by lower-case organization/name.
 	inclusions map[string]bool
 	defined    map[string][]*PropertyDefinition // by lower-case organization, in their order
-	ids        map[string]int64
-	buckets    map[string]*bucket
-	calls      []Call
-	jobs       map[string]*jobIdentity // by bearer
-	keys       signingKeys
-	queue      []Queued
-	queueWake  chan struct{}
+	// shortDefinitions leaves out of definitions what has no value, or its default.
+	shortDefinitions bool
+	ids              map[string]int64
+	buckets          map[string]*bucket
+	calls            []Call
+	jobs             map[string]*jobIdentity // by bearer
+	keys             signingKeys
+	queue            []Queued
+	queueWake        chan struct{}
 
 	lifecycle sync.Mutex
 	serving   *serving // nil while it is not started

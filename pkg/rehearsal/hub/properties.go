@@ -54,6 +54,14 @@ func (s *Server) DefineProperties(org string, all ...PropertyDefinition) error {
 	return nil
 }
 
+// ShortDefinitions lets answers leave out the fields of a definition that have no value, or their
+// default: GitHub's API description says that all but the name and the type are optional.
+func (s *Server) ShortDefinitions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shortDefinitions = true
+}
+
 // AddOwner makes an account an owner of an organization, who may change its settings.
 func (s *Server) AddOwner(org, login string) error {
 	s.mu.Lock()

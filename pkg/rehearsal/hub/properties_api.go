@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -94,6 +95,11 @@ func (c *call) viewDefinition(d *PropertyDefinition) object {
 	}
 	if d.Allowed != nil {
 		v["allowed_values"] = d.Allowed
+	}
+	if c.s.shortDefinitions {
+		maps.DeleteFunc(v, func(name string, value any) bool {
+			return value == nil || value == false || name == "values_editable_by" && value == OrgActors
+		})
 	}
 	return v
 }

@@ -120,15 +120,16 @@ func (a *App) propertiesSet(ctx context.Context, o propertiesSetOptions) error {
 	oneByOne := a.getenv(envAppID) != ""
 	setter := &properties.Setter{GitHub: client, All: m.config.Customers, OneByOne: oneByOne}
 	var plan change.Plan
+	var notes []string
 	if o.from != "" {
-		plan, err = setter.FromFile(ctx, file)
+		plan, notes, err = setter.FromFile(ctx, file)
 	} else {
-		plan, err = setter.Plan(ctx, customers, assignments, pipeline.PlainLine(o.reason))
+		plan, notes, err = setter.Plan(ctx, customers, assignments, pipeline.PlainLine(o.reason))
 	}
 	if err != nil {
 		return err
 	}
-	return m.play(ctx, o.changeOptions, plan, properties.ValueWriter{GitHub: client, OneByOne: oneByOne}, "metapipe properties set")
+	return m.play(ctx, o.changeOptions, plan, properties.ValueWriter{GitHub: client, OneByOne: oneByOne}, "metapipe properties set", notes...)
 }
 
 // customersNamed are the customers with those names, or all where none is given.

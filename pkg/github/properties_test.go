@@ -194,26 +194,28 @@ func TestOrganizationProperties(t *testing.T) {
 		t.Fatalf("%d repositories, %d calls: %v", len(all), c.Budget().Reads, err)
 	}
 	want := pipeline.Property{Form: pipeline.PropertyList, List: []string{"terraform"}}
-	if got := all[ids["r249"]].Get("tools"); !all[ids["r249"]].Known() || !slices.Equal(got.List, want.List) {
-		t.Errorf("%+v", got)
+	last := all[ids["r249"]]
+	if got := last.Properties.Get("tools"); !last.Properties.Known() || !slices.Equal(got.List, want.List) || last.Slug.String() != "acme/r249" || last.ID != ids["r249"] {
+		t.Errorf("%+v", last)
 	}
 	if _, err := c.OrganizationProperties(t.Context(), "kim"); !pipeline.NotVisible(err) {
 		t.Errorf("a person: %v", err)
 	}
 	for body, known := range map[string]bool{
-		`[{"repository_id": 7, "properties": [{"property_name": "tools", "value": ["x"]}]}]`:                                         true,
-		`[{"repository_id": 7, "properties": []}]`:                                                                                   true,
-		`[{"repository_id": 7, "properties": [{"property_name": "tools", "value": "x"}, {"property_name": "tools", "value": "y"}]}]`: false,
-		`[{"repository_id": 7, "properties": [{"property_name": "tools", "value": "x"}, {"property_name": "TOOLS", "value": "y"}]}]`: false,
-		`[{"repository_id": 7, "properties": [{"property_name": "tools"}]}]`:                                                         false,
-		`[{"repository_id": 7, "properties": [{"property_name": "tools", "value": {"a": 1}}]}]`:                                      true,
+		`[{"repository_id": 7, "repository_full_name": "acme/shop", "properties": [{"property_name": "tools", "value": ["x"]}]}]`:                                         true,
+		`[{"repository_id": 7, "repository_full_name": "acme/shop", "properties": []}]`:                                                                                   true,
+		`[{"repository_id": 7, "repository_full_name": "acme/shop", "properties": [{"property_name": "tools", "value": "x"}, {"property_name": "tools", "value": "y"}]}]`: false,
+		`[{"repository_id": 7, "repository_full_name": "acme/shop", "properties": [{"property_name": "tools", "value": "x"}, {"property_name": "TOOLS", "value": "y"}]}]`: false,
+		`[{"repository_id": 7, "repository_full_name": "acme/shop", "properties": [{"property_name": "tools"}]}]`:                                                         false,
+		`[{"repository_id": 7, "repository_full_name": "acme/shop", "properties": [{"property_name": "tools", "value": {"a": 1}}]}]`:                                      true,
 	} {
 		got, err := w.client(answering(body)).OrganizationProperties(t.Context(), "acme")
-		if err != nil || got[7].Known() != known {
-			t.Errorf("%s: known %v, %v", body, got[7].Known(), err)
+		if err != nil || got[7].Properties.Known() != known {
+			t.Errorf("%s: known %v, %v", body, got[7].Properties.Known(), err)
 		}
 	}
-	for _, body := range []string{`[{"repository_id": 0, "properties": []}]`, `[{"repository_id": 7}, {"repository_id": 7}]`, `{}`, `null`} {
+	for _, body := range []string{`[{"repository_id": 0, "repository_full_name": "acme/shop", "properties": []}]`, `[{"repository_id": 7, "properties": []}]`, `[{"repository_id": 7, "repository_full_name": "shop"}]`,
+		`[{"repository_id": 7, "repository_full_name": "acme/shop"}, {"repository_id": 7, "repository_full_name": "acme/shop"}]`, `{}`, `null`} {
 		if got, err := w.client(answering(body)).OrganizationProperties(t.Context(), "acme"); err == nil {
 			t.Errorf("%s is taken for %+v", body, got)
 		}

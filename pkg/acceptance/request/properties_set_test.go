@@ -211,7 +211,7 @@ func (f *propertyFleet) reads(route string) (n int) {
 }
 
 // TestPropertiesSetMany: the guard, one call for each thirty repositories, and a repository that was
-// renamed after the plan was shown.
+// renamed, which is written under its present name.
 func TestPropertiesSetMany(t *testing.T) {
 	t.Parallel()
 	f := newPropertyFleet(t, 34)
@@ -224,12 +224,12 @@ func TestPropertiesSetMany(t *testing.T) {
 	if got := f.Writes(); len(got) > 0 {
 		t.Errorf("written: %v", got)
 	}
-	fixture.Check(t, f.repos[7].Rename("moved")) // the list of the organization has no name that is compared
+	fixture.Check(t, f.repos[7].Rename("moved"))
 	f.Hub.ResetCalls()
-	r, j := f.set(4, "--all", "team=blue", "tier=paid", "--apply", "--max-changes", "35", "--json", "--undo", "back.json")
+	r, j := f.set(0, "--all", "team=blue", "tier=paid", "--apply", "--max-changes", "35", "--json", "--undo", "back.json")
 	got := changeReport(t, r)
-	if got.Count(change.Written) != 68 || got.Count(change.Refused) != 2 {
-		t.Errorf("%d written, %d refused", got.Count(change.Written), got.Count(change.Refused))
+	if got.Count(change.Written) != 70 || !slices.Equal(got.Notes, []string{"acme/r06 was renamed: it is acme/moved now; change `repository` in customers/c06.yml"}) {
+		t.Errorf("%d written, %q", got.Count(change.Written), got.Notes)
 	}
 	if n := len(f.Writes()); n != 2 {
 		t.Errorf("%d writes", n)
@@ -238,11 +238,11 @@ func TestPropertiesSetMany(t *testing.T) {
 		t.Errorf("%d queries and %d reads of single repositories before and after two writes", together, alone)
 	}
 	for i, repo := range f.repos {
-		if want := `{"team":"blue","tier":"paid"}`; (f.shown(repo) == want) == (i == 7) {
-			t.Errorf("%s: %s", repo.Slug(), f.shown(repo))
+		if got := f.shown(repo); got != `{"team":"blue","tier":"paid"}` {
+			t.Errorf("%d: %s: %s", i, repo.Slug(), got)
 		}
 	}
-	f.set(0, "--from", filepath.Join(j.Workspace(), "back.json"), "--apply", "--max-changes", "34")
+	f.set(0, "--from", filepath.Join(j.Workspace(), "back.json"), "--apply", "--max-changes", "35")
 	for _, repo := range f.repos {
 		if got := f.shown(repo); got != `{"tier":"free"}` {
 			t.Errorf("taken back: %s: %s", repo.Slug(), got)
@@ -317,6 +317,58 @@ func TestPropertiesSetAsApp(t *testing.T) {
 	for _, repo := range f.repos {
 		if got := f.shown(repo); got != `{"team":"blue","tier":"free"}` {
 			t.Errorf("%s: %s", repo.Slug(), got)
+		}
+	}
+}
+
+// TestPropertiesSetRenamed: a repository that was renamed is found by its id, in a list and alone, for a
+// plan and for the file that takes one back. The file of its customer is named.
+func TestPropertiesSetRenamed(t *testing.T) {
+	t.Parallel()
+	for _, others := range []int{1, 4} {
+		f := newPropertyFleet(t, others)
+		_, j := f.set(0, "--all", "team=blue", "--apply", "--max-changes", "5", "--undo", "back.json")
+		fixture.Check(t, f.repos[1].Rename("moved"))
+		const note = "acme/r00 was renamed: it is acme/moved now; change `repository` in customers/c00.yml"
+		r, _ := f.set(0, "--all", "team=green")
+		r.Says(t, note)
+		f.set(0, "--all", "team=green", "--apply", "--max-changes", "5")
+		if got := f.shown(f.repos[1]); got != `{"team":"green","tier":"free"}` {
+			t.Errorf("%s", got)
+		}
+		f.set(0, "--all", "team=blue", "--apply", "--max-changes", "5")
+		undo := filepath.Join(j.Workspace(), "back.json")
+		r, _ = f.set(0, "--from", undo)
+		r.Says(t, note, "acme/moved")
+		f.set(0, "--from", undo, "--apply", "--max-changes", "5")
+		for _, repo := range f.repos {
+			if got := f.shown(repo); got != `{"tier":"free"}` {
+				t.Errorf("taken back: %s: %s", repo.Slug(), got)
+			}
+		}
+	}
+}
+
+// TestPropertiesSetTransferred: values of one organization are not written in another one. A file takes
+// back the others.
+func TestPropertiesSetTransferred(t *testing.T) {
+	t.Parallel()
+	for _, others := range []int{1, 4} {
+		f := newPropertyFleet(t, others)
+		_, j := f.set(0, "--all", "team=blue", "--apply", "--max-changes", "5", "--undo", "back.json")
+		fixture.Must(f.Hub.AddUser(hub.User{Login: "globex", Type: hub.Organization}))(t)
+		fixture.Check(t, f.repos[1].Transfer("globex"))
+		r, _ := f.set(2, "--all", "team=green", "--apply", "--max-changes", "5")
+		r.Says(t, "acme/r00 was transferred: it is globex/r00 now", "make sure that the new owner may deploy, then change `repository` in customers/c00.yml")
+		undo := filepath.Join(j.Workspace(), "back.json")
+		r, _ = f.set(0, "--from", undo)
+		r.Says(t, "acme/r00 was transferred: it is globex/r00 now, and its values will be refused")
+		r, _ = f.set(4, "--from", undo, "--apply", "--max-changes", "5")
+		r.Says(t, "make sure that the new owner may deploy, change `repository` in customers/c00.yml, and make a new plan: this one is for the former owner")
+		for i, repo := range f.repos {
+			if want := map[bool]string{true: `"blue"`, false: `{"tier":"free"}`}[i == 1]; !strings.Contains(f.shown(repo), want) {
+				t.Errorf("taken back: %s: %s", repo.Slug(), f.shown(repo))
+			}
 		}
 	}
 }

@@ -266,7 +266,8 @@ func TestApplyRefuses(t *testing.T) {
 	results := w.apply(rows)
 	want := map[string]string{
 		"acme/r00 team": "refused: \"green\" is there now, and not \"red\"", "acme/r00 tier": "written", "acme/r01 team": "unchanged: it is there already", "acme/r01 tier": "written",
-		"acme/r02 team": "refused: acme/r02 is not there any more", "acme/r02 tier": "refused: acme/r02 is not", "acme/r03 team": "refused: acme/r03 was renamed or transferred: it is acme/store now",
+		"acme/r02 team": "refused: acme/r02 is not there any more", "acme/r02 tier": "refused: acme/r02 is not",
+		"acme/r03 team": "refused: acme/r03 was renamed: it is acme/store now: show the plan again, and change `repository` in customers/r03.yml",
 		"acme/r03 tier": "refused", "acme/r04 team": "refused: acme/r04 is another repository now: it has id 999, and the plan is for 104", "acme/r04 tier": "refused",
 		"acme/r05 team": "failed: it was not written: 422", "acme/r05 tier": "failed", "acme/r06 team": "uncertain: acme/r06 was renamed", "acme/r06 tier": "uncertain",
 		"acme/r07 team": "written", "acme/r07 tier": "written",
@@ -462,6 +463,21 @@ func TestKeepFails(t *testing.T) {
 	a.Keep = func([]change.Row) error { return errors.New("the disk is full") }
 	if got := statuses(a.Apply(t.Context(), p)); got != "failed 6, not-tried 2" || w.writes != 0 {
 		t.Errorf("%s in %d writes", got, w.writes)
+	}
+}
+
+// TestApplyTransferred: a repository of another owner is refused, and the message says what to do.
+func TestApplyTransferred(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	rows := w.rows(`"blue"`)
+	delete(w.names, "acme/r00")
+	w.names["globex/r00"] = 100
+	const want = "acme/r00 was transferred: it is globex/r00 now: make sure that the new owner may deploy, change `repository` in customers/r00.yml, and make a new plan: this one is for the former owner"
+	for _, r := range w.apply(rows) {
+		if r.Status != change.Refused || r.Message != want {
+			t.Errorf("%s: %s", r.Status, r.Message)
+		}
 	}
 }
 

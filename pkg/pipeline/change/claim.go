@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -85,7 +86,7 @@ func (w *work) compare(ctx context.Context, r *Result, seen Seen) bool {
 	case seen.Err != nil:
 		r.Status, r.Message = Failed, fmt.Sprintf("it was not written, since it could not be read: %v", seen.Err)
 	case seen.Gone || seen.Place != r.Place:
-		r.Status, r.Message = Refused, moved(r.Row, seen)+": find out what has become of it, and show the plan again"
+		r.Status, r.Message = Refused, moved(r.Row, seen)+": "+afterMove(r.Row, seen)
 	case bytes.Equal(seen.Value, r.New):
 		r.Status, r.Message = Same, "it is there already"
 		w.settle(ctx, r.Row)
@@ -105,7 +106,39 @@ func moved(r Row, seen Seen) string {
 	case seen.Place.ID != r.ID:
 		return fmt.Sprintf("%s is another repository now: it has id %d, and the plan is for %d", r.Name, seen.Place.ID, r.ID)
 	}
-	return fmt.Sprintf("%s was renamed or transferred: it is %s now", r.Name, seen.Place.Name)
+	if owner(seen.Place.Name) != owner(r.Name) {
+		return fmt.Sprintf("%s was transferred: it is %s now", r.Name, seen.Place.Name)
+	}
+	return fmt.Sprintf("%s was renamed: it is %s now", r.Name, seen.Place.Name)
+}
+
+// owner is that of a place, in lower case: GitHub compares names so.
+func owner(name string) string {
+	before, _, _ := strings.Cut(name, "/")
+	return strings.ToLower(before)
+}
+
+// afterMove says what to do about it.
+func afterMove(r Row, seen Seen) string {
+	switch {
+	case seen.Gone || seen.Place.ID != r.ID:
+		return "find out what has become of it, and show the plan again"
+	case owner(seen.Place.Name) != owner(r.Name):
+		return "make sure that the new owner may deploy, change `repository` in " + files(r) + ", and make a new plan: this one is for the former owner"
+	}
+	return "show the plan again, and change `repository` in " + files(r)
+}
+
+// files are those of the customers in the repository.
+func files(r Row) string {
+	if len(r.Customers) == 0 {
+		return "the customer's file"
+	}
+	names := make([]string, len(r.Customers))
+	for i, c := range r.Customers {
+		names[i] = fmt.Sprintf("customers/%s.yml", c)
+	}
+	return strings.Join(names, ", ")
 }
 
 // entry is an entry about a row.

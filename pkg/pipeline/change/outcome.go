@@ -52,7 +52,7 @@ func (r Report) Err() error {
 	}
 	if n := r.Count(Refused); n > 0 {
 		return &pipeline.RefusedError{Message: fmt.Sprintf("%d of %d values were refused: they are not what the plan was made for", n, len(r.Rows)),
-			Next: "the list says why for each; show the plan again, and look at it"}
+			Next: "the list says why for each, and what to do about it; then show the plan again, and look at it"}
 	}
 	return nil
 }

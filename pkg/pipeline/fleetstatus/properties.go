@@ -43,9 +43,9 @@ type PropertiesGitHub interface {
 	// RepositoriesProperties reads many repositories with few calls, and answers in their order.
 	RepositoriesProperties(ctx context.Context, repos []pipeline.Slug) []pipeline.RepositoryAnswer
 	RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
-	// OrganizationProperties are the properties of all repositories of an organization, by id; a
+	// OrganizationProperties are all repositories of an organization and their properties, by id; a
 	// person is ErrNotFound.
-	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.Properties, error)
+	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.RepositoryAnswer, error)
 }
 
 // askedAlone is how many repositories of one owner are asked for one by one, where many

@@ -20,7 +20,7 @@ type propertyReader struct {
 
 // organization is the answer about an owner.
 type organization struct {
-	values map[int64]pipeline.Properties
+	values map[int64]pipeline.RepositoryAnswer
 	err    error
 }
 
@@ -79,11 +79,11 @@ func (r *propertyReader) apart(ctx context.Context, c pipeline.Customer) pipelin
 		}
 		r.known[owner] = o
 	}
-	switch properties, listed := o.values[c.RepositoryID]; {
+	switch answer, listed := o.values[c.RepositoryID]; {
 	case o.err != nil:
 		return pipeline.RepositoryAnswer{Err: o.err}
 	case listed:
-		return pipeline.RepositoryAnswer{Repository: pipeline.Repository{ID: c.RepositoryID}, Properties: properties}
+		return answer
 	}
 	return r.alone(ctx, c) // of a person, moved to another owner, or not shown in the list
 }

@@ -48,14 +48,15 @@ func (h *propertiesHub) RepositoryProperties(_ context.Context, repo pipeline.Sl
 	return pipeline.Repository{Slug: repo, ID: id}, p, nil
 }
 
-func (h *propertiesHub) OrganizationProperties(_ context.Context, organization string) (map[int64]pipeline.Properties, error) {
+func (h *propertiesHub) OrganizationProperties(_ context.Context, organization string) (map[int64]pipeline.RepositoryAnswer, error) {
 	h.calls++
 	if h.people[organization] {
 		return nil, pipeline.ErrNotFound
 	}
-	all := map[int64]pipeline.Properties{}
+	all := map[int64]pipeline.RepositoryAnswer{}
 	for id, raw := range h.values {
-		all[id], _ = pipeline.ParseProperties(json.RawMessage(raw))
+		p, _ := pipeline.ParseProperties(json.RawMessage(raw))
+		all[id] = pipeline.RepositoryAnswer{Repository: pipeline.Repository{Slug: pipeline.Slug{Owner: organization, Name: fmt.Sprintf("r%d", id)}, ID: id}, Properties: p}
 	}
 	return all, h.denied
 }

@@ -56,8 +56,8 @@ func (h *definingHub) PropertyDefinitions(context.Context, pipeline.Slug) ([]pip
 	return all, nil
 }
 
-func (h *definingHub) OrganizationProperties(context.Context, string) (map[int64]pipeline.Properties, error) {
-	return map[int64]pipeline.Properties{}, nil
+func (h *definingHub) OrganizationProperties(context.Context, string) (map[int64]pipeline.RepositoryAnswer, error) {
+	return map[int64]pipeline.RepositoryAnswer{}, nil
 }
 
 func (h *definingHub) DefineProperties(_ context.Context, _ string, all map[string]map[string]json.RawMessage) error {

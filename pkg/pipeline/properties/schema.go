@@ -18,7 +18,7 @@ const KindSchema = "custom-property-definitions"
 // SchemaGitHub is what plans of definitions ask of GitHub.
 type SchemaGitHub interface {
 	PropertyDefinitions(ctx context.Context, via pipeline.Slug) ([]pipeline.PropertyDefinition, error)
-	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.Properties, error)
+	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.RepositoryAnswer, error)
 	OwnedByPerson(ctx context.Context, repo pipeline.Slug) (bool, error)
 	DefineProperties(ctx context.Context, organization string, definitions map[string]map[string]json.RawMessage) error
 	DeleteProperty(ctx context.Context, organization, name string) error

@@ -15,7 +15,7 @@ import (
 type usage struct {
 	github       SchemaGitHub
 	organization string
-	all          map[int64]pipeline.Properties // nil: not asked yet
+	all          map[int64]pipeline.RepositoryAnswer // nil: not asked yet
 }
 
 // blocks says why a definition cannot give way to the new one: a repository has a value that would
@@ -98,7 +98,7 @@ func (u *usage) inUse(ctx context.Context, name string, lost func(pipeline.Prope
 	var ids []int64
 	example := ""
 	for _, id := range slices.Sorted(maps.Keys(u.all)) {
-		properties := u.all[id]
+		properties := u.all[id].Properties
 		value := properties.Get(name)
 		if !properties.Known() || value.Form == pipeline.PropertyOther {
 			return fmt.Sprintf("the values of the repository with id %d cannot be read, so it is not known whether one is lost", id), nil

@@ -3,7 +3,6 @@ package properties
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,8 +19,8 @@ type ValuesGitHub interface {
 	RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
 	// RepositoriesProperties reads many repositories with one call, and answers in their order.
 	RepositoriesProperties(ctx context.Context, repos []pipeline.Slug) []pipeline.RepositoryAnswer
-	// OrganizationProperties are the properties of all repositories of an organization, by id.
-	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.Properties, error)
+	// OrganizationProperties are all repositories of an organization and their properties, by id.
+	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.RepositoryAnswer, error)
 	// PropertyDefinitions are those of the owner of a repository.
 	PropertyDefinitions(ctx context.Context, via pipeline.Slug) ([]pipeline.PropertyDefinition, error)
 	OwnedByPerson(ctx context.Context, repo pipeline.Slug) (bool, error)
@@ -37,30 +36,30 @@ type Setter struct {
 	OneByOne bool
 
 	defined map[string][]pipeline.PropertyDefinition // by owner, in lower case
-	listed  map[string]map[int64]pipeline.Properties
+	found   finder
 }
 
-// askedAlone is how many repositories of one owner are asked for one by one.
-const askedAlone = 3
-
 // Plan is the plan that gives each repository of the customers the values. What is wrong with one of
-// them is an error of all, and a *pipeline.UsageError: nothing is half written.
-func (s *Setter) Plan(ctx context.Context, customers []pipeline.Customer, assignments []Assignment, reason string) (change.Plan, error) {
+// them is an error of all, and a *pipeline.UsageError: nothing is half written. Notes are the files of
+// customers whose repository has another name now.
+func (s *Setter) Plan(ctx context.Context, customers []pipeline.Customer, assignments []Assignment, reason string) (p change.Plan, notes []string, err error) {
 	if err := checkOnce(assignments); err != nil {
-		return change.Plan{}, err
+		return p, nil, err
 	}
 	repositories := byRepository(customers)
+	s.expect(repositories)
 	var rows []change.Row
 	var wrong []string
 	for _, c := range repositories {
 		definitions, err := s.definitions(ctx, c)
 		if err != nil {
-			return change.Plan{}, err
+			return p, nil, err
 		}
-		repo, properties, err := s.properties(ctx, c, repositories)
+		repo, properties, err := s.properties(ctx, c)
 		if err != nil {
-			return change.Plan{}, err
+			return p, nil, err
 		}
+		notes = append(notes, s.renamed(c.RepositoryID, repo)...)
 		for _, a := range assignments {
 			row, err := s.row(c, repo, properties, definitions, a)
 			if err != nil && !slices.Contains(wrong, err.Error()) {
@@ -71,10 +70,10 @@ func (s *Setter) Plan(ctx context.Context, customers []pipeline.Customer, assign
 		}
 	}
 	if len(wrong) > 0 {
-		return change.Plan{}, pipeline.Usagef("the values cannot be set, and none is:\n  %s", strings.Join(wrong, "\n  ")).
+		return p, nil, pipeline.Usagef("the values cannot be set, and none is:\n  %s", strings.Join(wrong, "\n  ")).
 			Nextf("correct the arguments, or define the properties first: metapipe properties schema")
 	}
-	return change.NewPlan(KindValues, len(byRepository(s.All)), rows), nil
+	return change.NewPlan(KindValues, len(byRepository(s.All)), rows), notes, nil
 }
 
 // checkOnce refuses two values of one property.
@@ -142,64 +141,6 @@ func notDefined(owner, name string, definitions []pipeline.PropertyDefinition) e
 	return fmt.Errorf("%s defines no custom property %s: it has %s", owner, name, strings.Join(names, ", "))
 }
 
-// FromFile is the plan of a file. The values that it expects are those of the file, which are
-// compared when it is applied.
-func (s *Setter) FromFile(ctx context.Context, f change.File) (change.Plan, error) {
-	var rows []change.Row
-	var wrong []string
-	for _, in := range f.Rows {
-		row, err := s.fileRow(ctx, in)
-		var invalid invalidError
-		if errors.As(err, &invalid) {
-			wrong = append(wrong, err.Error())
-		} else if err != nil {
-			return change.Plan{}, err
-		}
-		rows = append(rows, row)
-	}
-	if len(wrong) > 0 {
-		return change.Plan{}, pipeline.Usagef("the values of the file cannot be set, and none is:\n  %s", strings.Join(wrong, "\n  ")).Nextf("correct the file")
-	}
-	return change.NewPlan(KindValues, len(byRepository(s.All)), rows), nil
-}
-
-// invalidError is something wrong with a row of a file.
-type invalidError struct{ error }
-
-func (s *Setter) fileRow(ctx context.Context, in change.FileRow) (change.Row, error) {
-	row := in.Row()
-	row.Customers = s.inRepository(row.ID)
-	i := slices.IndexFunc(s.All, func(c pipeline.Customer) bool { return c.RepositoryID == row.ID })
-	if i < 0 {
-		return row, invalidError{fmt.Errorf("%s (id %d) is the repository of no customer", row.Name, row.ID)}
-	}
-	definitions, err := s.definitions(ctx, s.All[i])
-	if err != nil {
-		return row, err
-	}
-	repo, err := pipeline.ParseSlug(row.Name)
-	if err != nil {
-		return row, invalidError{err}
-	}
-	d, found := pipeline.DefinitionNamed(definitions, row.What)
-	if !found {
-		return row, invalidError{notDefined(repo.Owner, row.What, definitions)}
-	}
-	value, err := valueOf(row.New)
-	if err == nil {
-		err = d.Check(value)
-	}
-	if err != nil {
-		return row, invalidError{fmt.Errorf("%s: %w", row, err)}
-	}
-	old, err := valueOf(row.Old)
-	if err != nil {
-		return row, invalidError{fmt.Errorf("%s: old: %w", row, err)}
-	}
-	row.What, row.Old, row.New = d.Name, canonical(old), canonical(value)
-	return row, nil
-}
-
 // definitions are those of the owner of a customer's repository.
 func (s *Setter) definitions(ctx context.Context, c pipeline.Customer) ([]pipeline.PropertyDefinition, error) {
 	owner := strings.ToLower(c.Repository.Owner)
@@ -221,45 +162,6 @@ func (s *Setter) definitions(ctx context.Context, c pipeline.Customer) ([]pipeli
 	}
 	s.defined[owner] = list
 	return list, nil
-}
-
-// properties are those of a customer's repository, with the name that it has now.
-func (s *Setter) properties(ctx context.Context, c pipeline.Customer, all []pipeline.Customer) (pipeline.Slug, pipeline.Properties, error) {
-	owner := strings.ToLower(c.Repository.Owner)
-	of := 0
-	for _, other := range all {
-		if strings.EqualFold(other.Repository.Owner, owner) {
-			of++
-		}
-	}
-	if !s.OneByOne && of > askedAlone {
-		if s.listed[owner] == nil {
-			list, err := s.GitHub.OrganizationProperties(ctx, c.Repository.Owner)
-			if err != nil {
-				return pipeline.Slug{}, pipeline.Properties{}, err
-			}
-			if s.listed == nil {
-				s.listed = map[string]map[int64]pipeline.Properties{}
-			}
-			s.listed[owner] = list
-		}
-		if properties, is := s.listed[owner][c.RepositoryID]; is && properties.Known() {
-			return c.Repository, properties, nil
-		}
-	}
-	repo, properties, err := s.GitHub.RepositoryProperties(ctx, c.Repository)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("customer %s: %w", c.Name, err)
-	case repo.ID != c.RepositoryID:
-		err = pipeline.Usagef("%s has id %d, and %s says %d: the repository was replaced", c.Repository, repo.ID, c.File, c.RepositoryID).
-			Nextf("find out whose repository it is, then correct %s", c.File)
-	case !strings.EqualFold(repo.Slug.Owner, c.Repository.Owner):
-		err = pipeline.Usagef("%s was transferred: it is %s now", c.Repository, repo.Slug).Nextf("make sure that the new owner may deploy, then change `repository` in %s", c.File)
-	case !properties.Known():
-		err = fmt.Errorf("customer %s: %w", c.Name, pipeline.ErrUnknownProperties)
-	}
-	return repo.Slug, properties, err
 }
 
 // canonical is a value in the form in which values are compared. The items of a list have no order.

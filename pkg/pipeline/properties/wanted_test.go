@@ -55,8 +55,8 @@ func (selecting) PropertyDefinitions(context.Context, pipeline.Slug) ([]pipeline
 	return []pipeline.PropertyDefinition{d}, err
 }
 
-func (selecting) OrganizationProperties(context.Context, string) (map[int64]pipeline.Properties, error) {
-	return map[int64]pipeline.Properties{}, nil
+func (selecting) OrganizationProperties(context.Context, string) (map[int64]pipeline.RepositoryAnswer, error) {
+	return map[int64]pipeline.RepositoryAnswer{}, nil
 }
 
 // TestContentTypeOfOneValue: a definition for one value can say both, which a list says with two.

@@ -60,9 +60,10 @@ the wait ends first, the message names the stage, the exit code is 5 and the req
 goes on: a person may have to approve it.
 Outputs: request-id, run-url, outcome, skipped, stage (what was waited for last:
 picked-up, planned, approved, applied or end), ready (true: all that the change asks
-for ended well; false: not; empty: nothing was asked, as in a fork), setup (JSON:
-environment, or environment/stack → ready, waiting or failed), outputs (JSON: environment, or
-environment/stack where stacks have names → name → JSON text of the value).`,
+for ended well; false: not, or a push has changes that are only planned; empty:
+nothing was asked, as in a fork), setup (JSON: environment, or environment/stack →
+ready, waiting or failed), outputs (JSON: environment, or environment/stack where
+stacks have names → name → JSON text of the value).`,
 		Example: "  metapipe trigger --wait 1h",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.trigger(cmd.Context(), o) },

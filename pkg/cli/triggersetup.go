@@ -15,17 +15,17 @@ const (
 )
 
 // setupOf says whether a later job may rely on the infrastructure: ready is "true" where all
-// that the change asks for ended well, and "false" where something failed, or its end was
-// not seen. It is empty where nothing was asked, so that nothing is known, such as for a
+// that the change asks for ended well, and "false" where something failed, its end was
+// not seen, or a push was only planned and has changes. It is empty where nothing was asked, so that nothing is known, such as for a
 // fork. targets is a JSON object from the name of each target to its state.
 func setupOf(r intake.TriggerResult, cause error) (ready, targets string, err error) {
 	states := map[string]string{}
 	for _, t := range r.Targets {
-		switch t.State {
-		case pipeline.StatusSuccess:
-			states[t.Name] = setupReady
-		case pipeline.StatusPending:
+		switch {
+		case t.State == pipeline.StatusPending, t.State == pipeline.StatusSuccess && t.Waits:
 			states[t.Name] = setupWaiting
+		case t.State == pipeline.StatusSuccess:
+			states[t.Name] = setupReady
 		default:
 			states[t.Name] = setupFailed
 		}

@@ -18,9 +18,12 @@ func TestSetupOf(t *testing.T) {
 		err            error
 		ready, targets string
 	}{
-		"applied":          {intake.TriggerResult{Outcome: pipeline.OutcomeApplied, Targets: good}, nil, "true", both},
-		"no changes":       {intake.TriggerResult{Outcome: pipeline.OutcomeNoChanges, Targets: good}, nil, "true", both},
-		"planned":          {intake.TriggerResult{Outcome: pipeline.OutcomePlanned, Targets: good}, nil, "true", both},
+		"applied":                     {intake.TriggerResult{Outcome: pipeline.OutcomeApplied, Targets: good}, nil, "true", both},
+		"no changes":                  {intake.TriggerResult{Outcome: pipeline.OutcomeNoChanges, Targets: good}, nil, "true", both},
+		"planned":                     {intake.TriggerResult{Outcome: pipeline.OutcomePlanned, Targets: good}, nil, "true", both},
+		"a push that is only planned": {intake.TriggerResult{Outcome: pipeline.OutcomePlanned, Targets: []intake.TargetStatus{{Name: "staging", State: pipeline.StatusSuccess, Waits: true}}}, nil, "false", `{"staging":"waiting"}`},
+		"one of two is only planned": {intake.TriggerResult{Outcome: pipeline.OutcomeApplied, Targets: []intake.TargetStatus{{Name: "staging", State: pipeline.StatusSuccess}, {Name: "production", State: pipeline.StatusSuccess, Waits: true}}},
+			nil, "false", `{"production":"waiting","staging":"ready"}`},
 		"nothing to do":    {intake.TriggerResult{Outcome: pipeline.OutcomeNoChanges, Skipped: "no change"}, nil, "true", `{}`},
 		"content is wrong": {intake.TriggerResult{Outcome: pipeline.OutcomeNoChanges, Skipped: "no change"}, errors.New("x"), "false", `{}`},
 		"a fork":           {intake.TriggerResult{Skipped: "a fork"}, nil, "", `{}`},

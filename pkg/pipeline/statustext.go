@@ -34,6 +34,7 @@ const (
 	ApprovalMark   = "#approval-" // the plan waits for people
 	ApplyingMark   = "#applying-" // the job of its apply has begun
 	undeployedMark = "#undeployed-"
+	plannedMark    = "#planned-" // it has changes that no one has asked to apply
 )
 
 // ReceiptURL is the address of the target's run with the digest of its receipt.
@@ -47,6 +48,8 @@ func (t TargetReport) ReceiptURL() string {
 		mark = ApplyingMark
 	case t.Outcome == OutcomeWaiting && t.Gated:
 		mark = ApprovalMark
+	case t.Outcome == OutcomePlanned:
+		mark = plannedMark
 	}
 	return t.RunURL + mark + t.Receipt
 }
@@ -82,10 +85,17 @@ func (t TargetReport) ShownApplying(statuses []Status, statusContext string) boo
 	return false
 }
 
+// LeavesNothing reports whether the status of a target says that nothing of its plan is
+// left to apply: it was applied, or had no changes.
+func (s Status) LeavesNothing() bool {
+	_, mark := ReceiptOf(s.TargetURL)
+	return s.State == StatusSuccess && (mark == receiptMark || mark == undeployedMark)
+}
+
 // ReceiptOf reads the digest out of a status's target_url, and the mark before
 // it; both are "" when it has none.
 func ReceiptOf(url string) (digest, mark string) {
-	for _, mark := range []string{receiptMark, ApprovalMark, ApplyingMark, undeployedMark} {
+	for _, mark := range []string{receiptMark, ApprovalMark, ApplyingMark, undeployedMark, plannedMark} {
 		if _, digest, _ := strings.Cut(url, mark); IsDigest(digest) {
 			return digest, mark
 		}

@@ -85,8 +85,11 @@ func (j CustomerJob) targets() string {
 	text := "| " + nameColumn(slices.ContainsFunc(j.Result.Targets, named)) + " | Outcome |\n| --- | --- |\n"
 	for _, e := range j.Result.Targets {
 		sign, ok := map[pipeline.StatusState]string{pipeline.StatusSuccess: signGood, pipeline.StatusPending: "⏳"}[e.State]
-		if !ok {
+		switch {
+		case !ok:
 			sign = signBad
+		case e.Waits:
+			sign = "⏳"
 		}
 		text += fmt.Sprintf("| %s | %s %s |\n", cell(code(clip(e.Name, nameRoom))), sign, cell(plainText(e.Description)))
 	}

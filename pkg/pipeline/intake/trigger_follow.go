@@ -15,6 +15,11 @@ type TargetStatus struct {
 	Name        string // of the target: "staging", or "staging/network"
 	State       pipeline.StatusState
 	Description string // without the request's id
+	// Waits: the event asks for an apply, and the target has ended without one, though it
+	// has changes. Someone must start the apply.
+	Waits bool
+
+	leavesNothing bool
 }
 
 // follow watches the customer's own commit: the manager writes the request id
@@ -97,6 +102,9 @@ func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResu
 		return result, &pipeline.FailedError{Message: fmt.Sprintf("request %s: %s", result.Request.Short(), status.Description), Next: "see " + status.TargetURL}
 	}
 	result.Outcome = pipeline.OutcomePlanned
+	for i, target := range result.Targets {
+		result.Targets[i].Waits = pipeline.ModeOf(in.Event.Name) == pipeline.ModeApply && !target.leavesNothing
+	}
 	if pipeline.ModeOf(in.Event.Name).Reduce(in.Mode) != pipeline.ModeApply {
 		return result, nil
 	}
@@ -104,10 +112,13 @@ func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResu
 }
 
 // outputs reads what each target of the request put out. A target without
-// changes has no deployment of this request: the newest one holds.
+// changes, or one that was only planned, has no deployment of this request: the newest one holds.
 func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerResult, statuses []pipeline.Status) (TriggerResult, error) {
 	repo := in.Event.Repository.Slug
 	result.Outcome, result.Outputs = pipeline.OutcomeNoChanges, map[string]map[string]string{}
+	if slices.ContainsFunc(result.Targets, func(target TargetStatus) bool { return target.Waits }) {
+		result.Outcome = pipeline.OutcomePlanned
+	}
 	failed := func(err error) error {
 		return fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
 	}
@@ -161,7 +172,7 @@ func targetsOf(statuses []pipeline.Status, overall string, id pipeline.RequestID
 		name, ok := strings.CutPrefix(s.Context, overall+"/")
 		says, ours := strings.CutSuffix(s.Description, pipeline.RequestTag(id))
 		if ok && ours {
-			all = append(all, TargetStatus{Name: name, State: s.State, Description: says})
+			all = append(all, TargetStatus{Name: name, State: s.State, Description: says, leavesNothing: s.LeavesNothing()})
 		}
 	}
 	slices.SortFunc(all, func(a, b TargetStatus) int { return strings.Compare(a.Name, b.Name) })

@@ -27,7 +27,7 @@ func TestPropertiesShow(t *testing.T) {
 	var printed []fleetstatus.CustomerProperties
 	_, list, _ := strings.Cut(show(0, "--customer", "shop", "--json").Log, "\n[") // after the masks
 	fixture.Check(t, json.NewDecoder(strings.NewReader("["+list)).Decode(&printed))
-	if len(printed) != 1 || len(printed[0].Properties) != 5 || printed[0].Properties[2].Effect != "adds a gate on staging" || len(printed[0].Problems) != 0 {
+	if len(printed) != 1 || len(printed[0].Properties) != 6 || printed[0].Properties[2].Effect != "adds a gate on staging" || len(printed[0].Problems) != 0 {
 		t.Errorf("%+v", printed)
 	}
 	w.Customer.SetProperties(json.RawMessage(`{"infrastructure_tools": ["pulumi"]}`))

@@ -335,3 +335,21 @@ func TestDisabledEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestManualRequestOfAnAppRepository: a repository that became one of application code sends nothing
+// itself. A request of the operator records what it leaves behind.
+func TestManualRequestOfAnAppRepository(t *testing.T) {
+	t.Parallel()
+	w := propertied(t, `{"infrastructure_tools":["hosts"]}`)
+	first := pipelinetest.Must[pipeline.Request](t)(fetch(w, "staging zero\n"))
+	in := pipelinetest.Stack(w.Target(first, "staging"), "hosts")
+	pipelinetest.Must[deploy.TargetResult](t)(w.Planner().Run(t.Context(), in))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(in))
+	w.Report(first, true)
+	w.Hub.Properties = `{"infrastructure_tools":["hosts"],"repo_content_type":["app"]}`
+	manual := pipelinetest.Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", intake.ManualRequest{Mode: pipeline.ModePlan})))
+	tip := pipelinetest.Must[ledger.Tip](t)(w.Ledger().Tip(t.Context(), in.Target()))
+	if !manual.NoTools() || len(manual.Disabled) != 1 || tip.Fold.Disabled == nil || tip.Fold.Disabled.Property != "repo_content_type" {
+		t.Errorf("got %+v, %+v", manual.Disabled, tip.Fold.Disabled)
+	}
+}

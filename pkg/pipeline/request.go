@@ -210,6 +210,11 @@ type DeclaredEnvironment struct {
 	Position
 }
 
+// Declares reports whether one of the keys is the name of an environment.
+func Declares(keys []DeclaredEnvironment, env Environment) bool {
+	return slices.ContainsFunc(keys, func(d DeclaredEnvironment) bool { return d.Name == string(env) })
+}
+
 // EffectiveConfig is variables.yml for one environment, with `{{ environment }}`
 // filled in.
 type EffectiveConfig struct {

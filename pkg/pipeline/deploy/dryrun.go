@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
@@ -70,7 +69,7 @@ func declared(job pipeline.Job) error {
 		return pipeline.Usagef("environment %q is not one that %s may use", job.Environment, job.Customer.Name).
 			Nextf("use %s", pipeline.AllowedNames(job.Customer))
 	}
-	if slices.ContainsFunc(job.Variables.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(job.Environment) }) {
+	if pipeline.Declares(job.Variables.Environments(), job.Environment) {
 		return nil
 	}
 	position, _ := job.Variables.Locate("environments")

@@ -156,7 +156,7 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 	if err != nil {
 		return err
 	}
-	if want.document == nil || !declares(want.document, t.Environment) {
+	if want.document == nil || !pipeline.Declares(want.document.Environments(), t.Environment) {
 		result.Skipped, err = w.unplanned(ctx, c, known, want, t)
 		return err
 	}

@@ -78,7 +78,3 @@ func (w *scanWork) checkState(ctx context.Context, c pipeline.Customer, known le
 	}
 	return nil
 }
-
-func declares(document pipeline.Document, env pipeline.Environment) bool {
-	return slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(env) })
-}

@@ -52,15 +52,14 @@ func (f *FetchVars) disabled(ctx context.Context, from origin, in []pipeline.Dec
 		return nil
 	}
 	for _, t := range from.offered.Targets() {
-		declared := slices.ContainsFunc(in, func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(t.Environment) })
-		if request.Properties.Enables(t.Stack) || !declared {
+		if request.Properties.Enables(t.Stack) || !pipeline.Declares(in, t.Environment) {
 			continue
 		}
-		worked, err := wasWorkedOn(ctx, f.viewed(), t)
+		stays, err := f.stays(ctx, t)
 		if err != nil {
 			return err
 		}
-		if worked && !f.isDestroyed(ctx, t) {
+		if stays {
 			request.Disabled = append(request.Disabled, t)
 		}
 	}

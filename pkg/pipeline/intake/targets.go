@@ -21,17 +21,14 @@ import (
 func targets(from origin, document pipeline.Document, request *pipeline.Request) pipeline.Problems {
 	problems := CheckEnvironments(from.customer, document)
 	declared := document.Environments()
-	present := func(env pipeline.Environment) bool {
-		return slices.ContainsFunc(declared, func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(env) })
-	}
-	if from.only != "" && !present(from.only) {
+	if from.only != "" && !pipeline.Declares(declared, from.only) {
 		position, _ := document.Locate("environments")
 		problems = append(problems, pipeline.Problem{Position: position, Rule: "environment-missing",
 			Message: fmt.Sprintf("environment %q is not in the file", from.only), Remedy: "add it under `environments`, or ask for another one"})
 	}
 	for _, target := range from.customer.Targets() {
 		env := target.Environment
-		if request.NoTools() || !present(env) || from.only != "" && from.only != env || from.stack != "" && from.stack != target.Stack {
+		if request.NoTools() || !pipeline.Declares(declared, env) || from.only != "" && from.only != env || from.stack != "" && from.stack != target.Stack {
 			continue
 		}
 		t := pipeline.RequestTarget{Target: target}
@@ -49,7 +46,7 @@ func targets(from origin, document pipeline.Document, request *pipeline.Request)
 // any more.
 func (f *FetchVars) removed(ctx context.Context, from origin, declared []pipeline.DeclaredEnvironment, request *pipeline.Request) error {
 	for _, rule := range from.customer.Manager.Environments {
-		if slices.ContainsFunc(declared, func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
+		if pipeline.Declares(declared, rule.Name) {
 			continue
 		}
 		kept, err := f.isKept(ctx, from.customer, rule.Name)
@@ -76,15 +73,14 @@ func (f *FetchVars) removedStacks(ctx context.Context, from origin, declared []p
 		return err
 	}
 	for _, t := range c.InOrder(stored) {
-		inFile := slices.ContainsFunc(declared, func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(t.Environment) })
-		if t.Stack == "" || !inFile || c.Has(t) {
+		if t.Stack == "" || !pipeline.Declares(declared, t.Environment) || c.Has(t) {
 			continue
 		}
-		worked, err := wasWorkedOn(ctx, f.viewed(), t)
+		stays, err := f.stays(ctx, t)
 		if err != nil {
 			return err
 		}
-		if worked && !f.isDestroyed(ctx, t) {
+		if stays {
 			request.RemovedStacks = append(request.RemovedStacks, t)
 		}
 	}
@@ -96,12 +92,17 @@ func (f *FetchVars) removedStacks(ctx context.Context, from origin, declared []p
 func (f *FetchVars) isKept(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (bool, error) {
 	for _, stack := range c.Manager.StackNames() {
 		t := pipeline.Target{Customer: c.Name, Environment: env, Stack: stack}
-		worked, err := wasWorkedOn(ctx, f.viewed(), t)
-		if err != nil || worked && !f.isDestroyed(ctx, t) {
+		if stays, err := f.stays(ctx, t); err != nil || stays {
 			return err == nil, err
 		}
 	}
 	return false, nil
+}
+
+// stays reports whether a target was worked on before and not destroyed since.
+func (f *FetchVars) stays(ctx context.Context, t pipeline.Target) (bool, error) {
+	worked, err := wasWorkedOn(ctx, f.viewed(), t)
+	return err == nil && worked && !f.isDestroyed(ctx, t), err
 }
 
 // wasWorkedOn reports whether the store has requests or applies of a target. It asks for

@@ -16,8 +16,8 @@ const (
 
 // setupOf says whether a later job may rely on the infrastructure: ready is "true" where all
 // that the change asks for ended well, and "false" where something failed, its end was
-// not seen, or a push was only planned and has changes. It is empty where nothing was asked, so that nothing is known, such as for a
-// fork. targets is a JSON object from the name of each target to its state.
+// not seen, or a push was only planned and has changes. It is empty where nothing was asked, so
+// that nothing is known, such as for a fork. targets is a JSON object from the name of each target to its state.
 func setupOf(r intake.TriggerResult, cause error) (ready, targets string, err error) {
 	states := map[string]string{}
 	for _, t := range r.Targets {

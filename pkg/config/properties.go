@@ -23,7 +23,7 @@ const (
 
 // propertyForm is the name of a custom property.
 // https://docs.github.com/en/organizations/managing-organization-settings/managing-custom-properties-for-repositories-in-your-organization
-var propertyForm = form{1, 75, text.Pattern(`^[A-Za-z0-9_$#-]+$`), "write the name of a custom property: letters, digits, _, -, $ and #"}
+var propertyForm = form{1, pipeline.MaxPropertyName, text.Pattern(`^[A-Za-z0-9_$#-]+$`), "write the name of a custom property: letters, digits, _, -, $ and #"}
 
 // properties reads which custom properties count, over the defaults.
 func (d *decoder) properties(v value, to **pipeline.PropertyRules) {

@@ -47,13 +47,12 @@ func (d *decoder) propertyDefinition(v value, name string) pipeline.WantedProper
 	if len(d.problems) > before || v.Kind != strictyaml.Object {
 		return w
 	}
-	selects := w.Type == pipeline.PropertySingleSelect || w.Type == pipeline.PropertyMultiSelect
 	switch {
 	case w.Type == "":
 		d.add(v.at, RuleValue, v.name+" has no type", "add one of: "+typeWords())
-	case selects && len(w.Values) == 0:
+	case w.Type.IsSelection() && len(w.Values) == 0:
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is of the type %s and has no values", v.name, w.Type), "list the allowed values: values: [a, b]")
-	case !selects && len(w.Values) > 0:
+	case !w.Type.IsSelection() && len(w.Values) > 0:
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is of the type %s, which has no list of values", v.name, w.Type), "remove values, or use the type single_select")
 	default:
 		of := pipeline.PropertyDefinition{Name: "default", Type: w.Type, Allowed: w.Values}

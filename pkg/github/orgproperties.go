@@ -62,9 +62,5 @@ func propertiesOf(values []propertyValue) pipeline.Properties {
 	if err != nil {
 		return pipeline.Properties{}
 	}
-	properties, err := pipeline.ParseProperties(raw)
-	if err != nil {
-		return pipeline.Properties{}
-	}
-	return properties
+	return knownProperties(raw)
 }

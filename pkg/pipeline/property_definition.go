@@ -21,6 +21,11 @@ const (
 	PropertyURL          PropertyType = "url"
 )
 
+// IsSelection reports whether the values of the type are chosen from a list.
+func (t PropertyType) IsSelection() bool {
+	return t == PropertySingleSelect || t == PropertyMultiSelect
+}
+
 // PropertyTypes are all types.
 var PropertyTypes = []PropertyType{PropertyString, PropertySingleSelect, PropertyMultiSelect, PropertyTrueFalse, PropertyURL}
 
@@ -29,6 +34,10 @@ const (
 	EditableByOrg        = "org_actors"
 	EditableByRepository = "org_and_repo_actors"
 )
+
+// MaxPropertyName is how long the name of a property can be, in bytes.
+// https://docs.github.com/en/organizations/managing-organization-settings/managing-custom-properties-for-repositories-in-your-organization
+const MaxPropertyName = 75
 
 // MaxAllowedValues is how many values a selection can have.
 // https://docs.github.com/en/organizations/managing-organization-settings/managing-custom-properties-for-repositories-in-your-organization

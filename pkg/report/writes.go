@@ -5,6 +5,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
 )
 
@@ -27,7 +28,7 @@ func Changes(r change.Report) string {
 			fmt.Fprintf(&out, "%s %s: %s\n", writeSign(row.Status), TerminalLine(row.String()), TerminalLine(row.Message))
 		}
 		if len(row.Customers) > 1 {
-			fmt.Fprintf(&out, "· %s is the repository of %d customers: %s\n", TerminalLine(row.Name), len(row.Customers), joined(row.Customers))
+			fmt.Fprintf(&out, "· %s is the repository of %d customers: %s\n", TerminalLine(row.Name), len(row.Customers), pipeline.JoinNames(row.Customers))
 		}
 	}
 	for _, note := range r.Notes {
@@ -50,12 +51,4 @@ func writtenValue(raw []byte) string {
 		return "-"
 	}
 	return TerminalLine(clip(string(raw), 120))
-}
-
-func joined[T ~string](names []T) string {
-	list := make([]string, len(names))
-	for i, name := range names {
-		list[i] = string(name)
-	}
-	return strings.Join(list, ", ")
 }

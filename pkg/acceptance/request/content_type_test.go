@@ -9,7 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 )
 
-// withContent is a world whose manager has rules about the content of repositories.
+// withContent is a setup whose manager has rules about the content of repositories.
 func withContent(t *testing.T, rules, property string) *fixture.Setup {
 	t.Helper()
 	w := fixture.New(t, map[string]string{"metapipe.yml": "environments:\n  - {name: staging, branches: [main]}\nproperties: {}\n" + rules})
@@ -89,7 +89,7 @@ func TestContentCosts(t *testing.T) {
 	}
 	without, with := reads(""), reads("content: {}\n")
 	for call := range with {
-		// The commit is another one in each of the two worlds.
+		// The commit is another one in each of the two setups.
 		if !without[call] && !strings.Contains(call, "{ref}") && !strings.Contains(call, "{basehead}") {
 			t.Errorf("%s is read for the rules only", call)
 		}

@@ -15,14 +15,10 @@ type Assignment struct {
 	Unset bool
 }
 
-// maxName is the longest name of a property.
-// https://docs.github.com/en/organizations/managing-organization-settings/managing-custom-properties-for-repositories-in-your-organization
-const maxName = 75
-
 // ParseName reads the name of a property.
 func ParseName(s string) (string, error) {
-	if !pipeline.ConsistsOf(s, maxName, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"+pipeline.Digits+"_-$#") {
-		return "", fmt.Errorf("%s is not the name of a custom property: write letters, digits, _, -, $ and #, at most %d", pipeline.Quote(s), maxName)
+	if !pipeline.ConsistsOf(s, pipeline.MaxPropertyName, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"+pipeline.Digits+"_-$#") {
+		return "", fmt.Errorf("%s is not the name of a custom property: write letters, digits, _, -, $ and #, at most %d", pipeline.Quote(s), pipeline.MaxPropertyName)
 	}
 	return s, nil
 }

@@ -49,7 +49,7 @@ func (u *usage) blocks(ctx context.Context, row change.Row) (string, error) {
 	if err := json.Unmarshal(*field(next, "default_value"), &standard); err != nil {
 		return "", err
 	}
-	if isSelection(typeOf(next)) {
+	if typeOf(next).IsSelection() {
 		for _, text := range texts(standard) {
 			if !slices.Contains(after, text) {
 				return fmt.Sprintf("its default %s would not be allowed any more: give it another default", pipeline.Quote(text)), nil

@@ -108,7 +108,7 @@ func (w wish) create() map[string]json.RawMessage {
 	fields := map[string]any{"value_type": w.types[0]}
 	maps.Copy(fields, w.first)
 	maps.Copy(fields, w.fields)
-	if isSelection(w.types[0]) {
+	if w.types[0].IsSelection() {
 		fields["allowed_values"] = w.allowed(w.types[0])
 	}
 	return encoded(fields)
@@ -117,14 +117,10 @@ func (w wish) create() map[string]json.RawMessage {
 // change is the definition d as it is wanted.
 func (w wish) change(d pipeline.PropertyDefinition) map[string]json.RawMessage {
 	fields := maps.Clone(w.fields)
-	if want := w.allowed(d.Type); isSelection(d.Type) && want != nil && !sameValues(d.Allowed, want) {
+	if want := w.allowed(d.Type); d.Type.IsSelection() && want != nil && !sameValues(d.Allowed, want) {
 		fields["allowed_values"] = want
 	}
 	return d.With(encoded(fields))
-}
-
-func isSelection(t pipeline.PropertyType) bool {
-	return t == pipeline.PropertySingleSelect || t == pipeline.PropertyMultiSelect
 }
 
 // sameValues compares without regard to the order, which people may have chosen.

@@ -114,7 +114,7 @@ func (w *sweeping) stricter(ctx context.Context, t pipeline.Target, receipt pipe
 		return nil, nil
 	}
 	repo, properties, err := w.Properties(ctx, w.request.Repository.Slug)
-	if pipeline.RepositoryUnseen(err) || pipeline.Gone(err) {
+	if pipeline.RepositoryUnseen(err) {
 		return nil, nil
 	}
 	if err != nil {

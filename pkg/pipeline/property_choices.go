@@ -1,9 +1,6 @@
 package pipeline
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Choice is one thing that the head of the comment tells the customer: what counts for the
 // request, and who says so.
@@ -47,7 +44,7 @@ func (c Customer) toolsChoice(p *RequestProperties) Choice {
 	switch {
 	case p.OnlyApp():
 		choice.Property = p.Disabler()
-	case p.value(MeaningTools).Form != PropertyUnset:
+	case p.used(MeaningTools).Value.Form != PropertyUnset:
 		choice.Property = p.Name(MeaningTools)
 	default:
 		choice.Provider = true
@@ -57,17 +54,9 @@ func (c Customer) toolsChoice(p *RequestProperties) Choice {
 
 func (c Customer) versionChoice(p *RequestProperties) Choice {
 	tool := c.Manager.Tool
-	choice := Choice{What: ChoiceVersion, Provider: tool.Constraint != "" || p.Version == ""}
+	choice := Choice{What: ChoiceVersion, Value: joinConstraints(tool.Constraint, p.Version), Provider: tool.Constraint != "" || p.Version == ""}
 	if p.Version != "" {
 		choice.Property = p.Name(MeaningVersion)
-	}
-	switch {
-	case tool.Constraint == "":
-		choice.Value = p.Version
-	case p.Version == "":
-		choice.Value = tool.Constraint
-	default:
-		choice.Value = joinConstraints(tool.Constraint, p.Version)
 	}
 	if choice.Value != "" {
 		choice.Value = tool.Name + " " + choice.Value
@@ -92,13 +81,4 @@ func (c Customer) approvalChoice(p *RequestProperties) Choice {
 	}
 	choice.Provider = choice.Provider || choice.Property == ""
 	return choice
-}
-
-// value is what was read of a meaning.
-func (p *RequestProperties) value(m PropertyMeaning) Property {
-	i := slices.IndexFunc(p.Used, func(u UsedProperty) bool { return u.Meaning == m })
-	if i < 0 {
-		return Property{}
-	}
-	return p.Used[i].Value
 }

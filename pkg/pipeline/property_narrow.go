@@ -37,7 +37,7 @@ func (c Customer) Narrow(properties Properties, overlap func(a, b string) bool) 
 		case MeaningVersion:
 			n.version(name, value)
 		case MeaningApproval:
-			n.approval(name, value)
+			n.result.Approval = n.boolean(name, value) == "true" // it removes no gate of the manager's files
 		case MeaningRegion:
 			n.region(name, value)
 		case MeaningAutoDeploy:
@@ -198,11 +198,6 @@ func versionConstraint(text string) string {
 		return "= " + text
 	}
 	return "~> " + text + ".0"
-}
-
-// approval adds a gate. It removes none: what the files of the manager gate stays gated.
-func (n *narrowing) approval(name string, value Property) {
-	n.result.Approval = n.boolean(name, value) == "true"
 }
 
 // boolean is "true", "false", or empty where the property is unset.

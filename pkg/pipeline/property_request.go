@@ -47,18 +47,21 @@ func (p *RequestProperties) Digest() string {
 	return SHA256Hex([]byte(b.String()))
 }
 
-// Name is that of the property for a meaning; empty where there is none.
-func (p *RequestProperties) Name(m PropertyMeaning) string {
+// used is the property for a meaning as it was read; zero where there is none.
+func (p *RequestProperties) used(m PropertyMeaning) UsedProperty {
 	if p == nil {
-		return ""
+		return UsedProperty{}
 	}
 	for _, u := range p.Used {
 		if u.Meaning == m {
-			return u.Name
+			return u
 		}
 	}
-	return ""
+	return UsedProperty{}
 }
+
+// Name is that of the property for a meaning; empty where there is none.
+func (p *RequestProperties) Name(m PropertyMeaning) string { return p.used(m).Name }
 
 // Enables reports whether a stack is enabled, where the properties were read just now.
 func (p *RequestProperties) Enables(stack StackName) bool {
@@ -96,9 +99,10 @@ func (c Customer) Under(p *RequestProperties) Customer {
 	return c
 }
 
+// joinConstraints demands both; an empty one demands nothing.
 func joinConstraints(a, b string) string {
-	if a == "" {
-		return b
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + ", " + b
 }
@@ -133,14 +137,4 @@ func (p *RequestProperties) PlannedOnly(event string, rule EnvironmentRule) stri
 }
 
 // Region is the value of the property that restricts regions; empty where it is unset.
-func (p *RequestProperties) Region() string {
-	if p == nil {
-		return ""
-	}
-	for _, u := range p.Used {
-		if u.Meaning == MeaningRegion {
-			return u.Value.Text
-		}
-	}
-	return ""
-}
+func (p *RequestProperties) Region() string { return p.used(MeaningRegion).Value.Text }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
+	"github.com/metapipe/metapipe/pkg/pipeline/properties"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -86,9 +86,9 @@ func (a *App) propertiesShow(ctx context.Context, o propertiesOptions) error {
 	}
 	broken := driftOf(m).brokenFiles()
 	for name, why := range broken {
-		all = append(all, fleetstatus.CustomerProperties{Customer: name, Properties: []fleetstatus.PropertyEffect{}, Unread: why.Error()})
+		all = append(all, properties.CustomerProperties{Customer: name, Properties: []properties.PropertyEffect{}, Unread: why.Error()})
 	}
-	slices.SortFunc(all, func(x, y fleetstatus.CustomerProperties) int {
+	slices.SortFunc(all, func(x, y properties.CustomerProperties) int {
 		return strings.Compare(string(x.Customer), string(y.Customer))
 	})
 	if o.json {
@@ -96,7 +96,7 @@ func (a *App) propertiesShow(ctx context.Context, o propertiesOptions) error {
 	} else {
 		_, err = fmt.Fprint(a.Out, report.PropertiesList(all))
 	}
-	unread := slices.DeleteFunc(slices.Clone(all), func(c fleetstatus.CustomerProperties) bool { return c.Unread == "" })
+	unread := slices.DeleteFunc(slices.Clone(all), func(c properties.CustomerProperties) bool { return c.Unread == "" })
 	if err == nil && len(unread) > 0 {
 		return &pipeline.FailedError{Message: fmt.Sprintf("the properties of %d of %d customers could not be read", len(unread), len(all)), Next: "the list says why for each"}
 	}
@@ -104,8 +104,8 @@ func (a *App) propertiesShow(ctx context.Context, o propertiesOptions) error {
 }
 
 // customerProperties asks GitHub for the properties, if metapipe.yml uses any.
-func (a *App) customerProperties(ctx context.Context, m *manager, customers []pipeline.Customer) ([]fleetstatus.CustomerProperties, error) {
-	var client fleetstatus.PropertiesGitHub
+func (a *App) customerProperties(ctx context.Context, m *manager, customers []pipeline.Customer) ([]properties.CustomerProperties, error) {
+	var client properties.ShowGitHub
 	if m.config.Manager.Properties == nil {
 		a.logf("%s has no `properties`, so custom properties do nothing", config.ManagerFile)
 	} else if token, err := m.github.clientFor(envSourceToken, grantProperties); err != nil {
@@ -113,5 +113,5 @@ func (a *App) customerProperties(ctx context.Context, m *manager, customers []pi
 	} else {
 		client = token
 	}
-	return fleetstatus.ReadProperties(ctx, client, customers, config.VersionsOverlap, a.getenv(envAppID) != ""), ctx.Err()
+	return properties.Show(ctx, client, customers, config.VersionsOverlap, a.getenv(envAppID) != ""), ctx.Err()
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/properties"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
@@ -38,7 +39,7 @@ var outputs = map[string]reflect.Type{
 	"plan":              reflect.TypeFor[pipeline.TargetReport](),
 	"properties-schema": reflect.TypeFor[change.Report](),
 	"properties-set":    reflect.TypeFor[change.Report](),
-	"properties-show":   reflect.TypeFor[[]fleetstatus.CustomerProperties](),
+	"properties-show":   reflect.TypeFor[[]properties.CustomerProperties](),
 	"rekey":             reflect.TypeFor[recovery.RekeyResult](),
 	"report":            reflect.TypeFor[pipeline.Report](),
 	"state-list":        reflect.TypeFor[[]targetState](),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/properties"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -75,7 +76,7 @@ func TestPropertiesGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var all []fleetstatus.CustomerProperties
+			var all []properties.CustomerProperties
 			if err := json.Unmarshal(b, &all); err != nil {
 				t.Fatal(err)
 			}

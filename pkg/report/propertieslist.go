@@ -6,12 +6,12 @@ import (
 	"text/tabwriter"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
+	"github.com/metapipe/metapipe/pkg/pipeline/properties"
 )
 
 // PropertiesList is the custom properties of each customer for a terminal: a line for each
 // property, and what will be rejected or is not known.
-func PropertiesList(all []fleetstatus.CustomerProperties) string {
+func PropertiesList(all []properties.CustomerProperties) string {
 	var out strings.Builder
 	for i, c := range all {
 		if i > 0 {
@@ -37,7 +37,7 @@ func PropertiesList(all []fleetstatus.CustomerProperties) string {
 }
 
 // repositoryNow is the repository in the customer's file, with what has become of it.
-func repositoryNow(c fleetstatus.CustomerProperties) string {
+func repositoryNow(c properties.CustomerProperties) string {
 	name := c.Repository
 	if c.Renamed != "" {
 		name += ", now " + TerminalLine(c.Renamed)

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
+	"github.com/metapipe/metapipe/pkg/pipeline/properties"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -24,7 +24,7 @@ func TestPropertiesShow(t *testing.T) {
 	w.Customer.SetProperties(json.RawMessage(`{"infrastructure_tools": ["terraform"], "infrastructure_approval_required": "true", "terraform_version": null}`))
 	show(0).Says(t, "shop (acme/shop)", "infrastructure_tools", "infrastructure_approval_required", "adds a gate on staging", "terraform_version", "unset")
 
-	var printed []fleetstatus.CustomerProperties
+	var printed []properties.CustomerProperties
 	_, list, _ := strings.Cut(show(0, "--customer", "shop", "--json").Log, "\n[") // after the masks
 	fixture.Check(t, json.NewDecoder(strings.NewReader("["+list)).Decode(&printed))
 	if len(printed) != 1 || len(printed[0].Properties) != 6 || printed[0].Properties[2].Effect != "adds a gate on staging" || len(printed[0].Problems) != 0 {

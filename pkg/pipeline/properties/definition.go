@@ -2,11 +2,29 @@ package properties
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
 )
+
+// DefinitionsGitHub reads the definitions of the owner of a repository.
+type DefinitionsGitHub interface {
+	PropertyDefinitions(ctx context.Context, via pipeline.Slug) ([]pipeline.PropertyDefinition, error)
+	OwnedByPerson(ctx context.Context, repo pipeline.Slug) (bool, error)
+}
+
+// definitionsOf are those of the owner of a repository. A person has none.
+func definitionsOf(ctx context.Context, github DefinitionsGitHub, via pipeline.Slug) (list []pipeline.PropertyDefinition, person bool, err error) {
+	list, err = github.PropertyDefinitions(ctx, via)
+	if pipeline.NotVisible(err) {
+		if person, askErr := github.OwnedByPerson(ctx, via); askErr == nil && person {
+			return nil, true, nil
+		}
+	}
+	return list, false, err
+}
 
 // GitHub may leave out a field of a definition that has no value, or its default. So a field that is
 // not there, null, false, an empty text and an empty list are the same, and so is the default of who

@@ -1,3 +1,3 @@
-// Package properties defines and sets custom properties of customers' repositories on GitHub, as plans
-// of writes.
+// Package properties shows the custom properties of customers' repositories on GitHub, and defines and sets
+// them as plans of writes.
 package properties

@@ -8,39 +8,24 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// askedAlone is how many repositories of one owner are asked for one by one.
-const askedAlone = 3
-
 // finder is what is known of repositories.
 type finder struct {
-	of     map[string]int // how many repositories of each owner will be asked for
-	listed map[string]map[int64]pipeline.RepositoryAnswer
-	alone  map[int64]pipeline.RepositoryAnswer
+	lists listings
+	alone map[int64]pipeline.RepositoryAnswer
 }
 
 // expect says which repositories will be asked for.
 func (s *Setter) expect(repositories []pipeline.Customer) {
-	s.found = finder{of: map[string]int{}, listed: map[string]map[int64]pipeline.RepositoryAnswer{}, alone: map[int64]pipeline.RepositoryAnswer{}}
-	for _, c := range repositories {
-		s.found.of[strings.ToLower(c.Repository.Owner)]++
-	}
+	s.found = finder{lists: newListings(s.GitHub, repositories), alone: map[int64]pipeline.RepositoryAnswer{}}
 }
 
 // find is the repository of a customer as it is, with its present name. GitHub finds one that was renamed
 // or transferred under its former name, too; what has that name may also be another repository.
 func (s *Setter) find(ctx context.Context, c pipeline.Customer) (pipeline.RepositoryAnswer, error) {
-	owner := strings.ToLower(c.Repository.Owner)
-	if !s.OneByOne && s.found.of[owner] > askedAlone {
-		list, asked := s.found.listed[owner]
-		if !asked {
-			var err error
-			if list, err = s.GitHub.OrganizationProperties(ctx, c.Repository.Owner); err != nil {
-				return pipeline.RepositoryAnswer{}, err
-			}
-			s.found.listed[owner] = list
-		}
-		if answer, is := list[c.RepositoryID]; is && answer.Properties.Known() {
-			return answer, nil
+	if !s.OneByOne {
+		answer, listed, err := s.found.lists.find(ctx, c)
+		if err != nil || listed && answer.Properties.Known() {
+			return answer, err
 		}
 	}
 	answer, asked := s.found.alone[c.RepositoryID]

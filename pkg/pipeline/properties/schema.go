@@ -17,9 +17,8 @@ const KindSchema = "custom-property-definitions"
 
 // SchemaGitHub is what plans of definitions ask of GitHub.
 type SchemaGitHub interface {
-	PropertyDefinitions(ctx context.Context, via pipeline.Slug) ([]pipeline.PropertyDefinition, error)
-	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.RepositoryAnswer, error)
-	OwnedByPerson(ctx context.Context, repo pipeline.Slug) (bool, error)
+	DefinitionsGitHub
+	ListGitHub
 	DefineProperties(ctx context.Context, organization string, definitions map[string]map[string]json.RawMessage) error
 	DeleteProperty(ctx context.Context, organization, name string) error
 }
@@ -41,7 +40,7 @@ func (d Definer) Plan(ctx context.Context, m pipeline.Manager, named bool) (p ch
 	var rows []change.Row
 	var wrong []string
 	for _, owner := range d.Owners {
-		definitions, person, err := d.read(ctx, owner)
+		definitions, person, err := definitionsOf(ctx, d.GitHub, owner)
 		switch {
 		case err != nil:
 			return p, nil, err
@@ -66,16 +65,6 @@ func (d Definer) Plan(ctx context.Context, m pipeline.Manager, named bool) (p ch
 func refusedDefinitions(wrong []string) error {
 	return pipeline.Usagef("the definitions cannot be changed so, and none is:\n  %s", strings.Join(wrong, "\n  ")).
 		Nextf("correct `properties` in metapipe.yml, or the values that are in use: metapipe properties set")
-}
-
-func (d Definer) read(ctx context.Context, owner pipeline.Slug) (list []pipeline.PropertyDefinition, person bool, err error) {
-	list, err = d.GitHub.PropertyDefinitions(ctx, owner)
-	if pipeline.NotVisible(err) {
-		if person, askErr := d.GitHub.OwnedByPerson(ctx, owner); askErr == nil && person {
-			return nil, true, nil
-		}
-	}
-	return list, false, err
 }
 
 // compare returns a row for each definition that metapipe.yml speaks of, and what cannot be done.

@@ -19,11 +19,8 @@ type ValuesGitHub interface {
 	RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
 	// RepositoriesProperties reads many repositories with one call, and answers in their order.
 	RepositoriesProperties(ctx context.Context, repos []pipeline.Slug) []pipeline.RepositoryAnswer
-	// OrganizationProperties are all repositories of an organization and their properties, by id.
-	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.RepositoryAnswer, error)
-	// PropertyDefinitions are those of the owner of a repository.
-	PropertyDefinitions(ctx context.Context, via pipeline.Slug) ([]pipeline.PropertyDefinition, error)
-	OwnedByPerson(ctx context.Context, repo pipeline.Slug) (bool, error)
+	ListGitHub
+	DefinitionsGitHub
 	SetProperties(ctx context.Context, repositories []pipeline.Slug, values map[string]pipeline.Property) error
 }
 
@@ -147,12 +144,10 @@ func (s *Setter) definitions(ctx context.Context, c pipeline.Customer) ([]pipeli
 	if known, asked := s.defined[owner]; asked {
 		return known, nil
 	}
-	list, err := s.GitHub.PropertyDefinitions(ctx, c.Repository)
-	if pipeline.NotVisible(err) {
-		if person, askErr := s.GitHub.OwnedByPerson(ctx, c.Repository); askErr == nil && person {
-			return nil, pipeline.Usagef("%s belongs to a person, whose repositories have no custom properties (customer %s)", c.Repository, c.Name).
-				Nextf("leave this customer out, or move the repository to an organization")
-		}
+	list, person, err := definitionsOf(ctx, s.GitHub, c.Repository)
+	if person {
+		return nil, pipeline.Usagef("%s belongs to a person, whose repositories have no custom properties (customer %s)", c.Repository, c.Name).
+			Nextf("leave this customer out, or move the repository to an organization")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("customer %s: %w", c.Name, err)

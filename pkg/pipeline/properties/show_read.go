@@ -1,36 +1,23 @@
-package fleetstatus
+package properties
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // propertyReader asks GitHub for the properties of customers' repositories with few calls.
 type propertyReader struct {
-	github   PropertiesGitHub
+	github   ShowGitHub
 	oneByOne bool
 	read     map[pipeline.CustomerName]pipeline.RepositoryAnswer
-	owners   map[string]int // how many customers each owner has
-	known    map[string]organization
+	lists    listings
 }
 
-// organization is the answer about an owner.
-type organization struct {
-	values map[int64]pipeline.RepositoryAnswer
-	err    error
-}
-
-func newPropertyReader(github PropertiesGitHub, customers []pipeline.Customer, oneByOne bool) *propertyReader {
-	r := &propertyReader{github: github, oneByOne: oneByOne, read: map[pipeline.CustomerName]pipeline.RepositoryAnswer{},
-		owners: map[string]int{}, known: map[string]organization{}}
-	for _, c := range customers {
-		r.owners[strings.ToLower(c.Repository.Owner)]++
-	}
-	return r
+func newPropertyReader(github ShowGitHub, customers []pipeline.Customer, oneByOne bool) *propertyReader {
+	return &propertyReader{github: github, oneByOne: oneByOne, read: map[pipeline.CustomerName]pipeline.RepositoryAnswer{}, lists: newListings(github, customers)}
 }
 
 // together asks for all repositories at once. It keeps no answer where GitHub does not let
@@ -67,28 +54,15 @@ func (r *propertyReader) of(ctx context.Context, c pipeline.Customer) pipeline.R
 
 // apart asks for the repositories of an organization with many customers, else for one.
 func (r *propertyReader) apart(ctx context.Context, c pipeline.Customer) pipeline.RepositoryAnswer {
-	owner := strings.ToLower(c.Repository.Owner)
-	if r.oneByOne || r.owners[owner] <= askedAlone {
-		return r.alone(ctx, c)
-	}
-	o, asked := r.known[owner]
-	if !asked {
-		o.values, o.err = r.github.OrganizationProperties(ctx, c.Repository.Owner)
-		if errors.Is(o.err, pipeline.ErrNotFound) {
-			o.err = nil // a person
+	if !r.oneByOne {
+		answer, listed, err := r.lists.find(ctx, c)
+		if err != nil {
+			return pipeline.RepositoryAnswer{Err: err}
 		}
-		r.known[owner] = o
+		if listed {
+			return answer
+		}
 	}
-	switch answer, listed := o.values[c.RepositoryID]; {
-	case o.err != nil:
-		return pipeline.RepositoryAnswer{Err: o.err}
-	case listed:
-		return answer
-	}
-	return r.alone(ctx, c) // of a person, moved to another owner, or not shown in the list
-}
-
-func (r *propertyReader) alone(ctx context.Context, c pipeline.Customer) pipeline.RepositoryAnswer {
 	repo, properties, err := r.github.RepositoryProperties(ctx, c.Repository)
 	return pipeline.RepositoryAnswer{Repository: repo, Properties: properties, Err: err}
 }

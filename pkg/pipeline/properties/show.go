@@ -1,4 +1,4 @@
-package fleetstatus
+package properties
 
 import (
 	"context"
@@ -38,24 +38,18 @@ const (
 	OriginNone    = "unset"
 )
 
-// PropertiesGitHub is what ReadProperties asks of GitHub.
-type PropertiesGitHub interface {
+// ShowGitHub is what Show asks of GitHub.
+type ShowGitHub interface {
 	// RepositoriesProperties reads many repositories with few calls, and answers in their order.
 	RepositoriesProperties(ctx context.Context, repos []pipeline.Slug) []pipeline.RepositoryAnswer
 	RepositoryProperties(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, pipeline.Properties, error)
-	// OrganizationProperties are all repositories of an organization and their properties, by id; a
-	// person is ErrNotFound.
-	OrganizationProperties(ctx context.Context, organization string) (map[int64]pipeline.RepositoryAnswer, error)
+	ListGitHub
 }
 
-// askedAlone is how many repositories of one owner are asked for one by one, where many
-// repositories cannot be asked for at once: a call each, and no permission for the organization.
-const askedAlone = 3
-
-// ReadProperties reads the custom properties of the customers' repositories and says what they do.
+// Show reads the custom properties of the customers' repositories and says what they do.
 // What is wrong with one customer hides no other one, and GitHub is not asked where metapipe.yml uses
 // no property. oneByOne: the token is for single repositories.
-func ReadProperties(ctx context.Context, github PropertiesGitHub, customers []pipeline.Customer, overlap func(a, b string) bool, oneByOne bool) []CustomerProperties {
+func Show(ctx context.Context, github ShowGitHub, customers []pipeline.Customer, overlap func(a, b string) bool, oneByOne bool) []CustomerProperties {
 	read := newPropertyReader(github, customers, oneByOne)
 	read.together(ctx, customers)
 	all := make([]CustomerProperties, 0, len(customers))

@@ -1,4 +1,4 @@
-package fleetstatus_test
+package properties_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
+	"github.com/metapipe/metapipe/pkg/pipeline/properties"
 )
 
 // propertiesHub answers with the properties of each repository, by its id.
@@ -113,7 +113,7 @@ func TestPropertyEffects(t *testing.T) {
 		if c.edit != nil {
 			c.edit(&customer)
 		}
-		got := fleetstatus.ReadProperties(t.Context(), &propertiesHub{values: map[int64]string{1: c.raw}}, []pipeline.Customer{customer}, overlap, false)[0]
+		got := properties.Show(t.Context(), &propertiesHub{values: map[int64]string{1: c.raw}}, []pipeline.Customer{customer}, overlap, false)[0]
 		var words []string
 		for _, p := range got.Properties {
 			words = append(words, fmt.Sprintf("%s %s %s", p.Meaning, p.Origin, p.Effect))
@@ -133,7 +133,7 @@ func TestPropertiesOfAFleet(t *testing.T) {
 	for i := range int64(1000) {
 		values[i+1] = `{"infrastructure_tools": ["dns"]}`
 	}
-	unread := func(all []fleetstatus.CustomerProperties) (n int) {
+	unread := func(all []properties.CustomerProperties) (n int) {
 		for _, c := range all {
 			if c.Unread != "" {
 				n++
@@ -160,7 +160,7 @@ func TestPropertiesOfAFleet(t *testing.T) {
 	} {
 		h := c.hub
 		h.values = values
-		all := fleetstatus.ReadProperties(t.Context(), &h, propertyCustomers(c.owner, c.n), overlap, c.alone)
+		all := properties.Show(t.Context(), &h, propertyCustomers(c.owner, c.n), overlap, c.alone)
 		if unread(all) != c.unread || h.calls != c.calls {
 			t.Errorf("%s: %d calls, %d unread, want %d, %d", c.name, h.calls, unread(all), c.calls, c.unread)
 		}
@@ -171,14 +171,14 @@ func TestPropertiesOfAFleet(t *testing.T) {
 	for _, n := range []int{1, 2} {
 		replaced := propertyCustomers("acme", n)
 		replaced[0].RepositoryID = 7
-		if all := fleetstatus.ReadProperties(t.Context(), &propertiesHub{values: values}, replaced, overlap, false); !strings.Contains(all[0].Unread, "the repository was replaced") {
+		if all := properties.Show(t.Context(), &propertiesHub{values: values}, replaced, overlap, false); !strings.Contains(all[0].Unread, "the repository was replaced") {
 			t.Errorf("%+v", all)
 		}
 	}
 	mixed := propertyCustomers("acme", 3)
 	mixed[1].Repository.Name, mixed[2].Manager.Properties = "gone", nil
 	h := &propertiesHub{values: values}
-	if all := fleetstatus.ReadProperties(t.Context(), h, mixed, overlap, false); h.calls != 1 || all[0].Unread != "" || !strings.Contains(all[1].Unread, "not found") || all[2].Unread != "" || len(all[2].Properties) > 0 {
+	if all := properties.Show(t.Context(), h, mixed, overlap, false); h.calls != 1 || all[0].Unread != "" || !strings.Contains(all[1].Unread, "not found") || all[2].Unread != "" || len(all[2].Properties) > 0 {
 		t.Errorf("%d calls, %+v", h.calls, all)
 	}
 }
@@ -188,7 +188,7 @@ func TestRepositoriesMove(t *testing.T) {
 	t.Parallel()
 	customers := propertyCustomers("acme", 2)
 	h := movedHub{propertiesHub{values: map[int64]string{}}}
-	all := fleetstatus.ReadProperties(t.Context(), &h, customers, func(a, b string) bool { return true }, false)
+	all := properties.Show(t.Context(), &h, customers, func(a, b string) bool { return true }, false)
 	if all[0].Renamed != "acme/new" || !all[0].Archived || all[1].Renamed != "" || all[1].Archived {
 		t.Errorf("%+v", all)
 	}

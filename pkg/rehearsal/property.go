@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/properties"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
@@ -24,7 +25,7 @@ func (s *setup) offered() []string {
 	return items
 }
 
-// addProperties lets the customer's organization define what metapipe.yml uses. The last
+// addProperties lets the customer's organization define what metapipe.yml uses, without defaults. The last
 // of several stacks stays switched off, until the story switches it on. It needs none of
 // those that come after it, and none of the others needs it.
 func (s *setup) addProperties(owner string) error {
@@ -32,23 +33,18 @@ func (s *setup) addProperties(owner string) error {
 	if s.who.Manager.Properties == nil || slices.Contains(people, strings.ToLower(owner)) {
 		return nil // the repository of a person has no properties
 	}
-	items := s.offered()
+	definitions, err := properties.NewDefinitions(s.who.Manager)
+	if err != nil {
+		return err
+	}
 	var defined []hub.PropertyDefinition
-	for meaning, name := range s.who.Manager.Properties.Names {
-		d := hub.PropertyDefinition{Name: name, Type: hub.TextProperty}
-		switch meaning {
-		case pipeline.MeaningTools:
-			d.Type, d.Allowed, d.EditableBy = hub.MultiSelect, items, hub.OrgAndRepoActors
-		case pipeline.MeaningApproval, pipeline.MeaningAutoDeploy:
-			d.Type = hub.TrueFalse
-		case pipeline.MeaningContent:
-			d.Type, d.Allowed = hub.MultiSelect, []string{string(pipeline.ContentApp), string(pipeline.ContentInfra)}
-		}
-		defined = append(defined, d)
+	for _, d := range definitions {
+		defined = append(defined, hub.PropertyDefinition{Name: d.Name, Type: string(d.Type), Allowed: d.Allowed, EditableBy: d.EditableBy})
 	}
 	if err := s.hub.DefineProperties(owner, defined...); err != nil {
 		return err
 	}
+	items := s.offered()
 	chosen := hub.Properties{}
 	if s.choice = s.who.Manager.Properties.Names[pipeline.MeaningTools]; s.choice != "" {
 		chosen[s.choice] = items[:max(1, len(items)-1)]

@@ -55,6 +55,24 @@ func wishes(m pipeline.Manager) []wish {
 	return all
 }
 
+// NewDefinitions are the definitions that an organization without any gets for metapipe.yml.
+func NewDefinitions(m pipeline.Manager) ([]pipeline.PropertyDefinition, error) {
+	if m.Properties == nil {
+		return nil, nil
+	}
+	var all []pipeline.PropertyDefinition
+	for _, w := range wishes(m) {
+		fields := w.create()
+		maps.Copy(fields, encoded(map[string]any{"property_name": w.name}))
+		d, err := pipeline.ParsePropertyDefinition(canonicalFields(fields))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
 // builtIn is what a property that counts needs of its definition. Those that are information alone need
 // none.
 func builtIn(m pipeline.Manager, meaning pipeline.PropertyMeaning, name string) (wish, bool) {

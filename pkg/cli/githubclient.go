@@ -33,11 +33,8 @@ func (g *githubClients) client(name string) (*github.Client, error) { return g.c
 
 // clientFor is client with the permissions that a token of the App gets.
 func (g *githubClients) clientFor(name string, needs grants) (*github.Client, error) {
-	gap, _ := paces(g.context.APIURL)
-	o := github.Options{
-		BaseURL: g.context.APIURL, Token: g.app.getenv(name), Credential: name, Needs: g.app.command, UserAgent: "metapipe/" + g.app.Version.Number,
-		Grants: needs, WriteGap: gap, Now: g.app.Now, Sleep: g.app.Sleep,
-	}
+	o := g.options(name)
+	o.Grants = needs
 	if name != envOwnToken {
 		if err := g.asApp(&o); err != nil {
 			return nil, err
@@ -46,6 +43,28 @@ func (g *githubClients) clientFor(name string, needs grants) (*github.Client, er
 	if o.App == nil && o.Token == "" {
 		return nil, unsetSecrets([]unset{g.unset(name)})
 	}
+	return g.open(o)
+}
+
+// personal is client for the token of a person, also where a GitHub App is set up.
+func (g *githubClients) personal(name string) (*github.Client, error) {
+	o := g.options(name)
+	if o.Token == "" {
+		return nil, pipeline.Usagef("%s is not set: definitions need the token of an owner of the organization, and no GitHub App", name).Nextf("run: export %s=$(gh auth token)", name)
+	}
+	return g.open(o)
+}
+
+// options are those of a client with the token of a variable.
+func (g *githubClients) options(name string) github.Options {
+	gap, _ := paces(g.context.APIURL)
+	return github.Options{
+		BaseURL: g.context.APIURL, Token: g.app.getenv(name), Credential: name, Needs: g.app.command, UserAgent: "metapipe/" + g.app.Version.Number,
+		WriteGap: gap, Now: g.app.Now, Sleep: g.app.Sleep,
+	}
+}
+
+func (g *githubClients) open(o github.Options) (*github.Client, error) {
 	client, err := github.New(o)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
 	"github.com/metapipe/metapipe/pkg/pipeline/properties"
@@ -115,18 +114,4 @@ func (m *manager) owners(named []string) ([]pipeline.Slug, error) {
 		some = append(some, all[i])
 	}
 	return some, nil
-}
-
-// personal is client for the token of a person, also where a GitHub App is set up.
-func (g *githubClients) personal(name string) (*github.Client, error) {
-	if g.app.getenv(name) == "" {
-		return nil, pipeline.Usagef("%s is not set: definitions need the token of an owner of the organization, and no GitHub App", name).Nextf("run: export %s=$(gh auth token)", name)
-	}
-	gap, _ := paces(g.context.APIURL)
-	client, err := github.New(github.Options{BaseURL: g.context.APIURL, Token: g.app.getenv(name), Credential: name, Needs: g.app.command, UserAgent: "metapipe/" + g.app.Version.Number,
-		WriteGap: gap, Now: g.app.Now, Sleep: g.app.Sleep})
-	if err == nil {
-		g.made = append(g.made, client)
-	}
-	return client, err
 }

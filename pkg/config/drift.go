@@ -37,12 +37,11 @@ func (d *decoder) driftFields(to *pipeline.DriftRules) fields {
 			})
 		},
 	}
-	actions := []string{string(pipeline.DriftReport), string(pipeline.DriftIgnore), string(pipeline.DriftIssue)}
 	for _, kind := range []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager, pipeline.DriftAbandoned} {
 		known[string(kind)] = func(v value) {
-			can := actions
-			if kind == pipeline.DriftAbandoned { // the customer has chosen it
-				can = actions[:2]
+			can := []string{string(pipeline.DriftReport), string(pipeline.DriftIssue), string(pipeline.DriftIgnore)}
+			if kind == pipeline.DriftAbandoned { // the customer has chosen it, and needs no issue about it
+				can = []string{string(pipeline.DriftReport), string(pipeline.DriftIgnore)}
 			}
 			if s, ok := d.choice(v, can...); ok {
 				to.Actions[kind] = pipeline.DriftAction(s)

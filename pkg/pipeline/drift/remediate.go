@@ -42,8 +42,7 @@ func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan Scan, c
 	var todo []Result
 	for _, result := range scan.Results {
 		i := slices.IndexFunc(customers, func(c pipeline.Customer) bool { return c.Name == result.Customer })
-		if i >= 0 && !customers[i].Offboarded && len(result.Kinds) > 0 && result.Failure == nil && !slices.Contains(result.Kinds, pipeline.DriftLost) && !slices.Contains(result.Kinds, pipeline.DriftAbandoned) &&
-			customers[i].Manager.Drift.MayRemediate(result.Environment) {
+		if i >= 0 && !customers[i].Offboarded && result.hasRemedy() && customers[i].Manager.Drift.MayRemediate(result.Environment) {
 			todo = append(todo, result)
 		}
 	}
@@ -78,6 +77,12 @@ func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan Scan, c
 		done = append(done, one)
 	}
 	return done, errors.Join(failed...)
+}
+
+// hasRemedy reports whether an apply would bring the target to what it should be. It would build a lost
+// state anew, and what a property has switched off is not planned.
+func (r Result) hasRemedy() bool {
+	return len(r.Kinds) > 0 && r.Failure == nil && !slices.ContainsFunc(r.Kinds, func(k pipeline.DriftKind) bool { return k == pipeline.DriftLost || k == pipeline.DriftAbandoned })
 }
 
 // against says why a target gets no request, "" where it gets one. What a summary

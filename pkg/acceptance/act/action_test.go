@@ -63,20 +63,35 @@ func (i *installer) installed() string {
 }
 
 // proves is a gh that hands out the release and attests it as GitHub does: to the
-// tag that its source has.
-const proves = `case "$1 $2" in
+// tag that its source has. It wants a place of its own for all that it reads and keeps.
+const proves = `for place in "$HOME" "$GH_CONFIG_DIR" "$XDG_CACHE_HOME" "$XDG_DATA_HOME" "$XDG_STATE_HOME"; do
+	case $place in "$RUNNER_TEMP"/*) ;; *) exit 1 ;; esac
+	[ -z "$(ls -A "$place" 2>/dev/null)" ]
+done
+case "$1 $2" in
 "release download") [ "$3 $4 $5 $6" = "v1.2.3 --repo metapipe/metapipe --dir" ]; cp "$RELEASE"/* "$7" ;;
 "attestation verify") [ "$4 $5 $6 $7" = "--repo metapipe/metapipe --signer-workflow metapipe/metapipe/.github/workflows/release.yml" ]; [ "$8 $9" = "--source-ref $ATTESTED" ] ;;
 *) exit 1 ;;
 esac
 `
 
-// plant leaves a binary wherever an earlier job could have left one.
+// plant leaves a binary wherever an earlier job could have left one, also one of an
+// installation of the same job folder, and settings of gh that send it to others.
 func (i *installer) plant() {
 	i.t.Helper()
+	places := []string{filepath.Join(i.env["RUNNER_TEMP"], "metapipe"), filepath.Join(i.env["RUNNER_TEMP"], "metapipe-bin-1")}
 	for _, version := range []string{"v1.2.3", "source-main", "source-local"} {
-		at := filepath.Join(i.env["RUNNER_TOOL_CACHE"], "metapipe", version, "linux_amd64", "metapipe")
+		places = append(places, filepath.Join(i.env["RUNNER_TOOL_CACHE"], "metapipe", version, "linux_amd64"))
+	}
+	i.env["XDG_CACHE_HOME"], i.env["GH_CONFIG_DIR"] = filepath.Join(i.dir, "cache"), filepath.Join(i.dir, "config")
+	for _, name := range []string{"cache/gh/.sigstore/root/root.json", "config/config.yml"} {
+		at := filepath.Join(i.dir, filepath.FromSlash(name))
 		fixture.Check(i.t, os.MkdirAll(filepath.Dir(at), 0o700))
+		fixture.Check(i.t, os.WriteFile(at, []byte("http_unix_socket: /tmp/evil\n"), 0o600))
+	}
+	for _, place := range places {
+		at := filepath.Join(place, "metapipe")
+		fixture.Check(i.t, os.MkdirAll(place, 0o700))
 		fixture.Check(i.t, os.WriteFile(at, []byte("#!/bin/sh\necho PLANTED\n"), 0o700))
 	}
 }
@@ -199,6 +214,36 @@ func TestActionBuildsFromSource(t *testing.T) {
 	out, err := i.run("ACTION_REF=main")
 	if err != nil || !strings.Contains(out, "metapipe source-main") || i.installed() == "" {
 		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// TestActionKeepsNothing: a second job on the same runner proves the release again, and
+// builds a branch again, since both may be others by now.
+func TestActionKeepsNothing(t *testing.T) {
+	t.Parallel()
+	i := newInstaller(t)
+	i.offers(releaseArchive(t, "#!/bin/sh\necho metapipe v1.2.3\n"), "")
+	i.script("gh", proves)
+	i.script("go", "echo build >>\"$RELEASE/../builds\"\nwhile [ \"$1\" != -o ]; do shift; done\nprintf '#!/bin/sh\\necho metapipe built\\n' >\"$2\"\nchmod +x \"$2\"\n")
+	if out, err := i.run("VERSION=v1.2.3", "ATTESTED=refs/tags/v1.2.3"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	first := i.installed()
+	fixture.Check(t, os.WriteFile(first, []byte("#!/bin/sh\necho PLANTED\n"), 0o700))
+	fixture.Check(t, os.Remove(i.env["GITHUB_PATH"]))
+	if out, err := i.run("VERSION=v1.2.3", "ATTESTED=refs/tags/v1.2.2"); err == nil || i.installed() != "" || !strings.Contains(out, "is not attested") {
+		t.Errorf("a release that was proved once is not proved again: %v\n%s", err, out)
+	}
+	if out, err := i.run("VERSION=v1.2.3", "ATTESTED=refs/tags/v1.2.3"); err != nil || i.installed() == first || strings.Contains(out, "PLANTED") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for range 2 {
+		if out, err := i.run("ACTION_REF=main"); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	if got := fixture.ReadOptional(t, filepath.Join(i.dir, "builds")); got != "build\nbuild\n" {
+		t.Errorf("a branch was built %q", got)
 	}
 }
 

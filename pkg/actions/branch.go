@@ -40,7 +40,8 @@ func defaultBranch(c Context) (string, error) {
 	}
 	f, err := os.Open(c.EventPath)
 	if err != nil {
-		return "", fmt.Errorf("read the event file: %w", err)
+		return "", pipeline.Usagef("read the event file").Because(err).
+			Nextf("run this as a step of a workflow, or name the event file (GITHUB_EVENT_PATH)")
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, MaxEvent))
 	if closeErr := f.Close(); err == nil {
@@ -55,7 +56,7 @@ func defaultBranch(c Context) (string, error) {
 		} `json:"repository"`
 	}
 	if err := pipeline.DecodeExact(raw, &event); err != nil {
-		return "", fmt.Errorf("read the default branch in the %s event: %w", c.EventName, err)
+		return "", badEvent(c.EventName, err)
 	}
 	return event.Repository.DefaultBranch, nil
 }

@@ -29,10 +29,8 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 	}
 	s.only = o.customer
 	m, guessed, err := s.loadManagerOrDefault(o.managerDir)
-	if err == nil && o.state { // no dry run looks at a real state
-		if err = s.checkRef(); err == nil && guessed {
-			err = s.noManager(m.dir)
-		}
+	if err == nil && o.state && guessed { // no dry run looks at a real state
+		err = s.noManager(m.dir)
 	}
 	if err != nil {
 		return err

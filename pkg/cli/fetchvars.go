@@ -75,11 +75,6 @@ of environment/stack, in the order of deployment), outcome, reason.`,
 }
 
 func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
-	s, err := a.newStep()
-	if err != nil {
-		return err
-	}
-	s.anyRef = o.customer != "" // a manual request is rejected below, and written down
 	event, err := a.fetchEvent(o)
 	if err != nil {
 		return err

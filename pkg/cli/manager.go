@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/gitrepo"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -72,28 +71,9 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 	return m, err
 }
 
-// loadManager opens the manager for a command that can change something or reads what
-// is secret: in Actions on the default branch alone, since no one has reviewed the
-// Terraform, the registry and the rules of other refs. This is the one place that says
-// so. validate and dry runs read the configuration without it.
+// loadManager reads the configuration of the manager. On which refs that is allowed,
+// refRules says.
 func (s *step) loadManager(dir string) (*manager, error) {
-	m, err := s.readManager(dir) // first, since it masks what the tool gets
-	if err := s.checkRef(); err != nil {
-		return nil, err // whatever is wrong with the files of another ref
-	}
-	return m, err
-}
-
-// checkRef refuses another ref than the default branch, for a command that needs that one.
-func (s *step) checkRef() error {
-	if !s.context.InActions || s.anyRef {
-		return nil
-	}
-	return actions.OnDefaultBranch(s.context)
-}
-
-// readManager reads the configuration of the manager on any ref.
-func (s *step) readManager(dir string) (*manager, error) {
 	dir, err := s.app.managerDir(dir)
 	if err != nil {
 		return nil, err

@@ -101,14 +101,9 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if o.applying != "" && o.final {
 		return pipeline.Usagef("--applying is the first report of a job and --final the last of the run").Nextf("use one of them")
 	}
-	s, err := a.newStep()
-	if err != nil {
-		return err
-	}
-	s.anyRef = o.customer == "" || o.request == "" // it explains only, and to the manager
-	o.mayBeFirst = s.anyRef
+	o.mayBeFirst = o.customer == "" || o.request == "" // it explains only, and to the manager
 	o.only = o.customer
-	if !s.anyRef {
+	if !o.mayBeFirst {
 		o.tokens = []string{envSourceToken}
 	}
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) error { return reportingOf(m).check(o) })

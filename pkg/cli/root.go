@@ -51,7 +51,10 @@ Actions workflow, and also runs on a laptop.`,
 		Args:          noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) { app.command = cmd.CommandPath() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			app.command = cmd.CommandPath()
+			return app.checkRef(cmd)
+		},
 	}
 	root.Version = app.Version.built(debug.ReadBuildInfo).String()
 	root.SetVersionTemplate("{{ .Version }}\n")
@@ -65,6 +68,7 @@ Actions workflow, and also runs on a laptop.`,
 	root.AddCommand(newVersionCmd(app), newReferenceCmd(app))
 	root.AddCommand(newTopics()...)
 	refuseDashes(root)
+	sayRefs(root)
 	if err := app.completeFlags(root); err != nil {
 		panic(err) // two functions for one flag: a mistake in this package
 	}

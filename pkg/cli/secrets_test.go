@@ -149,7 +149,7 @@ func TestToolSecretsAreMasked(t *testing.T) {
 		}
 	}
 	var out, complaints bytes.Buffer
-	app := testApp(&out, &complaints, "DATADOG_THING=4711-4712-4713", "DATADOG_HOST=host-4714-4715")
+	app := testApp(&out, &complaints, "GITHUB_EVENT_NAME=schedule", "DATADOG_THING=4711-4712-4713", "DATADOG_HOST=host-4714-4715")
 	app.Dir = dir
 	Main(t.Context(), []string{"state", "list"}, app)
 	if got := out.String(); strings.Count(got, "::add-mask::4711-4712-4713\n") != 1 || strings.Contains(got, "4714") {

@@ -18,9 +18,6 @@ type step struct {
 	context actions.Context
 	runner  *actions.Runner
 	github  *githubClients
-	// anyRef lets a command open the manager on any ref, since it does nothing there
-	// but say so: see loadManager.
-	anyRef bool
 	// only names the customer that the command works for; empty: all of them.
 	only string
 	// tolerant: see directories.

@@ -228,7 +228,7 @@ func forgedInAct(t *testing.T, w *actSetup) {
 	w.wantRejected(j, "3")
 
 	inputs := map[string]string{"customer": text, "environment": text, "stack": text, "commit": text, "mode": "apply", "confirm": text}
-	w.wantRejected(w.manual("main", inputs), "2")
+	w.wantRejected(w.manual(inputs), "2")
 	if after := string(fixture.Must(json.Marshal(w.Customer.Snapshot()))(t)); after != before {
 		t.Errorf("the customer's repository has changed:\n%s\n%s", before, after)
 	}

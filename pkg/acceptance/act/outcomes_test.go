@@ -137,14 +137,20 @@ func passedOverInAct(t *testing.T, w *actSetup) {
 	j.wantHandedOn(t, map[string]string{"production": "shop in production"})
 }
 
-// manual starts the manager's workflow in the name of an operator.
-func (w *actSetup) manual(branch string, inputs map[string]string) journey {
+// manual plays the manager's workflow that an operator has started.
+func (w *actSetup) manual(inputs map[string]string) journey {
+	w.T.Helper()
+	return w.answer(w.byHand("main", inputs), inputs).end()
+}
+
+// byHand starts the manager's workflow in the name of an operator.
+func (w *actSetup) byHand(branch string, inputs map[string]string) fixture.WorkflowRun {
 	t := w.T
 	t.Helper()
 	sha := fixture.Must(w.Manager.Head(branch))(t)
 	event := fixture.Must(w.Manager.ManualEvent(fixture.ManagerWorkflow, branch, inputs, "robin"))(t)
 	run := fixture.Must(w.Manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Title: runName(t, event), Path: fixture.ManagerWorkflow, HeadSHA: sha, HeadBranch: branch, Actor: "robin", Status: "in_progress"}))(t)
-	return w.answer(fixture.WorkflowRun{Repo: w.Manager, Run: run, Event: event, SHA: sha, Ref: "refs/heads/" + branch}, inputs).end()
+	return fixture.WorkflowRun{Repo: w.Manager, Run: run, Event: event, SHA: sha, Ref: "refs/heads/" + branch}
 }
 
 // operatorInAct deploys by hand from the manager, which only its default branch may.
@@ -152,17 +158,17 @@ func operatorInAct(t *testing.T, w *actSetup) {
 	sha := w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
 	inputs := map[string]string{"customer": "shop", "environment": "staging", "commit": "", "mode": "apply"}
 	w.Commit(w.Manager, "mine", map[string]string{"terraform/mine.tf": "output \"mine\" {\n  value = \"not reviewed\"\n}\n"})
-	j := w.manual("mine", inputs)
-	j.wantSteps(t, "fetch-vars", "report", "report --final")
-	if fetched := j.answered[0]; j.manager || fetched.exit != "3" {
-		t.Errorf("a branch of the manager may deploy: %+v", fetched)
+	branch := w.answer(w.byHand("mine", inputs), inputs)
+	if well := branch.now.wait(); !well || len(actSteps(t, branch.jobs.record)) != 0 {
+		t.Errorf("a job of another branch has begun:\n%s", branch.now.log)
 	}
-	w.states.WantNone("shop/", "a run of another branch") // the fleet's own ledger tells of it
+	fixture.Check(t, w.Manager.SetRun(branch.run.Run.ID, "completed", "skipped"))
+	w.states.WantNone("", "a run of another branch")
 	if printed := w.Customer.Snapshot().Statuses; len(printed) != 0 {
 		t.Errorf("the customer was told: %v", printed)
 	}
 
-	j = w.manual("main", inputs)
+	j := w.manual(inputs)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "report --final")
 	w.WantStatus(sha, "infra/terraform-deploy/staging", "success: Applied")
 	if !j.manager || !strings.Contains(w.State("shop/staging"), "shop in staging") || w.State("shop/production") != "" {
@@ -174,10 +180,10 @@ func operatorInAct(t *testing.T, w *actSetup) {
 	}
 
 	destroy := map[string]string{"customer": "shop", "environment": "staging", "commit": "", "mode": "destroy", "confirm": "shop/production"}
-	w.manual("main", destroy).wantSteps(t, "fetch-vars", "report", "report --final")
+	w.manual(destroy).wantSteps(t, "fetch-vars", "report", "report --final")
 	destroy["confirm"] = "shop/staging"
 	fixture.Check(t, w.Manager.SetEnvironment("staging-apply", hub.EnvironmentRules{Reviewers: []string{"robin"}}))
-	j = w.manual("main", destroy)
+	j = w.manual(destroy)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "report --final")
 	w.WantStatus(sha, "infra/terraform-deploy/staging", "success: Destroy · Applied")
 	if !j.manager || strings.Contains(w.State("shop/staging"), "shop in staging") {

@@ -12,7 +12,7 @@ import (
 
 // destroyCommands are the commands about ending an environment.
 var destroyCommands = map[string]func(*attempt, []string){
-	"destroy": (*attempt).destroy, "undone": (*attempt).undone, "destroy-on": (*attempt).destroyOn, "destroy-again": (*attempt).destroyAgain, "destroy-same": (*attempt).destroySame,
+	"destroy": (*attempt).destroy, "undone": (*attempt).undone, "destroy-again": (*attempt).destroyAgain, "destroy-same": (*attempt).destroySame,
 	"vanish": (*attempt).vanish, "undestroyed": (*attempt).undestroyed, "by-hand": (*attempt).handmade,
 }
 
@@ -54,13 +54,6 @@ func (a *attempt) undone(args []string) {
 		a.T.Errorf("something has come of it: %v", fetched.Outputs)
 	}
 	a.verdicts++
-}
-
-// destroyOn is someone of the manager's who asks for a destroy on a branch of their
-// own: destroy-on BRANCH TEXT...
-func (a *attempt) destroyOn(args []string) {
-	a.T.Helper()
-	a.manuallyOn(args[0], args[1:], fixture.DestroyOf("staging")...)
 }
 
 // destroyAgain lets someone run the present destroy again after the manager has got a

@@ -40,7 +40,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"checkout": (*attempt).checkout, "lose-object": (*attempt).loseObject, "embed": (*attempt).embed, "ran-nothing": (*attempt).ranNothing,
 	"put": (*attempt).put, "drop": (*attempt).drop, "foreign-run": (*attempt).foreignRun, "going": (*attempt).going, "swept": (*attempt).swept,
 	"untold": (*attempt).untold, "not-green": (*attempt).notGreen, "scanned": (*attempt).scanned, "unexplained": (*attempt).unexplained,
-	"comments": (*attempt).comments, "shown": (*attempt).shown, "manually": (*attempt).manually,
+	"comments": (*attempt).comments, "shown": (*attempt).shown,
 	"temp-trap": (*attempt).tempTrap, "trap-untouched": (*attempt).trapUntouched, "event": (*attempt).changeEvent, "unsent": (*attempt).unsent, "idle": (*attempt).idle,
 	"close-pull": (*attempt).closePull, "superseded": (*attempt).superseded, "red": (*attempt).red, "still-red": (*attempt).stillRed,
 	"unplanned": (*attempt).unplanned, "properties": (*attempt).properties,
@@ -269,8 +269,6 @@ func (a *attempt) back([]string) {
 
 // misconfigured runs fetch-vars on the manager's own new commit, which no request
 // gets past.
-// manually is someone of the manager's who starts the workflow by hand on a
-// branch of their own: manually BRANCH TEXT...
 // recorded looks for what a run has put into a ledger: the fleet's, a customer's
 // or a target's.
 // later lets time pass: later DURATION.

@@ -10,7 +10,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
 func (a *attempt) rejected(args []string) {
@@ -77,21 +76,6 @@ func (a *attempt) misconfigured(args []string) {
 		a.T.Errorf("written: %v", writes)
 	}
 	a.verdicts++
-}
-
-func (a *attempt) manually(args []string) {
-	a.T.Helper()
-	a.manuallyOn(args[0], args[1:], "--customer", "shop")
-}
-
-// manuallyOn is manually with other flags.
-func (a *attempt) manuallyOn(branch string, texts []string, flags ...string) {
-	a.T.Helper()
-	sha := a.Commit(a.Manager, branch, map[string]string{"README.md": "mine"})
-	fixture.Check(a.T, a.Manager.Grant("mallory", hub.Write))
-	run := fixture.Must(a.Manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: fixture.ManagerWorkflow, HeadSHA: sha, HeadBranch: branch, Actor: "mallory", Status: "in_progress"}))(a.T)
-	event := fixture.Must(a.Manager.ManualEvent(fixture.ManagerWorkflow, branch, nil, "mallory"))(a.T)
-	a.wantRejected(fixture.WorkflowRun{Repo: a.Manager, Run: run, Event: event, SHA: sha, Ref: "refs/heads/" + branch}, "unverified-origin", texts, flags...)
 }
 
 func (a *attempt) recorded(run fixture.WorkflowRun, customer, env string, event ledger.Event, reason pipeline.Reason) {

@@ -295,3 +295,44 @@ func TestWorkflowsPinTheAction(t *testing.T) {
 	}
 	t.Errorf("the workflows pin an older action %v; run: make pin", commits)
 }
+
+// TestWorkflowsStartOnTheDefaultBranch: in the workflows of the manager no job begins on
+// another ref, whoever starts them there. A schedule runs on the default branch alone.
+func TestWorkflowsStartOnTheDefaultBranch(t *testing.T) {
+	t.Parallel()
+	const condition = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
+	first := 0
+	for _, name := range repoFiles(t) {
+		if path.Dir(name) != "workflows/manager" {
+			continue
+		}
+		var w struct {
+			On   map[string]any `yaml:"on"`
+			Jobs map[string]struct {
+				If    string `yaml:"if"`
+				Needs any    `yaml:"needs"`
+			} `yaml:"jobs"`
+		}
+		content := fixture.Must(os.ReadFile(filepath.Join(fixture.RepoRoot, filepath.FromSlash(name))))(t)
+		fixture.Check(t, yaml.Unmarshal(content, &w))
+		if _, called := w.On["workflow_call"]; called && len(w.On) == 1 {
+			continue // by a job of a workflow that is looked at here
+		}
+		_, scheduled := w.On["schedule"]
+		for job, j := range w.Jobs {
+			switch {
+			case j.Needs == nil:
+				first++
+				if want := condition; j.If != want && (!scheduled || j.If != "github.event_name == 'schedule' || "+want) {
+					t.Errorf("%s: job %s begins on every ref: if: %s", name, job, j.If)
+				}
+			// A job that runs although others were skipped has to look.
+			case strings.Contains(j.If, "always()") && !regexp.MustCompile(`needs\.(prepare\.result != 'skipped'|list\.outputs\.scan != '')`).MatchString(j.If):
+				t.Errorf("%s: job %s runs after a job that was skipped: if: %s", name, job, j.If)
+			}
+		}
+	}
+	if first < 3 {
+		t.Errorf("only %d jobs begin a workflow", first)
+	}
+}

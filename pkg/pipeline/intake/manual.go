@@ -10,15 +10,6 @@ import (
 
 func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, error) {
 	ask := in.Manual
-	// workflow_dispatch lets its caller choose the ref, and with it the Terraform
-	// and the rules: only the default branch has been reviewed.
-	if def := "refs/heads/" + in.Event.Repository.DefaultBranch; in.Event.Name != "" && in.Event.Ref != def {
-		return origin{}, &pipeline.RejectedError{
-			Reason:  pipeline.ReasonUnverified,
-			Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %s", pipeline.Quote(in.Event.Ref)),
-			Next:    "start the workflow on " + in.Event.Repository.DefaultBranch,
-		}
-	}
 	if err := f.presentManager(ctx, in); err != nil {
 		return origin{}, err
 	}

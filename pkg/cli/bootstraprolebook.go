@@ -83,12 +83,10 @@ func (b roleBook) roles() (iam.Roles, error) {
 // jobRoles are the roles that the steps of the workflows take.
 func (b roleBook) jobRoles() ([]iam.Role, error) {
 	branch := b.subject.Of(actions.Branch(b.repository.DefaultBranch))
-	reports := []string{branch}
 	var works []iam.Role
 	for _, env := range environmentsOf(b.manager.config.Manager) {
 		for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
 			subject := b.subject.Of(actions.InEnvironment(gate(env, work)))
-			reports = append(reports, subject)
 			role, err := b.jobRole(store.Role(work), string(env), subject)
 			if err != nil {
 				return nil, err
@@ -97,11 +95,8 @@ func (b roleBook) jobRoles() ([]iam.Role, error) {
 		}
 	}
 	roles := make([]iam.Role, 0, 4+len(works))
-	for _, of := range []struct {
-		role     store.Role
-		subjects []string
-	}{{store.RoleFetchVars, []string{branch}}, {store.RoleReport, reports}, {store.RoleDrift, []string{branch}}, {store.RoleSweep, []string{branch}}} {
-		role, err := b.jobRole(of.role, "*", of.subjects...)
+	for _, of := range []store.Role{store.RoleFetchVars, store.RoleReport, store.RoleDrift, store.RoleSweep} { // their jobs have no environment
+		role, err := b.jobRole(of, "*", branch)
 		if err != nil {
 			return nil, err
 		}

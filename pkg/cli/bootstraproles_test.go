@@ -314,7 +314,7 @@ func TestBootstrapRolesRefuses(t *testing.T) {
 		"foreign subject":     {map[string]string{"metapipe.yml": rolesManager}, append(slices.Clone(known[:5]), "repo:other/infra"), "no subject of this repository"},
 		"long name":           {map[string]string{"metapipe.yml": rolesManager}, append(slices.Clone(known), "--name-prefix", strings.Repeat("p", 60)), "characters, and AWS takes 64"},
 		"one name twice":      {map[string]string{"metapipe.yml": rolesManager, "customers/blog.yml": "repository: acme/blog\nrepository_id: 1\nrole: arn:aws:iam::123456789012:role/x/Metapipe-Sweep\n"}, known, "two roles would be called"},
-		"too many subjects":   {map[string]string{"metapipe.yml": many}, append(slices.Clone(known[:5]), "repo:octo-org@123456789/infra@123456789"), "names 41 subjects"},
+		"too many subjects":   {map[string]string{"metapipe.yml": many, "customers/blog.yml": "repository: acme/blog\nrepository_id: 1\nrole: arn:aws:iam::123456789012:role/all\n"}, append(slices.Clone(known[:5]), "repo:octo-org@123456789/infra@123456789"), "names 41 subjects"},
 		"an account of none":  {map[string]string{"metapipe.yml": rolesManager}, append(slices.Clone(known), "--account", "123456789012"), "names no role in account 123456789012"},
 		"issuer without tls":  {map[string]string{"metapipe.yml": rolesManager}, append(slices.Clone(known), "--issuer", "http://ghe.example.com/_services/token"), "AWS takes an https:// address"},
 		"not the repository?": {map[string]string{"metapipe.yml": rolesManager}, append(slices.Clone(known), "--repository", "infra"), "write it as OWNER/NAME"},

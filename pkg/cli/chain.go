@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -52,19 +53,37 @@ func (v *validation) workflows(found pipeline.Problems) error {
 		}
 	}
 	v.add(workflow.Check(raw, v.config.Manager.Chain())...)
-	switch target, err := readWorkflow(root, workflow.Target); {
-	case errors.Is(err, fs.ErrNotExist):
-		v.add(pipeline.Problem{Position: pipeline.Position{File: workflow.File}, Rule: workflow.RuleChain,
-			Message: "the jobs call " + workflow.Target + ", which is not there: GitHub would start no run at all", Remedy: "run `metapipe validate --write-workflows` and commit the file"})
-	case err != nil:
-		return pipeline.Usagef("read %s of the manager", workflow.Target).Because(text.FileError(err)).
-			Nextf("make it a plain file, or remove it and run `metapipe validate --write-workflows`")
-	default:
-		v.add(workflow.CheckTarget(target, v.config.Manager.Chain())...)
+	if err := v.called(root, workflow.File, workflow.Target); err != nil {
+		return err
 	}
+	v.add(workflow.CheckGuards(root.FS())...)
 	v.add(workflow.CheckScheduled(root.FS())...)
 	v.add(workflow.CheckState(root.FS(), pipeline.Position{File: config.ManagerFile}, v.config.Manager.State)...)
 	v.checked("the workflows in %s", workflow.Dir)
+	return nil
+}
+
+// called checks a workflow that the jobs of another file call, and those that it calls itself.
+func (v *validation) called(root *os.Root, by, name string) error {
+	raw, err := readWorkflow(root, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		v.add(pipeline.Problem{Position: pipeline.Position{File: path.Clean(by)}, Rule: workflow.RuleChain,
+			Message: "the jobs call " + name + ", which is not there: GitHub would start no run at all", Remedy: "run `metapipe validate --write-workflows` and commit the file"})
+		return nil
+	}
+	if err != nil {
+		return pipeline.Usagef("read %s of the manager", name).Because(text.FileError(err)).
+			Nextf("make it a plain file, or remove it and run `metapipe validate --write-workflows`")
+	}
+	if name != workflow.Target {
+		return nil
+	}
+	v.add(workflow.CheckTarget(raw, v.config.Manager.Chain())...)
+	for _, next := range workflow.Called(raw) {
+		if err := v.called(root, name, next); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

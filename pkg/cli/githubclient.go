@@ -18,6 +18,9 @@ const (
 	envAppKey = "METAPIPE_APP_PRIVATE_KEY"
 )
 
+// driftScanPath is the command that runs the tool and reads customers' repositories.
+const driftScanPath = "metapipe drift scan"
+
 // githubClients makes the clients of a command.
 type githubClients struct {
 	app     *App
@@ -96,6 +99,9 @@ func (g *githubClients) unset(name string) unset {
 	next := "pass the secret to this step through `env:`"
 	if !g.context.InActions {
 		next = "run: export " + name + "=$(gh auth token)"
+	}
+	if name == envSourceToken && g.context.InActions && g.app.command == driftScanPath {
+		next = "pass the secret SOURCE_REPOS_READ_PAT to this step through `env:`, a token that only reads, since this job runs the tool"
 	}
 	if name != envOwnToken {
 		next += ", or " + envAppID + " and " + envAppKey + " of a GitHub App"

@@ -144,7 +144,7 @@ func TestRehearsal(t *testing.T) {
 	}
 	for _, name := range []string{
 		"README.md", "story.html", "requests.json", "customer/deployments.json", "customer/runs.json", "manager/runs.json",
-		"customer/pull-requests/1/comment.md", "customer/pull-requests/1/comment-1.md", "manager/summaries/run-2-plan-live.md", "manager/logs/run-2-plan-live-01-plan.log",
+		"customer/pull-requests/1/comment.md", "customer/pull-requests/1/comment-1.md", "manager/summaries/run-2-report-plan-live.md", "manager/logs/run-2-plan-live-01-plan.log",
 	} {
 		if _, err := os.Stat(filepath.Join(r.Out, filepath.FromSlash(name))); err != nil {
 			t.Error(err)

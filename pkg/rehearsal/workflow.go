@@ -97,11 +97,18 @@ func (m *managerRun) jobs(ctx context.Context) error {
 	return nil
 }
 
+// toolJob makes a job of this run for the tool: it has no token for customers' repositories.
+func (m *managerRun) toolJob(name string) (*job, error) {
+	return m.rehearsal.newJob(m.run, name, m.ownToken())
+}
+
+func (m *managerRun) ownToken() token {
+	return token{"GITHUB_TOKEN", hub.Token{Kind: hub.Actions, Repositories: []string{m.run.repo.Slug()}, Permissions: map[string]string{"contents": "read", "actions": "read"}}}
+}
+
 // newJob makes a job of this run with the two tokens that the steps choose from.
 func (m *managerRun) newJob(name string) (*job, error) {
-	return m.rehearsal.newJob(m.run, name,
-		token{"GITHUB_TOKEN", hub.Token{Kind: hub.Actions, Repositories: []string{m.run.repo.Slug()},
-			Permissions: map[string]string{"contents": "read", "actions": "read"}}},
+	return m.rehearsal.newJob(m.run, name, m.ownToken(),
 		token{"SOURCE_REPOS_PAT", hub.Token{Kind: hub.FineGrained, User: managerBot, Repositories: []string{m.setup.customer.Slug()},
 			Permissions: map[string]string{"contents": "read", "statuses": "write", "pull_requests": "write", "issues": "write", "deployments": "write", "actions": "read"}}})
 }
@@ -111,7 +118,7 @@ func (m *managerRun) command(ctx context.Context, j *job, secrets []string, args
 	return j.do(ctx, step{args: args, secrets: secrets, extra: map[string]string{"METAPIPE_KEY": m.setup.key, "METAPIPE_STORE": m.setup.store}})
 }
 
-// report ends every job: `if: always()`.
+// report is the last step of a job: `if: always()`.
 func (m *managerRun) report(ctx context.Context, j *job, more ...string) (closed bool, err error) {
 	always := context.WithoutCancel(ctx)
 	result, err := m.command(always, j, []string{"SOURCE_REPOS_PAT"}, append([]string{"report", "--customer", m.customer, "--request", m.request}, more...)...)
@@ -123,14 +130,32 @@ func (m *managerRun) report(ctx context.Context, j *job, more ...string) (closed
 	return result.outputs["closed"] == "true", m.tellNews(result.event)
 }
 
-// applying reports that the apply begins: `continue-on-error: true`.
-func (m *managerRun) applying(ctx context.Context, j *job, t pipeline.Target) error {
-	result, err := m.command(ctx, j, []string{"SOURCE_REPOS_PAT"}, "report", "--customer", m.customer, "--request", m.request, "--applying", string(t.Environment), "--stack", string(t.Stack))
+// reportOf is the job of the report that follows one that runs the tool: `if: always()`.
+func (m *managerRun) reportOf(ctx context.Context, name string) (closed bool, err error) {
+	j, err := m.newJob("report-" + name)
+	if err != nil {
+		return false, err
+	}
+	closed, err = m.report(ctx, j)
+	return closed, errors.Join(err, j.close(false))
+}
+
+// begin is the job that reports that the apply begins: `continue-on-error: true`.
+func (m *managerRun) begin(ctx context.Context, t pipeline.Target) error {
+	name := beginOf(t)
+	if _, err := m.run.repo.EnterEnvironment(m.run.run.ID, name, t.Gate(pipeline.WorkApply)); err != nil {
+		return err
+	}
+	j, err := m.newJob(name)
 	if err != nil {
 		return err
 	}
-	j.failed = false
-	return m.tellNews(result.event)
+	result, err := m.command(ctx, j, []string{"SOURCE_REPOS_PAT"}, "report", "--customer", m.customer, "--request", m.request, "--applying", string(t.Environment), "--stack", string(t.Stack))
+	if err == nil {
+		j.failed = false
+		err = m.tellNews(result.event)
+	}
+	return errors.Join(err, m.run.repo.LeaveEnvironment(m.run.run.ID, name, err == nil), j.close(err != nil || ctx.Err() != nil))
 }
 
 // prepare is the first job: who asks, for what?
@@ -165,7 +190,7 @@ func (m *managerRun) deploy(ctx context.Context, name string) error {
 		return err
 	}
 	m.outcomes[name] = planned.outputs["outcome"]
-	if planned.exit != exitDone || m.outcomes[name] != string(pipeline.OutcomeWaiting) || !slices.Contains(m.applies, name) || ctx.Err() != nil {
+	if planned.exit != exitDone || m.failed || m.outcomes[name] != string(pipeline.OutcomeWaiting) || !slices.Contains(m.applies, name) || ctx.Err() != nil {
 		return nil
 	}
 	open, err := m.gate(ctx, t, planned.outputs)
@@ -183,31 +208,42 @@ func (m *managerRun) deploy(ctx context.Context, name string) error {
 // jobOf is the name of the job of one command on one target.
 func jobOf(work pipeline.Work, t pipeline.Target) string { return string(work) + "-" + t.Part() }
 
-// target is the job of one command on one target, followed by its report.
+// beginOf is the name of the job that reports that the apply of a target begins.
+func beginOf(t pipeline.Target) string { return "begin-" + t.Part() }
+
+// target is the job of one command on one target, followed by the one of its report.
 func (m *managerRun) target(ctx context.Context, work pipeline.Work, t pipeline.Target, more ...string) (stepResult, error) {
+	if work == pipeline.WorkApply {
+		if err := m.begin(ctx, t); err != nil {
+			return stepResult{}, err
+		}
+	}
+	result, err := m.tool(ctx, work, t, more...)
+	if err != nil {
+		return result, err
+	}
+	closed, err := m.reportOf(ctx, jobOf(work, t))
+	m.closed = closed && m.endsChain(t)
+	return result, err
+}
+
+// tool is the job that runs the tool.
+func (m *managerRun) tool(ctx context.Context, work pipeline.Work, t pipeline.Target, more ...string) (stepResult, error) {
 	name := jobOf(work, t)
 	if _, err := m.run.repo.EnterEnvironment(m.run.run.ID, name, t.Gate(work)); err != nil {
 		return stepResult{}, err
 	}
-	j, err := m.newJob(name)
+	j, err := m.toolJob(name)
 	if err != nil {
 		return stepResult{}, err
 	}
 	var secrets []string
 	if work == pipeline.WorkApply {
 		secrets = []string{"GITHUB_TOKEN"}
-		if err := m.applying(ctx, j, t); err != nil {
-			return stepResult{}, errors.Join(err, j.close(true))
-		}
 	}
 	args := append([]string{string(work), "--customer", m.customer, "--request", m.request, "--environment", string(t.Environment), "--stack", string(t.Stack)}, more...)
 	result, err := m.command(ctx, j, secrets, args...)
 	m.failed = m.failed || result.exit != exitDone
-	if err == nil {
-		var closed bool
-		closed, err = m.report(ctx, j)
-		m.closed = closed && m.endsChain(t)
-	}
 	left := m.run.repo.LeaveEnvironment(m.run.run.ID, name, !j.failed)
 	return result, errors.Join(err, left, j.close(ctx.Err() != nil))
 }
@@ -232,9 +268,13 @@ func (m *managerRun) finish(ctx context.Context, cancelled bool) error {
 	return errors.Join(err, j.close(false))
 }
 
-// gate stands before the apply job. It reports whether the job may run.
+// gate stands before the jobs begin and apply, which wait at it together. It reports whether
+// they may run.
 func (m *managerRun) gate(ctx context.Context, t pipeline.Target, plan map[string]string) (bool, error) {
 	repo, id, job, name := m.run.repo, m.run.run.ID, jobOf(pipeline.WorkApply, t), t.Gate(pipeline.WorkApply)
+	if _, err := repo.EnterEnvironment(id, beginOf(t), name); err != nil {
+		return false, err
+	}
 	at, err := repo.EnterEnvironment(id, job, name)
 	if err != nil || at == hub.GateOpen {
 		return err == nil, err

@@ -181,7 +181,7 @@ func rejectedGateInAct(t *testing.T, w *actSetup) {
 	run := w.Push("main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
 	j := w.through(run, nil)
 	w.wantEnds(j, false, false)
-	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "plan production", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "plan production", "report", "report", "report --final")
 	w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "success: ")
 	w.WantStatus(run.SHA, "infra/terraform-deploy/production", "failure: ")
 	w.WantStatus(run.SHA, "infra/terraform-deploy", "failure: ")

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"gopkg.in/yaml.v3"
@@ -194,7 +195,7 @@ func withGates(t *testing.T, workflow []byte) []byte {
 	document := map[string]any{}
 	fixture.Check(t, yaml.Unmarshal(workflow, &document))
 	jobs := document["jobs"].(map[string]any)
-	gates := map[string]any{}
+	gates := handsOn(document)
 	for name, value := range jobs {
 		job := value.(map[string]any)
 		if c, ok := job["concurrency"].(map[string]any); ok {
@@ -205,7 +206,7 @@ func withGates(t *testing.T, workflow []byte) []byte {
 			continue
 		}
 		gate := map[string]any{"runs-on": "ubuntu-latest", "steps": []any{
-			map[string]any{"env": map[string]any{"ENVIRONMENT": environment, "STACK": "${{ inputs.stack }}"}, "run": `exec ask-gate "$GATES/$ENVIRONMENT/$STACK"`},
+			map[string]any{"env": map[string]any{"ENVIRONMENT": environment, "STACK": "${{ inputs.stack }}", "JOB": name}, "run": `exec ask-gate "$GATES/$ENVIRONMENT/$JOB/$STACK"`},
 		}}
 		needs := []any{name + "-gate"}
 		if before, ok := job["needs"]; ok {
@@ -225,15 +226,44 @@ func withGates(t *testing.T, workflow []byte) []byte {
 	return fixture.Must(yaml.Marshal(document))(t)
 }
 
-// gates serves the answers of the double for the jobs of a run.
+// handsOn is a last job for a called workflow that calls another one, none for others: act hands
+// the outputs of a workflow on when a job with steps ends, and not when a called workflow does.
+func handsOn(workflow map[string]any) map[string]any {
+	on, _ := workflow["on"].(map[string]any)
+	if _, called := on["workflow_call"]; !called {
+		return map[string]any{}
+	}
+	for name, job := range workflow["jobs"].(map[string]any) {
+		if _, calls := job.(map[string]any)["uses"]; calls {
+			return map[string]any{"hands-on": map[string]any{"runs-on": "ubuntu-latest", "needs": name, "if": "always()", "steps": []any{map[string]any{"run": "true"}}}}
+		}
+	}
+	return map[string]any{}
+}
+
+// gates serves the answers of the double for the jobs of a run. The jobs begin and apply wait at
+// one gate together: the later one lets the reviewer decide about both.
 func (w *actSetup) gates(run fixture.WorkflowRun, stored string) string {
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		environment, stack, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		_, command, _ := strings.Cut(environment, "-")
-		job := command + " " + environment + " " + stack // each job of an environment asks for itself
-		at, err := run.Repo.EnterEnvironment(run.Run.ID, job, environment)
-		if err == nil && at == hub.GateWaiting {
+	var (
+		turn    sync.Mutex
+		waiting = map[string]int{}
+	)
+	enter := func(path string) (job, environment string, at hub.Gate, err error) {
+		turn.Lock()
+		defer turn.Unlock()
+		environment, job, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		if at, err = run.Repo.EnterEnvironment(run.Run.ID, job, environment); err != nil || at != hub.GateWaiting {
+			return job, environment, at, err
+		}
+		_, stack, _ := strings.Cut(job, "/")
+		if waiting[environment+"/"+stack]++; waiting[environment+"/"+stack]%2 == 0 {
 			w.review(run, environment, actSteps(w.T, stored))
+		}
+		return job, environment, at, nil
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		job, environment, at, err := enter(r.URL.Path)
+		if err == nil && at == hub.GateWaiting {
 			at, err = run.Repo.AwaitEnvironment(r.Context(), run.Run.ID, job, environment)
 		}
 		if err != nil {

@@ -26,7 +26,7 @@ printf '%%s\0' "$@" >"$said/arguments"
 code=${PIPESTATUS[0]}
 cat "$GITHUB_OUTPUT" >"$said/outputs"
 cat "$GITHUB_STEP_SUMMARY" >"$said/summary"
-mv "$said" "$said-$code"
+mv "$said" "$RECORD/$(date +%%s%%N)-${said##*-}-$code"
 exit "$code"
 `
 
@@ -39,7 +39,7 @@ type actStep struct {
 	outputs               map[string]string
 }
 
-// actSteps reads the records of the steps that have ended, in their order.
+// actSteps reads the records of the steps that have ended, in the order of their ends.
 func actSteps(t *testing.T, stored string) []actStep {
 	t.Helper()
 	var steps []actStep

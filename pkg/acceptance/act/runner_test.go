@@ -32,6 +32,7 @@ import (
 //   - environment gates: before each job with an environment stands one that asks
 //     the double, see withGates;
 //   - jobs after a called workflow that has failed, see resumed;
+//   - outputs of a workflow that a called one calls, see handsOn;
 //   - an issuer of ID tokens: the double's;
 //   - `run-name`: the double is told it, see runName;
 //   - `permissions`: one token has those of all jobs, see tokenRights;

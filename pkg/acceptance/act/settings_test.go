@@ -37,6 +37,8 @@ func (w *actSetup) usualSettings(run fixture.WorkflowRun) settings {
 			"GITHUB_TOKEN": w.Token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: tokenRights(w.T, "manager/"+filepath.Base(run.Run.Path))}),
 			"SOURCE_REPOS_PAT": w.Token(hub.Token{Name: name + " source", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: w.sources,
 				Permissions: fixture.Permissions("contents actions", "statuses pull_requests issues deployments")}),
+			"SOURCE_REPOS_READ_PAT": w.Token(hub.Token{Name: name + " source, read only", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: w.sources,
+				Permissions: fixture.Permissions("contents deployments", "")}),
 			"AWS_ACCESS_KEY_ID": root.AccessKey, "AWS_SECRET_ACCESS_KEY": root.SecretKey,
 		}, map[string]string{"TF_STATE_BUCKET": w.states.Bucket.Name, "AWS_REGION": w.states.Server.Region}}
 	}

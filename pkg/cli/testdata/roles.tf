@@ -264,13 +264,7 @@ resource "aws_iam_role" "report" {
       Condition = {
         StringEquals = {
           "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-          "token.actions.githubusercontent.com:sub" = [
-            "repo:octo-org@12/infra@34:ref:refs/heads/main",
-            "repo:octo-org@12/infra@34:environment:staging-plan",
-            "repo:octo-org@12/infra@34:environment:staging-apply",
-            "repo:octo-org@12/infra@34:environment:live-plan",
-            "repo:octo-org@12/infra@34:environment:live-apply",
-          ]
+          "token.actions.githubusercontent.com:sub" = ["repo:octo-org@12/infra@34:ref:refs/heads/main"]
         }
       }
     }]

@@ -1,0 +1,144 @@
+package workflow
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// The rules of the jobs that run the tool.
+const (
+	RuleSecrets = "workflow-secrets"
+	RuleGate    = "workflow-gate"
+)
+
+const copyAgain = "copy the shipped workflow again: remove the file, run `metapipe validate --write-workflows`, and commit the result"
+
+// writes matches what gives a job a token that can write to customers' repositories, also by
+// way of all secrets at once.
+var writes = regexp.MustCompile(`\bsecrets\s*(?:\.\s*|\[\s*')(SOURCE_REPOS_PAT|METAPIPE_APP_PRIVATE_KEY)\b|\btoJSON\(\s*(secrets)\s*\)`)
+
+// Called are the workflows of the same repository that the jobs of the workflow raw call, each
+// once, in the order of the file.
+func Called(raw []byte) (files []string) {
+	var document yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(raw)).Decode(&document); err != nil || len(document.Content) == 0 {
+		return nil
+	}
+	jobs := get(document.Content[0], "jobs")
+	if jobs == nil || jobs.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(jobs.Content); i += 2 {
+		for _, uses := range texts(get(jobs.Content[i+1], "uses")) {
+			if strings.HasPrefix(uses, "./") && !slices.Contains(files, uses) {
+				files = append(files, uses)
+			}
+		}
+	}
+	return files
+}
+
+// CheckGuards looks at each job of the manager's workflows that runs the tool. Its machine runs
+// the code of providers and modules, so it must not see a token that can write to customers'
+// repositories; and an apply waits at the gate of its environment. root is the top of the
+// manager's checkout.
+func CheckGuards(root fs.FS) (problems pipeline.Problems) {
+	texts := workflowTexts(root)
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		problems = append(problems, unguarded(name, texts[name])...)
+	}
+	return problems
+}
+
+var (
+	runsTool  = commandPattern("plan", "apply", `drift\s+scan`)
+	runsApply = commandPattern("apply")
+)
+
+// unguarded are the problems of one workflow.
+func unguarded(file, text string) (problems pipeline.Problems) {
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil || len(document.Content) == 0 {
+		return nil // GitHub says so, and runs nothing
+	}
+	root := document.Content[0]
+	jobs := get(root, "jobs")
+	if jobs == nil || jobs.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(jobs.Content); i += 2 {
+		key, job := jobs.Content[i], jobs.Content[i+1]
+		script := scriptsOf(job)
+		if !runsTool.MatchString(script) {
+			continue
+		}
+		add := func(line int, rule string, warning bool, message string) {
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: line}, Rule: rule, Warning: warning, Message: message, Remedy: copyAgain})
+		}
+		for _, seen := range append(secretsIn(get(root, "env")), secretsIn(job)...) {
+			add(seen.line, RuleSecrets, true, fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it and write to customers' repositories", key.Value, seen.name))
+		}
+		if runsApply.MatchString(script) && !gated(get(job, "environment")) {
+			add(key.Line, RuleGate, false, fmt.Sprintf("the job %q applies and has no environment of the name <environment>-apply: no reviewer is asked", key.Value))
+		}
+	}
+	return problems
+}
+
+// scriptsOf are the scripts of the steps of a job, one below the other.
+func scriptsOf(job *yaml.Node) string {
+	var all []string
+	if steps := get(job, "steps"); steps != nil {
+		for _, step := range steps.Content {
+			for _, script := range texts(get(step, "run")) {
+				all = append(all, joinedLines(script))
+			}
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// gated reports whether `environment` names a gate.
+func gated(environment *yaml.Node) bool {
+	if name := get(environment, "name"); name != nil {
+		environment = name
+	}
+	named := texts(environment)
+	return len(named) == 1 && strings.HasSuffix(named[0], "-"+string(pipeline.WorkApply))
+}
+
+type seenSecret struct {
+	name string
+	line int
+}
+
+// secretsIn are the texts below a node that hold a token which can write, each secret once.
+func secretsIn(node *yaml.Node) (found []seenSecret) {
+	if node == nil {
+		return nil
+	}
+	for _, match := range writes.FindAllStringSubmatch(node.Value, -1) {
+		name := match[1]
+		if name == "" {
+			name = "all secrets"
+		}
+		found = append(found, seenSecret{name, node.Line})
+	}
+	for _, child := range node.Content { // an alias has none: what it stands for is elsewhere in the file
+		for _, seen := range secretsIn(child) {
+			if !slices.ContainsFunc(found, func(s seenSecret) bool { return s.name == seen.name }) {
+				found = append(found, seen)
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,68 @@
+package workflow
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// TestGuardsOfJobs: a job that runs the tool sees no token that can write to customers'
+// repositories, and an apply has its gate. The shipped files keep both.
+func TestGuardsOfJobs(t *testing.T) {
+	t.Parallel()
+	shipped := fstest.MapFS{}
+	for _, name := range []string{"infra-deploy.yml", "infra-target.yml", "infra-apply.yml", "drift-detection.yml", "sweep.yml"} {
+		raw, err := os.ReadFile(filepath.Join("..", "..", "workflows", "manager", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shipped[Dir+"/"+name] = &fstest.MapFile{Data: raw}
+	}
+	if problems := CheckGuards(shipped); len(problems) > 0 {
+		t.Errorf("the shipped workflows: %v", problems)
+	}
+	const job = "jobs:\n  a:\n    environment: x-apply\n    steps:\n      - run: exec metapipe apply\n"
+	for name, c := range map[string]struct {
+		text string
+		want []string // line, rule and a part of the message of each problem
+	}{
+		"as it should be":          {job, nil},
+		"a token of the step":      {job + "        env: {T: \"${{ secrets.SOURCE_REPOS_PAT }}\"}\n", []string{"x.yml:6: workflow-secrets: the job \"a\" runs the tool and sees SOURCE_REPOS_PAT"}},
+		"a token of the job":       {job + "    env: {T: \"${{ secrets['METAPIPE_APP_PRIVATE_KEY'] }}\"}\n", []string{"x.yml:6: workflow-secrets: the job \"a\" runs the tool and sees METAPIPE_APP_PRIVATE_KEY"}},
+		"a token of the workflow":  {"env: {T: \"${{ secrets.SOURCE_REPOS_PAT }}\"}\n" + job, []string{"x.yml:1: workflow-secrets"}},
+		"all secrets":              {job + "        env: {T: \"${{ toJSON(secrets) }}\"}\n", []string{"sees all secrets"}},
+		"a token that only reads":  {job + "        env: {T: \"${{ secrets.SOURCE_REPOS_READ_PAT }}\"}\n", nil},
+		"a shard of drift":         {"jobs: {s: {steps: [{run: metapipe drift scan x, env: {T: \"${{ secrets.SOURCE_REPOS_PAT }}\"}}]}}", []string{"the job \"s\" runs the tool"}},
+		"a list of drift":          {"jobs: {s: {steps: [{run: metapipe drift list, env: {T: \"${{ secrets.SOURCE_REPOS_PAT }}\"}}]}}", nil},
+		"a job beside it":          {job + "  b: {steps: [{run: metapipe report, env: {T: \"${{ secrets.SOURCE_REPOS_PAT }}\"}}]}\n", nil},
+		"no gate":                  {strings.Replace(job, "    environment: x-apply\n", "", 1), []string{"x.yml:2: workflow-gate: the job \"a\" applies"}},
+		"the gate of a plan":       {strings.Replace(job, "x-apply", "x-plan", 1), []string{"workflow-gate"}},
+		"a gate with an address":   {strings.Replace(job, "x-apply", "{name: \"${{ inputs.e }}-apply\", url: \"https://x\"}", 1), nil},
+		"a plan needs no reviewer": {"jobs: {s: {steps: [{run: metapipe plan}]}}", nil},
+		"over two lines":           {"jobs:\n  s:\n    steps:\n      - run: |\n          metapipe \\\n            apply --customer x\n", []string{"workflow-gate"}},
+		"not YAML":                 {"[", nil},
+		"no jobs":                  {"jobs: [a]", nil},
+	} {
+		problems := CheckGuards(fstest.MapFS{Dir + "/x.yml": {Data: []byte(c.text)}})
+		if !slices.EqualFunc(c.want, problems, func(want string, got pipeline.Problem) bool { return strings.Contains(got.String(), want) }) {
+			t.Errorf("%s: %v, want %q", name, problems, c.want)
+		}
+	}
+}
+
+func TestCalled(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"jobs: {a: {uses: ./x.yml}, b: {uses: ./y.yml}, c: {uses: ./x.yml}, d: {uses: o/r/x.yml@v1}, e: {steps: []}}": {"./x.yml", "./y.yml"},
+		"jobs: []": nil, "[": nil, "": nil,
+	} {
+		if got := Called([]byte(text)); !slices.Equal(got, want) {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}

@@ -29,6 +29,10 @@ of the environment must be at least as long) and for prevent_self_review: no acc
 that started or re-ran the customer's run or this one may have approved. Accounts are
 compared by their ids. A role is taken as for plan.
 
+With --await-report, apply waits until "report --applying" of the same run has looked at
+the plan, at most a minute: that report takes a plan out of use that a custom property
+does not allow any more. The shipped workflow runs the two side by side.
+
 Environment: METAPIPE_KEY, GITHUB_TOKEN (own repository: actions read).
 A state that the tool could not write to its backend is sealed into the store; the
 message says how "metapipe state recover" restores it. If the store is gone too, it is
@@ -48,21 +52,25 @@ Outputs: outcome, reason, errored-state.`,
 	}
 	o.targetFlags(cmd)
 	cmd.Flags().StringVar(&o.receipt, "receipt", "", "receipt that was approved: its SHA-256 or its short `CODE`; another plan is refused")
+	cmd.Flags().BoolVar(&o.awaitReport, "await-report", false, "wait until report --applying of this run has looked at the plan, at most 1m")
 	required(cmd, "customer", "environment", "request")
 	return cmd
 }
 
 func (a *App) apply(ctx context.Context, o targetOptions) error {
 	o.actionsTokens = []string{envOwnToken}
-	return a.onTarget(ctx, o, pipeline.WorkApply, func(m *manager, in pipeline.TargetInput) error { return m.apply(ctx, in) })
+	return a.onTarget(ctx, o, pipeline.WorkApply, func(m *manager, in pipeline.TargetInput) error { return m.apply(ctx, in, o.awaitReport) })
 }
 
-func (m *manager) apply(ctx context.Context, in pipeline.TargetInput) error {
+func (m *manager) apply(ctx context.Context, in pipeline.TargetInput, awaitReport bool) error {
 	engine, err := m.engineOf(in.Customer, in.Stack)
 	if err != nil {
 		return err
 	}
 	applier := &deploy.Applier{Store: m.store, Sealer: m.sealer, Engine: engine, Parse: m.parse, Now: m.app.Now}
+	if awaitReport {
+		applier.AwaitReport = m.app.Sleep
+	}
 	if m.context.InActions {
 		client, err := m.github.client(envOwnToken)
 		if err != nil {

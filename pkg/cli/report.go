@@ -34,7 +34,9 @@ what is written already is not written twice.
 
 With --final it closes everything that is still open, since no later job will.
 With --applying it reports that an apply begins, in the status of that environment
-alone: the first step of the job behind the gate, for those who wait.
+alone, for those who wait. It takes a plan out of use that a custom property does not
+allow any more, and announces any other one in the store to "apply --await-report",
+which runs beside it behind the same gate.
 Without a request (an earlier step left none) it only explains in the summary.
 
 What GitHub refuses to take now and each time (a locked conversation, an archived

@@ -18,6 +18,7 @@ import (
 type targetOptions struct {
 	directories
 	customer, request, environment, stack, receipt string
+	awaitReport                                    bool
 }
 
 // stackFlag is the flag that names a stack beside an environment.

@@ -198,7 +198,7 @@ func (m *managerRun) deploy(ctx context.Context, name string) error {
 		m.failed = true
 		return err
 	}
-	applied, err := m.target(ctx, pipeline.WorkApply, t, "--receipt", planned.outputs["receipt"])
+	applied, err := m.target(ctx, pipeline.WorkApply, t, "--receipt", planned.outputs["receipt"], "--await-report")
 	if err == nil {
 		m.outcomes[name] = applied.outputs["outcome"]
 	}

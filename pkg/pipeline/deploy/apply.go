@@ -26,6 +26,9 @@ type Applier struct {
 	// where there is no GitHub to ask (a laptop).
 	Gate gateReader
 	Now  func() time.Time
+	// AwaitReport pauses between two looks for the announcement of a report that runs beside
+	// this apply; nil where none does.
+	AwaitReport func(ctx context.Context, pause time.Duration) error
 
 	seen *record.View // of Store, for what one run reads more than once
 }
@@ -237,6 +240,9 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 		return result, err
 	}
 	if ended.reader, err = outputReader(a.Engine, job); err != nil {
+		return result, err
+	}
+	if err := a.awaitReport(ctx, in, folder); err != nil {
 		return result, err
 	}
 	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); errors.Is(err, ledger.ErrNotNext) {

@@ -10,7 +10,7 @@ import (
 // applying shows the customer that the apply of one environment begins: a waiting
 // trigger cannot see otherwise that no one is waited for any more. It is one status
 // and nothing else, and none where the plan does not wait: the report after the
-// apply says why.
+// apply says why. An apply that waits for this report finds its announcement in the store.
 func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipeline.Request) (pipeline.Report, error) {
 	report := pipeline.Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}
 	applying := in.Applying
@@ -22,6 +22,17 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipelin
 	if err != nil || t.Outcome != pipeline.OutcomeWaiting || !t.Applies {
 		return report, err
 	}
+	report, err = r.showApplying(ctx, in, report, t)
+	if err == nil {
+		err = record.Announce(ctx, r.records(), t.folder, in.Run, r.Now())
+	}
+	return report, err
+}
+
+// showApplying takes a plan out of use that may not be applied any more, and shows that any
+// other one is.
+func (r *Reporter) showApplying(ctx context.Context, in ReportInput, report pipeline.Report, t target) (pipeline.Report, error) {
+	request, applying := report.Request, in.Applying
 	t.Outcome, t.RunURL = pipeline.OutcomeApplying, in.Run.URL
 	found, refused, err := r.place(ctx, in, &report.Request)
 	if report.Unreported = refused; refused != nil || err != nil {

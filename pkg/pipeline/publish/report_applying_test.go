@@ -3,6 +3,7 @@ package publish_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // applying is the first step of a job behind the gate.
@@ -53,12 +55,23 @@ func tellsStages(w *pipelinetest.Setup, request pipeline.Request, env pipeline.E
 			w.T.Errorf("%s: %d writes, %v", env, w.Hub.Writes-writes, err)
 		}
 	}
+	announced := func() bool {
+		w.T.Helper()
+		keys := pipelinetest.Must[[]string](w.T)(w.Store.List(context.Background(), record.PlansPrefix(w.Current.Name.In(env), request.ID)))
+		return slices.ContainsFunc(keys, func(key string) bool { return strings.HasSuffix(key, "/"+record.AnnouncedObject(pipeline.Run{ID: 7})) })
+	}
 	silent(1) // there is no plan yet
 	planned := pipelinetest.Must[deploy.TargetResult](w.T)(w.Plan(request, env))
 	w.Report(request, false)
 	want(pipeline.StatusPending, "https://hub/run"+waiting+planned.Receipt)
 	writes := w.Hub.Writes
+	if announced() {
+		w.T.Errorf("%s is announced before its apply begins", env)
+	}
 	pipelinetest.Must[pipeline.Report](w.T)(applying(w, request, env, 1))
+	if !announced() {
+		w.T.Errorf("%s is not announced to its apply", env)
+	}
 	want(pipeline.StatusPending, "https://hub/run#applying-"+planned.Receipt)
 	if w.Hub.Writes != writes+1 {
 		w.T.Errorf("%d writes, want one", w.Hub.Writes-writes)

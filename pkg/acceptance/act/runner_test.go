@@ -66,6 +66,8 @@ type actSetup struct {
 	review func(run fixture.WorkflowRun, environment string, soFar []actStep)
 	// amend changes the settings of a run's repository.
 	amend func(run fixture.WorkflowRun, s settings)
+	// tool stands in the place of terraform, where it is not empty.
+	tool string
 	// canary is where files appear when a hostile text is executed.
 	canary string
 	// obeysOldCommands makes the runner obey commands that GitHub has switched off,
@@ -185,6 +187,9 @@ func (w *actSetup) act(run fixture.WorkflowRun, jobs actJobs) *actRun {
 	fixture.Check(t, os.WriteFile(filepath.Join(dir, "config", "act", "actrc"), nil, 0o600))
 	tools := placeJQ(t, dir)
 	placeMetapipe(t, tools)
+	if w.tool != "" {
+		fixture.Check(t, os.WriteFile(filepath.Join(tools, "terraform"), []byte(w.tool), 0o700))
+	}
 
 	environ := w.runner(run)
 	environ["RECORD"], environ["GATES"] = jobs.record, jobs.gates

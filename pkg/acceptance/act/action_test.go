@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 )
 
@@ -74,6 +76,37 @@ case "$1 $2" in
 *) exit 1 ;;
 esac
 `
+
+// TestActionPreparesJobs: what the action runs beside its own script is pinned, leaves no token on
+// the disk, and runs only where it is asked for. The other tests of this package run it.
+func TestActionPreparesJobs(t *testing.T) {
+	t.Parallel()
+	var action struct {
+		Inputs map[string]struct{ Default string }
+		Runs   struct {
+			Steps []struct {
+				If, Uses, Run string
+				With          map[string]string
+			}
+		}
+	}
+	fixture.Check(t, yaml.Unmarshal(fixture.Must(os.ReadFile(filepath.Join(fixture.Root(t), "action.yml")))(t), &action))
+	steps := action.Runs.Steps
+	if len(steps) != 3 || steps[0].If != "inputs.checkout == 'true'" || steps[1].If != "" || !strings.HasSuffix(steps[1].Run, "/.ci/action/install\"") || steps[2].If != "inputs.aws-region != ''" {
+		t.Fatalf("steps: %+v", steps)
+	}
+	if len(steps[0].With) != 1 || steps[0].With["persist-credentials"] != "false" || !strings.HasPrefix(steps[0].Uses, "actions/checkout@") {
+		t.Errorf("checkout: %+v", steps[0])
+	}
+	for input, value := range steps[2].With {
+		if value != "${{ inputs."+input+" }}" || action.Inputs[input].Default != "" {
+			t.Errorf("%s is %q", input, value)
+		}
+	}
+	if action.Inputs["checkout"].Default != "false" {
+		t.Error("a job is checked out that does not ask for it")
+	}
+}
 
 // plant leaves a binary wherever an earlier job could have left one, also one of an
 // installation of the same job folder, and settings of gh that send it to others.

@@ -23,9 +23,16 @@ func newRehearseCmd(app *App) *cobra.Command {
 		Use:   "rehearse",
 		Short: "Run the whole two-repo flow on this machine, with real Terraform, without GitHub and cloud",
 		Long: `rehearse takes a manager and a customer checkout, also with uncommitted edits. It
-runs the flow from a pull request to the production apply. Each command is a process
-of this binary with the environment that Actions would give it. GitHub is a server
-on this machine, and states are files. Nothing outside of the output folder is changed.
+runs the flow from a pull request to the production apply: it executes the workflow files
+of the two checkouts, step by step, with this binary as metapipe. A checkout without them
+gets the shipped ones. GitHub is a server on this machine, and states are files. The scripts
+of the workflows run as they are written, as your user; metapipe itself changes nothing
+outside of the output folder. Of the customer's workflow, only the jobs that run metapipe
+are played.
+
+Known actions have stand-ins (checkout, upload-artifact, download-artifact, cache,
+configure-aws-credentials, setup-terraform, setup-opentofu). For any other one, write
+a composite action to .rehearsal/actions/OWNER/NAME/action.yml in the same checkout.
 
 The pull request proposes the file of --proposal. Without it, it proposes the uncommitted
 edits of the customer checkout, or else its variables.yml as a new file.

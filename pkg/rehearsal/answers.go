@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
 
@@ -96,9 +97,10 @@ func listOf(text string) []string {
 // stepResult is what a step left behind.
 type stepResult struct {
 	command     string
+	target      string // that its job works on
 	exit        int
 	outputs     map[string]string
-	annotations []annotation
+	annotations []runner.Annotation
 	summary     string // masked
 	event       *event
 }

@@ -1,7 +1,6 @@
 package rehearsal
 
 import (
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -42,28 +41,4 @@ func matches(name string, patterns []string) bool {
 		prefix, open := strings.CutSuffix(p, "*")
 		return name == p || open && strings.HasPrefix(name, prefix)
 	})
-}
-
-// runnerOS and runnerArch spell the machine as the runner does (GitHub's page
-// "Variables", RUNNER_OS and RUNNER_ARCH).
-func runnerOS() string {
-	switch runtime.GOOS {
-	case "darwin":
-		return "macOS"
-	case "windows":
-		return "Windows"
-	}
-	return "Linux"
-}
-
-func runnerArch() string {
-	switch runtime.GOARCH {
-	case "386":
-		return "X86"
-	case "arm":
-		return "ARM"
-	case "arm64":
-		return "ARM64"
-	}
-	return "X64"
 }

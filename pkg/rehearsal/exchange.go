@@ -15,10 +15,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
 
-// longest is how long the customer's job waits for the end of its request: a
-// person may have to be asked.
-const longest = "24h"
-
 // grace is how long the customer's job may still run when the manager's run has
 // ended. It looks every ten seconds at the latest.
 const grace = 30 * time.Second
@@ -46,15 +42,12 @@ func (x *exchange) rejected() string {
 // manager's workflow beside it.
 func (s *rehearsal) exchange(ctx context.Context, run *workflowRun, approve Approve) (*exchange, error) {
 	x := &exchange{run: run}
-	if err := run.repo.SetRun(run.run.ID, "in_progress", ""); err != nil {
-		return nil, err
-	}
 	jobContext, stop := context.WithCancel(ctx)
 	defer stop()
 	triggered := make(chan error, 1)
 	go func() {
 		var err error
-		x.trigger, err = s.triggerJob(jobContext, run, longest)
+		x.trigger, err = s.triggerRun(jobContext, run)
 		triggered <- err
 	}()
 	queueContext, leave := context.WithCancel(ctx)
@@ -86,7 +79,7 @@ func (s *rehearsal) exchange(ctx context.Context, run *workflowRun, approve Appr
 	} else {
 		err = errors.Join(err, s.awaitTrigger(triggered, stop))
 	}
-	return x, errors.Join(err, s.closeRun(ctx, x), ctx.Err())
+	return x, errors.Join(err, s.closeRun(x), ctx.Err())
 }
 
 // awaitTrigger gives the customer's job its time to notice the end, and
@@ -101,17 +94,10 @@ func (s *rehearsal) awaitTrigger(triggered <-chan error, stop func()) error {
 	}
 }
 
-func (s *rehearsal) closeRun(ctx context.Context, x *exchange) error {
-	conclusion := "success"
-	switch {
-	case ctx.Err() != nil:
-		conclusion = "cancelled"
-	case x.trigger.exit != exitDone:
-		conclusion = "failure"
-	}
-	err := x.run.repo.SetRun(x.run.run.ID, "completed", conclusion)
+// closeRun notes what the end of the customer's run has left.
+func (s *rehearsal) closeRun(x *exchange) (err error) {
 	if x.trigger.event != nil {
-		err = errors.Join(err, s.tellNews(x.trigger.event))
+		err = s.tellNews(x.trigger.event)
 	}
 	x.overall = overallOf(x.run.repo.Snapshot().Statuses[x.run.run.HeadSHA])
 	return err

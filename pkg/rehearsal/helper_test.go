@@ -9,11 +9,8 @@ import (
 	"time"
 )
 
-// TestMain lets the test binary play a process that is started.
+// TestMain removes the binary that the tests have built.
 func TestMain(m *testing.M) {
-	if play := os.Getenv("PLAY_PROCESS"); play != "" {
-		os.Exit(playProcess(play))
-	}
 	code := m.Run()
 	if binary != "" {
 		if err := os.RemoveAll(filepath.Dir(binary)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -130,29 +131,29 @@ func (n *narrator) add(who story.Who, title string) *event {
 }
 
 // line takes one line of the step's log. Only one goroutine writes to an event.
-func (e *event) line(s shown) {
-	if s.kind == lineHidden {
+func (e *event) line(s runner.Shown) {
+	if s.Kind == runner.LineHidden {
 		return
 	}
 	e.announce()
-	switch s.kind {
-	case lineGroup:
+	switch s.Kind {
+	case runner.LineGroup:
 		e.closeGroup()
-		e.inGroup, e.heading, e.held = true, s.text, nil
-		e.text.WriteString("▸ " + clean(s.text) + "\n")
-	case lineGroupEnd:
+		e.inGroup, e.heading, e.held = true, s.Text, nil
+		e.text.WriteString("▸ " + clean(s.Text) + "\n")
+	case runner.LineGroupEnd:
 		e.closeGroup()
-	case lineAnnotation:
-		e.text.WriteString(clean(s.text) + "\n")
-		e.printAnnotation(s.text)
-	case lineText:
+	case runner.LineAnnotation:
+		e.text.WriteString(clean(s.Text) + "\n")
+		e.printAnnotation(s.Text)
+	case runner.LineText:
 		if e.inGroup {
 			e.text.WriteString("  ")
-			e.held = append(e.held, s.text)
+			e.held = append(e.held, s.Text)
 		} else {
-			e.printLine(s.text)
+			e.printLine(s.Text)
 		}
-		e.text.WriteString(clean(s.text) + "\n")
+		e.text.WriteString(clean(s.Text) + "\n")
 	}
 }
 

@@ -54,7 +54,7 @@ func TestRehearsalOfNeeds(t *testing.T) {
 	const waits = "local.region depends on the output net_id of network that is not known yet"
 	wantPart(t, terminal.String(), "not known yet: it depends on outputs of another stack")
 	wantPart(t, terminal.String(), "(hosts/main.tf:6)")
-	deferred := read(t, r.Out, "manager", "summaries", "run-2-report-plan-live.hosts.md")
+	deferred := read(t, r.Out, "manager", "summaries", "run-2-live-hosts-report.md")
 	for _, part := range []string{"Not known yet", "local.region depends on the output `net_id` of network that is not known yet"} {
 		wantPart(t, deferred, part)
 	}
@@ -62,7 +62,7 @@ func TestRehearsalOfNeeds(t *testing.T) {
 	for _, part := range []string{"Plan for live/network: 1 to change; not known yet: live/hosts", "Not known yet: " + waits} {
 		wantPart(t, statuses, part)
 	}
-	merged := read(t, r.Out, "manager", "summaries", "run-3-report-plan-live.hosts.md")
+	merged := read(t, r.Out, "manager", "summaries", "run-3-live-hosts-report.md")
 	for _, part := range []string{"terraform_data.host", "(sensitive value)"} {
 		wantPart(t, merged, part)
 	}

@@ -92,7 +92,7 @@ func switchedOn(m *managerRun, stack pipeline.StackName) bool {
 	rest := &managerRun{applies: m.applies, outcomes: map[string]string{}}
 	for name, outcome := range m.outcomes {
 		switch {
-		case targetNamed(name).Stack != stack:
+		case stackOf(name) != stack:
 			rest.outcomes[name] = outcome
 		case outcome == string(pipeline.OutcomeApplied):
 			applied++
@@ -101,4 +101,10 @@ func switchedOn(m *managerRun, stack pipeline.StackName) bool {
 		}
 	}
 	return applied > 0 && nothingToApply(rest)
+}
+
+// stackOf is the stack of a target by its name, such as "staging/network".
+func stackOf(target string) pipeline.StackName {
+	_, stack, _ := strings.Cut(target, "/")
+	return pipeline.StackName(stack)
 }

@@ -144,7 +144,7 @@ func TestRehearsal(t *testing.T) {
 	}
 	for _, name := range []string{
 		"README.md", "story.html", "requests.json", "customer/deployments.json", "customer/runs.json", "manager/runs.json",
-		"customer/pull-requests/1/comment.md", "customer/pull-requests/1/comment-1.md", "manager/summaries/run-2-report-plan-live.md", "manager/logs/run-2-plan-live-01-plan.log",
+		"customer/pull-requests/1/comment.md", "customer/pull-requests/1/comment-1.md", "manager/summaries/run-2-live-report.md", "manager/logs/run-2-live-plan-01-plan.log",
 	} {
 		if _, err := os.Stat(filepath.Join(r.Out, filepath.FromSlash(name))); err != nil {
 			t.Error(err)
@@ -287,7 +287,7 @@ func (s *stopAt) Write(b []byte) (int, error) {
 // Whoever stops the rehearsal finds every status final, and the folder.
 func TestStoppedRehearsal(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"▸ plan-dev", "▸ apply-dev", "Apply this plan"} {
+	for _, at := range []string{"▸ dev / plan", "▸ dev / apply / apply", "Apply this plan"} {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/tempdir"
 )
 
@@ -29,7 +30,7 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 
-	s := &rehearsal{opts: o, masks: &masks{}, input: newInput(o.In), narrator: &narrator{now: o.Now, show: &terminal{w: o.Terminal, color: o.Color, width: o.Width}}}
+	s := &rehearsal{opts: o, masks: runner.NewMasks(nil), input: newInput(o.In), narrator: &narrator{now: o.Now, show: &terminal{w: o.Terminal, color: o.Color, width: o.Width}}}
 	started := o.Now()
 	if s.setup, err = newSetup(ctx, o, server, work, s.narrator); err != nil {
 		return Result{}, err
@@ -48,7 +49,7 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 	if s.folder, err = newFolder(o.Out, started); err != nil {
 		return Result{}, err
 	}
-	s.masks.add(s.setup.key)
+	s.masks.Add(s.setup.key)
 	s.watcher = newWatcher(s.setup.customer)
 	s.introduce()
 	played := s.play(ctx)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -26,9 +25,6 @@ const (
 	managerBot = "metapipe-bot" // owns SOURCE_REPOS_PAT
 	callerBot  = "customer-bot" // owns MANAGER_REPO_PAT
 )
-
-// managerWorkflow is the file in the manager's repository that answers requests.
-const managerWorkflow = ".github/workflows/infra-deploy.yml"
 
 // setup is the two repositories on the in-process GitHub, and what the story
 // knows about them.
@@ -42,6 +38,9 @@ type setup struct {
 	key      string // METAPIPE_KEY
 	store    string // METAPIPE_STORE
 	work     string // directory for everything that is thrown away
+	binary   string // metapipe
+	// managerFile and customerFile are the workflows that are played, by their paths in the two repositories.
+	managerFile, customerFile string
 }
 
 // file is the path of variables.yml in the customer's repository.
@@ -104,7 +103,7 @@ func newSetup(ctx context.Context, o Options, server *hub.Server, work string, n
 	if err != nil {
 		return nil, err
 	}
-	s := &setup{hub: server, change: p.change, work: work, store: filepath.Join(work, "store")}
+	s := &setup{hub: server, change: p.change, work: work, binary: o.Binary, store: filepath.Join(work, "store")}
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
@@ -126,6 +125,9 @@ func newSetup(ctx context.Context, o Options, server *hub.Server, work string, n
 		return nil, err
 	}
 	if err := s.importCustomer(p); err != nil {
+		return nil, err
+	}
+	if err := s.addWorkflows(narrator); err != nil {
 		return nil, err
 	}
 	if err := s.addProperties(p.customerSlug.Owner); err != nil {
@@ -164,8 +166,6 @@ func (s *setup) addRepositories(p parties) error {
 	return errors.Join(
 		s.manager.Grant(approver, hub.Write), s.manager.Grant(callerBot, hub.Write),
 		s.customer.Grant(developer, hub.Write), s.customer.Grant(managerBot, hub.Write),
-		s.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Infrastructure deployment", Dispatches: []string{pipeline.DispatchEvent}}),
-		s.customer.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger infrastructure deployment"}),
 	)
 }
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
 
@@ -200,8 +200,8 @@ func (s *rehearsal) badFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	placed := slices.ContainsFunc(x.trigger.annotations, func(a annotation) bool {
-		return a.level == "error" && a.file == s.setup.file() && a.line != ""
+	placed := slices.ContainsFunc(x.trigger.annotations, func(a runner.Annotation) bool {
+		return a.Level == "error" && a.File == s.setup.file() && a.Line != ""
 	})
 	s.conclude("rejected with file and line", x.trigger.exit == exitRejected && placed && x.state(pipeline.StatusFailure), x)
 	return nil
@@ -213,7 +213,7 @@ func (s *rehearsal) push(ctx context.Context, before, after string, approve Appr
 	if err != nil {
 		return nil, err
 	}
-	run, err := s.setup.customer.StartRun(hub.NewRun{Event: "push", Path: intake.TriggerWorkflow, HeadSHA: after, HeadBranch: s.branch(), Actor: developer})
+	run, err := s.setup.customer.StartRun(hub.NewRun{Event: "push", Path: s.setup.customerFile, HeadSHA: after, HeadBranch: s.branch(), Actor: developer})
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +247,7 @@ func (s *rehearsal) openPull(branch, title string, content []byte) (*workflowRun
 	if pull.Merge == "" {
 		return nil, 0, fmt.Errorf("pull request #%d of %s cannot be merged", number, repo.Slug())
 	}
-	run, err := repo.StartRun(hub.NewRun{Event: "pull_request", Path: intake.TriggerWorkflow, HeadSHA: pull.Head, HeadBranch: branch, Actor: developer})
+	run, err := repo.StartRun(hub.NewRun{Event: "pull_request", Path: s.setup.customerFile, HeadSHA: pull.Head, HeadBranch: branch, Actor: developer})
 	if err != nil {
 		return nil, 0, err
 	}

@@ -27,7 +27,7 @@ func TestRehearsalOfStacks(t *testing.T) {
 	if !r.OK() || len(r.Pending) > 0 || !r.Report.OK {
 		t.Errorf("not as it should be: %+v\n%s", r.Pending, terminal.String())
 	}
-	for _, name := range []string{"manager/summaries/run-2-report-plan-dev.network.md", "manager/summaries/run-2-report-plan-live.hosts.md"} {
+	for _, name := range []string{"manager/summaries/run-2-dev-network-report.md", "manager/summaries/run-2-live-hosts-report.md"} {
 		if _, err := os.Stat(filepath.Join(r.Out, filepath.FromSlash(name))); err != nil {
 			t.Error(err)
 		}

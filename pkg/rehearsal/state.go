@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 )
 
 // rehearsal is everything that a running rehearsal needs.
@@ -15,11 +16,12 @@ type rehearsal struct {
 	narrator *narrator
 	folder   *folder
 	watcher  *watcher
-	masks    *masks
+	masks    *runner.Masks
 	input    *bufio.Reader
 
-	mu    sync.Mutex
-	calls []stepCalls
+	mu          sync.Mutex
+	calls       []stepCalls
+	concurrency map[*hub.Repo]*runner.Groups
 
 	part   int // of the story
 	title  string

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 	"github.com/metapipe/metapipe/testdata/untrusted"
 )
@@ -76,14 +77,14 @@ func TestNarrator(t *testing.T) {
 	n.chapter("1. Part", "What it shows.")
 	e := n.begin(story.Manager, "plan-staging", "metapipe plan")
 	for i := range 8 {
-		e.line(shown{lineText, fmt.Sprintf("tool %d", i)})
+		e.line(runner.Shown{Kind: runner.LineText, Text: fmt.Sprintf("tool %d", i)})
 	}
-	e.line(shown{lineText, "metapipe: said"})
-	e.line(shown{lineGroup, "init"})
-	e.line(shown{lineText, "inside"})
-	e.line(shown{kind: lineGroupEnd})
+	e.line(runner.Shown{Kind: runner.LineText, Text: "metapipe: said"})
+	e.line(runner.Shown{Kind: runner.LineGroup, Text: "init"})
+	e.line(runner.Shown{Kind: runner.LineText, Text: "inside"})
+	e.line(runner.Shown{Kind: runner.LineGroupEnd})
 	other := n.beginQuietly(story.Customer, "trigger", "metapipe trigger")
-	other.line(shown{lineAnnotation, "error: bad"})
+	other.line(runner.Shown{Kind: runner.LineAnnotation, Text: "error: bad"})
 	other.end(story.Failed, "failed")
 	e.end(story.Done, "1 to create")
 	n.beginQuietly(story.Manager, "report", "metapipe report").end(story.Done, "told")
@@ -125,12 +126,12 @@ func TestFailedStepIsToldInOrder(t *testing.T) {
 	n := &narrator{now: clock(), show: &terminal{w: &out}}
 	e := n.begin(story.Manager, "plan-live", "")
 	for i := range 44 {
-		e.line(shown{lineText, fmt.Sprintf("tool %d", i)})
+		e.line(runner.Shown{Kind: runner.LineText, Text: fmt.Sprintf("tool %d", i)})
 	}
-	e.line(shown{lineText, "metapipe: plan of c/live failed: too large"})
-	e.line(shown{lineText, "  → change size"})
-	e.line(shown{lineAnnotation, "error: metapipe: plan of c/live failed: too large\n→ change size"})
-	e.line(shown{lineAnnotation, "error: infra/variables.yml:3: another"})
+	e.line(runner.Shown{Kind: runner.LineText, Text: "metapipe: plan of c/live failed: too large"})
+	e.line(runner.Shown{Kind: runner.LineText, Text: "  → change size"})
+	e.line(runner.Shown{Kind: runner.LineAnnotation, Text: "error: metapipe: plan of c/live failed: too large\n→ change size"})
+	e.line(runner.Shown{Kind: runner.LineAnnotation, Text: "error: infra/variables.yml:3: another"})
 	e.end(story.Failed, "failed")
 	got := strings.Split(out.String(), "\n")
 	want := []string{
@@ -151,9 +152,9 @@ func TestFailedStepShowsWhatWasFolded(t *testing.T) {
 	var out strings.Builder
 	n := &narrator{now: clock(), show: &terminal{w: &out, width: 60, color: true}}
 	e := n.begin(story.Manager, "apply-production", "metapipe apply")
-	e.line(shown{lineGroup, "terraform"})
-	e.line(shown{lineText, "the reason " + strings.Repeat("x", 100)})
-	e.line(shown{kind: lineGroupEnd})
+	e.line(runner.Shown{Kind: runner.LineGroup, Text: "terraform"})
+	e.line(runner.Shown{Kind: runner.LineText, Text: "the reason " + strings.Repeat("x", 100)})
+	e.line(runner.Shown{Kind: runner.LineGroupEnd})
 	e.end(story.Failed, "failed (exit code 1)")
 	wantPart(t, out.String(), "the reason xxx")
 	for line := range strings.Lines(out.String()) {

@@ -52,9 +52,9 @@ var mayImport = map[string][]string{
 	"gitrepo": {},
 	// Tests of the whole program. No shipped package imports them.
 	"acceptance": {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
-	// Runs the commands as processes, as Actions does; it reads the manager's
-	// configuration to know the chain of jobs.
-	"rehearsal": {"pipeline", "config", "gitrepo", "tempdir", "text"},
+	// Plays the workflows of both sides, as Actions does. It reads the manager's configuration
+	// to know the customer, and writes the shipped workflows where a side has none.
+	"rehearsal": {"pipeline", "config", "workflow", "gitrepo", "tempdir", "text"},
 	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 

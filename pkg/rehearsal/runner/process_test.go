@@ -1,4 +1,4 @@
-package rehearsal
+package runner
 
 import (
 	"bufio"
@@ -43,17 +43,17 @@ func playProcess(play string) int {
 	return code
 }
 
-func played(t *testing.T, play string, line func(string)) process {
+func startedCopy(t *testing.T, play string, line func(string)) Process {
 	t.Helper()
 	binary, err := os.Executable()
 	must(t, err)
-	return process{binary: binary, args: []string{"verb"}, dir: t.TempDir(), env: []string{"PLAY_PROCESS=" + play}, line: line}
+	return Process{Path: binary, Args: []string{"verb"}, Dir: t.TempDir(), Env: []string{"PLAY_PROCESS=" + play}, Line: line, Patience: 2 * time.Minute}
 }
 
 func TestProcessLinesAndExitCode(t *testing.T) {
 	t.Parallel()
 	var got []string
-	code, err := played(t, "lines", func(l string) { got = append(got, l) }).run(t.Context())
+	code, err := startedCopy(t, "lines", func(l string) { got = append(got, l) }).Run(t.Context())
 	must(t, err)
 	if code != 3 {
 		t.Errorf("exit code %d", code)
@@ -73,12 +73,12 @@ func TestProcessIsInterruptedOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var got []string
-	code, err := played(t, "interrupted", func(l string) {
+	code, err := startedCopy(t, "interrupted", func(l string) {
 		got = append(got, l)
 		if l == "ready" {
 			cancel()
 		}
-	}).run(ctx)
+	}).Run(ctx)
 	must(t, err)
 	if code != exitCancelled {
 		t.Errorf("exit code %d", code)
@@ -90,13 +90,13 @@ func TestProcessIsInterruptedOnce(t *testing.T) {
 
 func TestProcessThatCannotStart(t *testing.T) {
 	t.Parallel()
-	p := process{binary: "/does/not/exist", args: []string{"plan"}, line: func(string) {}}
-	if _, err := p.run(t.Context()); err == nil {
+	p := Process{Path: "/does/not/exist", Args: []string{"plan"}, Line: func(string) {}}
+	if _, err := p.Run(t.Context()); err == nil {
 		t.Error("no error")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if code, err := p.run(ctx); code != exitCancelled || err != nil {
+	if code, err := p.Run(ctx); code != exitCancelled || err != nil {
 		t.Errorf("a cancelled rehearsal started a process: %d, %v", code, err)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package rehearsal
+package runner
 
 import (
 	"os"
@@ -13,3 +13,6 @@ import (
 func alone(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
+
+// endGroup kills what a process that has ended left behind in its group.
+func endGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }

@@ -1,4 +1,4 @@
-package rehearsal
+package runner
 
 import (
 	"slices"
@@ -6,17 +6,20 @@ import (
 	"sync"
 )
 
-// masks hides secrets in everything that is shown of a job. A nested set hides
+// Masks hides secrets in everything that is shown of a job. A nested set hides
 // what its parent hides as well.
-type masks struct {
-	parent *masks
+type Masks struct {
+	parent *Masks
 	mu     sync.Mutex
 	values []string // longest first, so that a part never uncovers the rest
 }
 
-// add hides value from now on; of a text with several lines it hides each one,
+// NewMasks hides what its parent hides, and more that is added.
+func NewMasks(parent *Masks) *Masks { return &Masks{parent: parent} }
+
+// Add hides value from now on; of a text with several lines it hides each one,
 // as the runner does.
-func (m *masks) add(value string) {
+func (m *Masks) Add(value string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	lines := strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' })
@@ -28,8 +31,8 @@ func (m *masks) add(value string) {
 	slices.SortStableFunc(m.values, func(a, b string) int { return len(b) - len(a) })
 }
 
-// hide replaces every secret by three stars.
-func (m *masks) hide(text string) string {
+// Hide replaces every secret by three stars.
+func (m *Masks) Hide(text string) string {
 	if m == nil {
 		return text
 	}
@@ -39,15 +42,15 @@ func (m *masks) hide(text string) string {
 	for _, v := range values {
 		text = strings.ReplaceAll(text, v, "***")
 	}
-	return m.parent.hide(text)
+	return m.parent.Hide(text)
 }
 
-// withoutSecrets drops the outputs that hold a masked text, as GitHub does with
+// WithoutSecrets drops the outputs that hold a masked text, as GitHub does with
 // the outputs of a job, and returns the names of those.
-func (m *masks) withoutSecrets(outputs map[string]string) (kept map[string]string, dropped []string) {
+func (m *Masks) WithoutSecrets(outputs map[string]string) (kept map[string]string, dropped []string) {
 	kept = map[string]string{}
 	for name, value := range outputs {
-		if m.hide(value) != value {
+		if m.Hide(value) != value {
 			dropped = append(dropped, name)
 			continue
 		}

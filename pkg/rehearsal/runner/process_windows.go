@@ -1,4 +1,4 @@
-package rehearsal
+package runner
 
 import (
 	"os"
@@ -10,3 +10,6 @@ func alone(*exec.Cmd) {}
 
 // interrupt leaves the process to the Ctrl-C that it got from the console.
 func interrupt(*os.Process) error { return nil }
+
+// endGroup does nothing: Windows has no groups of processes.
+func endGroup(int) {}

@@ -1,4 +1,4 @@
-package rehearsal
+package runner
 
 import (
 	"strings"
@@ -41,88 +41,90 @@ var (
 	decodeProperty = strings.NewReplacer("%0D", "\r", "%0A", "\n", "%3A", ":", "%2C", ",", "%25", "%")
 )
 
-// annotation is an error, a warning or a notice with its place.
-type annotation struct {
-	level   string // error, warning, notice
-	file    string
-	line    string
-	title   string
-	message string
+// Annotation is an error, a warning or a notice with its place.
+type Annotation struct {
+	Level   string // error, warning, notice
+	File    string
+	Line    string
+	Title   string
+	Message string
 }
 
-func (a annotation) String() string {
+func (a Annotation) String() string {
 	var b strings.Builder
-	b.WriteString(a.level + ": ")
-	if a.file != "" {
-		b.WriteString(a.file)
-		if a.line != "" {
-			b.WriteString(":" + a.line)
+	b.WriteString(a.Level + ": ")
+	if a.File != "" {
+		b.WriteString(a.File)
+		if a.Line != "" {
+			b.WriteString(":" + a.Line)
 		}
 		b.WriteString(": ")
 	}
-	if a.title != "" {
-		b.WriteString(a.title + ": ")
+	if a.Title != "" {
+		b.WriteString(a.Title + ": ")
 	}
-	return b.String() + a.message
+	return b.String() + a.Message
 }
 
 // interpreter follows the workflow commands in the log of one step and turns
 // its lines into what a reader of the log sees.
 type interpreter struct {
-	masks *masks
+	masks *Masks
 	// stopped is the token that ends `::stop-commands::`; until then nothing is a
 	// command.
 	stopped     string
-	annotations []annotation
+	annotations []Annotation
 }
 
-// shown is a line of a log, masked.
-type shown struct {
-	kind lineKind
-	text string
+// Shown is a line of a log, masked.
+type Shown struct {
+	Kind LineKind
+	Text string
 }
 
-type lineKind int
+// LineKind is what a line of a log is.
+type LineKind int
 
+// The kinds of lines.
 const (
-	lineHidden lineKind = iota
-	lineText
-	lineGroup    // the title of a group that begins
-	lineGroupEnd // no text
-	lineAnnotation
+	LineHidden LineKind = iota
+	LineText
+	LineGroup    // the title of a group that begins
+	LineGroupEnd // no text
+	LineAnnotation
 )
 
 // read takes one line as the step wrote it.
-func (i *interpreter) read(line string) shown {
+func (i *interpreter) read(line string) Shown {
 	line = strings.TrimSuffix(line, "\r")
 	c, ok := parseCommand(line)
 	if i.stopped != "" {
 		if ok && strings.EqualFold(c.name, i.stopped) {
 			i.stopped = ""
-			return shown{}
+			return Shown{}
 		}
 		ok = false
 	}
 	if !ok {
-		return shown{lineText, i.masks.hide(line)}
+		return Shown{LineText, i.masks.Hide(line)}
 	}
 	switch c.name {
 	case "add-mask":
-		i.masks.add(c.message)
-		return shown{}
+		i.masks.Add(c.message)
+		return Shown{}
 	case "stop-commands":
 		i.stopped = strings.TrimSpace(c.message)
-		return shown{}
+		return Shown{}
 	case "debug", "echo", "save-state", "set-output", "set-env", "add-path", "add-matcher", "remove-matcher":
-		return shown{} // not shown, or switched off by GitHub long ago
+		return Shown{} // not shown, or switched off by GitHub long ago
 	case "group":
-		return shown{lineGroup, i.masks.hide(c.message)}
+		return Shown{LineGroup, i.masks.Hide(c.message)}
 	case "endgroup":
-		return shown{kind: lineGroupEnd}
+		return Shown{Kind: LineGroupEnd}
 	case "error", "warning", "notice":
-		a := annotation{level: c.name, file: i.masks.hide(c.properties["file"]), line: c.properties["line"], title: i.masks.hide(c.properties["title"]), message: i.masks.hide(c.message)}
+		a := Annotation{Level: c.name, File: i.masks.Hide(c.properties["file"]), Line: c.properties["line"], Title: i.masks.Hide(c.properties["title"]), Message: i.masks.Hide(c.message)}
 		i.annotations = append(i.annotations, a)
-		return shown{lineAnnotation, a.String()}
+		return Shown{LineAnnotation, a.String()}
 	}
-	return shown{lineText, i.masks.hide(line)}
+	return Shown{LineText, i.masks.Hide(line)}
 }

@@ -1,0 +1,195 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/rhysd/actionlint"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
+	"github.com/metapipe/metapipe/pkg/workflow"
+	"github.com/metapipe/metapipe/workflows"
+)
+
+// shippedManager are the shipped workflows of a manager, with the chain of jobs for its targets.
+func shippedManager(m pipeline.Manager) (map[string]hub.File, error) {
+	out := map[string]hub.File{}
+	err := fs.WalkDir(workflows.Files, "manager", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		raw, err := fs.ReadFile(workflows.Files, name)
+		to := path.Join(workflow.Dir, path.Base(name))
+		if err == nil && to == workflow.File {
+			raw, err = workflow.Write(raw, m.Chain())
+		}
+		out[to] = hub.File{Content: raw}
+		return err
+	})
+	return out, err
+}
+
+// shippedCustomer is the shipped workflow of a customer, with its branch and its path.
+func shippedCustomer(c pipeline.Customer, branch string) (map[string]hub.File, error) {
+	raw, err := fs.ReadFile(workflows.Files, "customer/"+path.Base(intake.TriggerWorkflow))
+	if err != nil {
+		return nil, err
+	}
+	flags := "--path " + shellQuoted(c.Path)
+	if c.SharedRepository {
+		flags += " --customer " + shellQuoted(string(c.Name))
+	}
+	for _, edit := range [][2]string{
+		{"branches: [main]", "branches: [" + yamlQuoted(branch) + "]"}, {`paths: ["infra/**"]`, "paths: [" + yamlQuoted(path.Join(c.Path, "**")) + "]"}, {"--path infra", flags},
+	} {
+		if !strings.Contains(string(raw), edit[0]) {
+			return nil, fmt.Errorf("the shipped %s lacks %q", intake.TriggerWorkflow, edit[0])
+		}
+		raw = []byte(strings.Replace(string(raw), edit[0], edit[1], 1))
+	}
+	return map[string]hub.File{intake.TriggerWorkflow: {Content: raw}}, nil
+}
+
+func yamlQuoted(text string) string  { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// files are those of a commit, in a directory of their own.
+func (s *setup) files(repo *hub.Repo, sha string) (fs.FS, error) {
+	dir := filepath.Join(s.work, "commits", repo.Slug(), sha)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the directory of a commit: %w", err)
+		}
+		if err := repo.Checkout(sha, dir); err != nil {
+			return nil, err
+		}
+	}
+	return os.DirFS(dir), nil
+}
+
+// side is one of the two repositories, on its way to a workflow that can be played.
+type side struct {
+	who     string // that the repository belongs to
+	repo    *hub.Repo
+	branch  string
+	command string // that the workflow runs
+	shipped func() (map[string]hub.File, error)
+	file    *string // of the workflow
+}
+
+// addWorkflows finds the workflow of each side, takes the shipped ones where there is none, and registers it with the
+// double of GitHub.
+func (s *setup) addWorkflows(narrator *narrator) error {
+	branch := s.customer.DefaultBranch()
+	return errors.Join(
+		s.addWorkflow(narrator, side{"manager", s.manager, "main", "fetch-vars", func() (map[string]hub.File, error) { return shippedManager(s.who.Manager) }, &s.managerFile}),
+		s.addWorkflow(narrator, side{"customer", s.customer, branch, "trigger", func() (map[string]hub.File, error) { return shippedCustomer(s.who, branch) }, &s.customerFile}),
+	)
+}
+
+func (s *setup) addWorkflow(narrator *narrator, of side) error {
+	files, found, err := s.find(of)
+	if err == nil && !found {
+		var shipped map[string]hub.File
+		if shipped, err = of.shipped(); err != nil {
+			return err
+		}
+		if _, err = of.repo.Commit(of.branch, hub.Change{Files: shipped, Message: "The shipped workflows"}); err != nil {
+			return err
+		}
+		narrator.note("No workflow of the %s runs `metapipe %s`: the rehearsal plays the shipped ones.", of.who, of.command)
+		files, found, err = s.find(of)
+	}
+	if err != nil || !found {
+		return errors.Join(err, fmt.Errorf("find the workflow of the %s", of.who))
+	}
+	w, err := runner.Load(files, *of.file)
+	if err == nil {
+		if left := s.leftOut(of.repo, w); len(left) > 0 {
+			narrator.note("%s of the customer: the jobs that do not run metapipe are not played (%s).", *of.file, strings.Join(left, ", "))
+		}
+		err = (&runner.Run{Workflow: w, Repository: files, Actions: s.actions()}).Check()
+	}
+	if err != nil {
+		return pipeline.Usagef("the workflow of the %s cannot run", of.who).Because(err).Nextf("fix the file, or copy it again: https://github.com/metapipe/metapipe/tree/main/workflows")
+	}
+	registered := hub.Workflow{Path: *of.file, Name: nameOf(w)}
+	if w.Listens(runner.Event{Name: "repository_dispatch", Type: pipeline.DispatchEvent}) {
+		registered.Dispatches = []string{pipeline.DispatchEvent}
+	}
+	return of.repo.AddWorkflow(registered)
+}
+
+// find finds the workflow of a side in its newest commit.
+func (s *setup) find(of side) (files fs.FS, found bool, err error) {
+	head, err := of.repo.Head(of.branch)
+	if err != nil {
+		return nil, false, err
+	}
+	if files, err = s.files(of.repo, head); err != nil {
+		return nil, false, err
+	}
+	*of.file, found = workflow.Find(files, of.command)
+	return files, found, nil
+}
+
+// actions are the stand-ins that only a rehearsal has: metapipe's own puts this very binary into PATH.
+func (s *setup) actions() map[string]runner.Action {
+	return map[string]runner.Action{"metapipe/metapipe": func(_ context.Context, c *runner.Call) error {
+		dir := filepath.Join(c.Job.Dir, "metapipe")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		if err := place(s.binary, filepath.Join(dir, "metapipe"+filepath.Ext(s.binary))); err != nil {
+			return err
+		}
+		c.AddPath(dir)
+		c.Outputs["version"] = "source-rehearsal"
+		return nil
+	}}
+}
+
+// place makes a program known under another path: by a link, or by a copy where there are no links.
+func place(program, at string) error {
+	if err := os.Symlink(program, at); err == nil {
+		return nil
+	}
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(at, content, 0o700) //nolint:gosec // a program must be executable
+}
+
+// leftOut takes the jobs out of a customer's workflow that neither run metapipe nor are needed for it: what they
+// deploy is not part of a rehearsal.
+func (s *setup) leftOut(repo *hub.Repo, w *runner.Workflow) []string {
+	if repo != s.customer {
+		return nil
+	}
+	return w.Only(func(job *actionlint.Job) bool {
+		for _, script := range runner.Scripts(job) {
+			if command, _ := workflow.CommandOf(script); command != "" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// nameOf is how GitHub calls a workflow.
+func nameOf(w *runner.Workflow) string {
+	if w.Name != nil && w.Name.Value != "" {
+		return w.Name.Value
+	}
+	return w.File
+}

@@ -1,0 +1,165 @@
+package rehearsal
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/workflow"
+	"github.com/metapipe/metapipe/workflows"
+)
+
+// edited is the tiny manager with the shipped workflows for dev and live, where each edit replaces the first text by
+// the second one, once.
+func edited(t *testing.T, name string, edits ...string) map[string]string {
+	t.Helper()
+	files := map[string]string{"terraform/main.tf": tinyManager, "metapipe.yml": "customer_variables: [\"*\"]\nenvironments: [{name: dev}, {name: live, gated: true}]\n"}
+	must(t, fs.WalkDir(workflows.Files, "manager", func(p string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		raw, err := fs.ReadFile(workflows.Files, p)
+		must(t, err)
+		to := path.Join(workflow.Dir, path.Base(p))
+		if to == workflow.File {
+			raw, err = workflow.Write(raw, []pipeline.Target{{Environment: "dev"}, {Environment: "live"}})
+			must(t, err)
+		}
+		files[to] = string(raw)
+		return nil
+	}))
+	for i := 0; i+1 < len(edits); i += 2 {
+		at := path.Join(workflow.Dir, name)
+		if !strings.Contains(files[at], edits[i]) {
+			t.Fatalf("%s has no %q", at, edits[i])
+		}
+		files[at] = strings.Replace(files[at], edits[i], edits[i+1], 1)
+	}
+	return files
+}
+
+// beforePlan is where a step of the provider's own stands in infra-target.yml.
+const beforePlan = "      - id: plan\n"
+
+// TestEditedWorkflowIsPlayed: what the provider has changed in the files is what the rehearsal shows.
+func TestEditedWorkflowIsPlayed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edits []string
+		more  map[string]string
+		steps []string
+		says  []string
+	}{
+		"own steps": {edits: []string{beforePlan, "      - uses: acme/notify@v1\n        with: {text: a plan begins}\n      - name: Own check\n        run: echo \"checked $(ls customers | wc -l) customers\"\n" + beforePlan},
+			more: map[string]string{".rehearsal/actions/acme/notify/action.yml": "inputs: {text: {required: true}}\nruns: {using: composite, steps: [{name: Notify, shell: bash, run: 'echo \"would say: ${{ inputs.text }}\"'}]}\n"},
+			says: []string{"dev / plan › Notify", "would say: a plan begins", "dev / plan › Own check", "checked 1 customers"}, steps: []string{"Pull request: ok", "Merge: ok", "Second push: ok", "A mistake: ok"}},
+		"a step that fails": {edits: []string{beforePlan, "      - name: Own check\n        run: echo no disk >&2; exit 7\n" + beforePlan},
+			says: []string{"dev / plan › Own check  failed (exit code 7)", "no disk"}, steps: []string{"Pull request: not ok", "Merge: left out", "A mistake: ok"}},
+		"a wrong condition": {edits: []string{"needs.plan.outputs.outcome == 'waiting'", "needs.plan.outputs.outcome == 'never'"},
+			steps: []string{"Pull request: ok", "Merge: not ok", "Second push: left out", "A mistake: ok"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var terminal bytes.Buffer
+			o := options(t, tinyVariables, &terminal)
+			files := edited(t, "infra-target.yml", c.edits...)
+			for name, text := range c.more {
+				files[name] = text
+			}
+			o.ManagerDir = tree(t, files)
+			r, err := Run(t.Context(), o)
+			var failed *pipeline.FailedError
+			if err != nil && !errors.As(err, &failed) {
+				t.Fatalf("%v\n%s", err, terminal.String())
+			}
+			wantSteps(t, r, c.steps...)
+			for _, text := range c.says {
+				wantPart(t, terminal.String(), text)
+			}
+			if len(r.Pending) > 0 {
+				t.Errorf("pending: %v", r.Pending)
+			}
+		})
+	}
+}
+
+// TestRemovedGateIsRefused: without `environment:` nobody is asked, and metapipe refuses the apply.
+func TestRemovedGateIsRefused(t *testing.T) {
+	t.Parallel()
+	var terminal bytes.Buffer
+	o := options(t, tinyVariables, &terminal)
+	files := edited(t, "infra-target.yml")
+	at := path.Join(workflow.Dir, gateFile(files))
+	lines := strings.SplitAfter(files[at], "\n")
+	files[at] = ""
+	for _, line := range lines {
+		if !strings.Contains(line, "environment: ${{ inputs.environment }}-apply") {
+			files[at] += line
+		}
+	}
+	o.ManagerDir = tree(t, files)
+	r, err := Run(t.Context(), o)
+	var failed *pipeline.FailedError
+	if !errors.As(err, &failed) {
+		t.Fatalf("%v\n%s", err, terminal.String())
+	}
+	wantSteps(t, r, "Pull request: ok", "Merge: not ok", "Second push: left out", "A mistake: ok")
+	if strings.Contains(terminal.String(), "▸ live waits for approval") {
+		t.Error("somebody was asked")
+	}
+	wantPart(t, terminal.String(), "live / apply / apply  refused: missing-protection")
+}
+
+// gateFile is the workflow whose jobs wait for the reviewers of an apply.
+func gateFile(files map[string]string) string {
+	for name, text := range files {
+		if strings.Contains(text, "environment: ${{ inputs.environment }}-apply") {
+			return path.Base(name)
+		}
+	}
+	return ""
+}
+
+// TestWorkflowThatCannotRun is refused before anything runs, with its place.
+func TestWorkflowThatCannotRun(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edits []string
+		want  string
+	}{
+		"condition":      {[]string{"needs.plan.outputs.outcome == 'waiting'", "needs.plan.outputs.outcome = 'waiting'"}, ".github/workflows/infra-target.yml:"},
+		"unknown action": {[]string{beforePlan, "      - uses: acme/notify@v1\n" + beforePlan}, "the action acme/notify@v1 cannot run here: write .rehearsal/actions/acme/notify/action.yml"},
+		"unknown need":   {[]string{"needs: plan", "needs: plans"}, `needs "plans", and there is no such job`},
+	} {
+		o := options(t, tinyVariables, nil)
+		o.ManagerDir = tree(t, edited(t, "infra-target.yml", c.edits...))
+		_, err := Run(t.Context(), o)
+		var usage *pipeline.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestOtherJobsOfTheCustomer are not played: what they deploy is not part of a rehearsal.
+func TestOtherJobsOfTheCustomer(t *testing.T) {
+	t.Parallel()
+	var terminal bytes.Buffer
+	o := options(t, tinyVariables, &terminal)
+	own, err := fs.ReadFile(workflows.Files, "customer/trigger-infra.yml")
+	must(t, err)
+	o.CustomerDir = tree(t, map[string]string{"infra/variables.yml": tinyVariables,
+		".github/workflows/trigger-infra.yml": string(own) + "  deploy:\n    needs: infrastructure\n    runs-on: ubuntu-latest\n    steps:\n      - run: touch \"" + t.TempDir() + "/deployed\"; echo deployed the app\n"})
+	o.Approve = ApproveNo
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatalf("%v\n%s", err, terminal.String())
+	}
+	wantPart(t, strings.Join(strings.Fields(terminal.String()), " "), "the jobs that do not run metapipe are not played (deploy)")
+	if strings.Contains(terminal.String(), "deployed the app") {
+		t.Error("the job has run")
+	}
+}

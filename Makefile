@@ -91,7 +91,7 @@ golden: ## write the golden files of the tests anew; read the diff before you co
 	@PATH=$$(.ci/tools/ensure terraform tofu) go test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|') -update
 
 workflows: ## copy workflows/ into the examples
-	@for example in manager manager-aws customer; do \
+	@for example in manager manager-aws customer inbox; do \
 		mkdir -p examples/$$example/.github/workflows; \
 		cp workflows/$${example%-aws}/*.yml examples/$$example/.github/workflows/; \
 	done

@@ -27,7 +27,7 @@ func OnDefaultBranch(c Context) error {
 			Next:    "start the workflow by schedule, repository_dispatch or workflow_dispatch",
 		}
 	case c.Ref != "refs/heads/"+branch:
-		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("this run is of %s, and the manager works on its default branch %s only", pipeline.Quote(c.Ref), branch),
+		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("this run is of %s, and metapipe in %s works on its default branch %s only", pipeline.Quote(c.Ref), c.Repository, branch),
 			Next: "start the workflow on " + branch + "; on other branches `metapipe validate` and dry runs work"}
 	}
 	return nil

@@ -137,6 +137,7 @@ func readRepositoryDispatch(p *payload, c Context, e *pipeline.Event) error {
 		return fmt.Errorf("branch: %w", err)
 	}
 	e.Branch, e.Ref, e.Head = branch, "refs/heads/"+branch, c.SHA
+	e.Action = p.Action // whatever its sender has written
 	if c.Ref != "" && c.Ref != e.Ref {
 		return fmt.Errorf("the payload is about %s and the run about %s", e.Ref, c.Ref)
 	}

@@ -6,7 +6,7 @@ package cli
 type grants map[string]string
 
 var (
-	grantSend       = grants{"contents": "write"} // trigger, of the manager's repository
+	grantSend       = grants{"contents": "write"} // trigger and forward, of the manager's repository or of the inbox
 	grantFetch      = grants{"actions": "read", "contents": "read", "deployments": "read", "pull_requests": "read", "statuses": "write"}
 	grantReport     = grants{"deployments": "write", "pull_requests": "write", "statuses": "write"}
 	grantApplying   = grants{"statuses": "write"} // report --applying

@@ -7,8 +7,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/actions"
 )
 
-// refRule reports whether a call of a command needs the manager's default branch in
-// Actions. No one has reviewed the Terraform, the registry and the rules of other refs, so
+// refRule reports whether a call of a command needs the default branch of its repository,
+// the manager or an inbox, in Actions. No one has reviewed the Terraform, the registry and the rules of other refs, so
 // no command there may use the secrets of the job or read what they protect.
 type refRule func(flags *pflag.FlagSet) bool
 
@@ -43,6 +43,7 @@ var refRules = map[string]refRule{
 	"metapipe environment":           onAnyRef,
 	"metapipe exit-codes":            onAnyRef,
 	"metapipe fetch-vars":            onDefaultBranch,
+	"metapipe forward":               onDefaultBranch, // of the inbox
 	"metapipe help":                  onAnyRef,
 	"metapipe ledger":                onDefaultBranch,
 	"metapipe plan":                  dryRunOnAnyRef,
@@ -81,6 +82,8 @@ var refRules = map[string]refRule{
 func sayRefs(cmd *cobra.Command) {
 	switch rule := refRules[cmd.CommandPath()]; {
 	case rule != nil && !rule(cmd.Flags()):
+	case cmd.Name() == "forward":
+		cmd.Long += "\n\nIt works on the inbox's default branch only."
 	case cmd.Flags().Lookup("customer-dir") != nil:
 		cmd.Long += "\n\nIn Actions it works on the manager's default branch only, but for a dry run without --state."
 	default:

@@ -16,6 +16,7 @@ const (
 	envSourceToken  = "SOURCE_REPOS_PAT"   //nolint:gosec // a name; manager's run → customers
 	envManagerOwner = "MANAGER_REPO_OWNER" // variables of the customer's repo
 	envManagerName  = "MANAGER_REPO_NAME"
+	envManagerInbox = "MANAGER_INBOX"
 	envKey          = "METAPIPE_KEY"    // seals plans and variables
 	envStore        = "METAPIPE_STORE"  // instead of metapipe.yml's state
 	envBucket       = "TF_STATE_BUCKET" // where metapipe.yml names neither directory nor bucket

@@ -25,6 +25,7 @@ var variablesOfEnvironment = []struct{ name, meaning string }{
 	{envAppKey, "its private key"},
 	{envManagerOwner, "owner of the manager's repository: trigger"},
 	{envManagerName, "name of the manager's repository: trigger"},
+	{envManagerInbox, "owner/name of the inbox that forwards requests to the manager, where there is one: trigger"},
 	{envStore, "directory of states and store in place of the one in metapipe.yml, as --store"},
 	{envBucket, "bucket of states and store where metapipe.yml names neither directory nor bucket"},
 	{envTool, "path of the terraform or tofu binary (default: the one in PATH if its version fits, else it is downloaded)"},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,9 +20,9 @@ import (
 )
 
 type triggerOptions struct {
-	customerDir, customer, manager, mode string
-	path                                 pathFlag
-	pickup, wait                         time.Duration
+	customerDir, customer, manager, inbox, mode string
+	path                                        pathFlag
+	pickup, wait                                time.Duration
 }
 
 func newTriggerCmd(app *App) *cobra.Command {
@@ -46,12 +47,17 @@ content type of the repository (property repo_content_type of the event) and pos
 status infra/content-type. Findings are warnings; enforce: true stops the request. A
 repository that holds no infrastructure sends nothing, and the job succeeds.
 
+Where the provider has an inbox, --inbox names it: the request is sent to that repository,
+which forwards it, and is signed for the manager. The token is for the inbox then, and can
+neither read the manager nor push to it. What metapipe.yml and the schema say is checked
+here only if the inbox has copies of them; the manager checks in any case.
+
 Reads: the event file, variables.yml and the names of all files in the checkout, the
 manager's metapipe.yml and schema.
 Environment: GITHUB_TOKEN (own repository: statuses write, deployments, contents
-and pull requests read), MANAGER_REPO_PAT (manager: contents write) or
+and pull requests read), MANAGER_REPO_PAT (manager or inbox: contents write) or
 METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY of an App for that alone,
-MANAGER_REPO_OWNER and MANAGER_REPO_NAME.
+MANAGER_REPO_OWNER, MANAGER_REPO_NAME and MANAGER_INBOX.
 --wait shows the stages as they pass. The manager reports nothing to the customer before
 it has verified a request, so that one is picked up and verified at once
 (--pickup-timeout). Then each environment is planned (within 2h), approved where it
@@ -72,6 +78,7 @@ stacks have names → name → JSON text of the value).`,
 	cmd.Flags().Var(&o.path, "path", "`DIR` of variables.yml in the repository")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME` in the manager; needed where the repository holds several customers")
 	cmd.Flags().StringVar(&o.manager, "manager", "", "manager repository `OWNER/NAME` (env MANAGER_REPO_OWNER, MANAGER_REPO_NAME)")
+	cmd.Flags().StringVar(&o.inbox, "inbox", "", "inbox repository `OWNER/NAME` that forwards requests to the manager (env MANAGER_INBOX; default: none)")
 	cmd.Flags().StringVar(&o.mode, "mode", "apply", "`MODE`, how far to go at most: apply, plan or dry-run")
 	cmd.Flags().DurationVar(&o.pickup, "pickup-timeout", 5*time.Minute, "`DURATION` that the manager may take to pick the request up")
 	cmd.Flags().DurationVar(&o.wait, "wait", 0, "wait this `DURATION` for the end of the request and hand its outputs on")
@@ -127,7 +134,7 @@ func (s triggering) addSecrets(t *intake.Trigger, in intake.TriggerInput, custom
 	if err != nil {
 		return err
 	}
-	read := managerFileOnce(manager, in.Manager)
+	read := managerFileOnce(manager, in.Receiver())
 	t.Manager, t.Validate, t.CheckContent = manager, s.validateAgainst(manager, read, in, customerDir), s.contentOf(read, in, customerDir)
 	if s.app.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" {
 		t.IDToken = masksOf(s.step).idToken
@@ -175,6 +182,12 @@ func (s triggering) input(o triggerOptions, event pipeline.Event) (intake.Trigge
 		return in, err
 	}
 	in.Manager = manager
+	if o.inbox = cmp.Or(o.inbox, s.app.getenv(envManagerInbox)); o.inbox == "" {
+		return in, nil
+	}
+	if in.Inbox, err = pipeline.ParseSlug(o.inbox); err != nil && sendsRequest(event) {
+		return in, pipeline.Usagef("the inbox").Because(err).Nextf("set the variable MANAGER_INBOX, or --inbox, to OWNER/NAME, or leave it out")
+	}
 	return in, nil
 }
 
@@ -195,7 +208,7 @@ func (s triggering) managerOf(o triggerOptions) (pipeline.Slug, error) {
 // schema where the token can read it: fetch-vars checks again in any case.
 func (s triggering) validateAgainst(manager *github.Client, read managerFile, in intake.TriggerInput, customerDir string) func(context.Context) pipeline.Problems {
 	return func(ctx context.Context) pipeline.Problems {
-		schema, limits, err := s.managerRules(ctx, manager, read, in.Manager)
+		schema, limits, err := s.managerRules(ctx, manager, read, in.Receiver())
 		if err != nil {
 			s.app.logf("the manager's schema could not be read, so only the general rules are checked here: %v", err)
 		}

@@ -27,7 +27,8 @@ type Event struct {
 	Head        SHA
 	Base        SHA
 	PullRequest int // 0 when the event is not about one
-	// Action is what happened to the pull request or the merge group, such as opened;
+	// Action is what happened to the pull request or the merge group, such as opened, and
+	// the type of a repository_dispatch, which its sender chooses;
 	// Closed says that the pull request was closed or merged then.
 	// Retargeted says that it got another base branch.
 	Action     string `json:",omitempty"`

@@ -40,6 +40,7 @@ func TestWorkflows(t *testing.T) {
 		{name: "needs", play: needsInAct, files: needsFiles(t)},
 		{name: "failed-stack", play: failedStackInAct, files: stacksFiles(t)},
 		{name: "fork", play: forkInAct},
+		{name: "inbox", play: inboxInAct},
 		{name: "forged", play: forgedInAct},
 		{name: "hostile", play: hostileInAct, files: map[string]string{"terraform/hostile.tf": hostileTF}},
 	} {

@@ -30,6 +30,9 @@ func (w *actSetup) usualSettings(run fixture.WorkflowRun) settings {
 	w.T.Helper()
 	name := fmt.Sprintf("act %s %d", run.Repo.Slug(), run.Run.ID)
 	own := []string{run.Repo.Slug()}
+	if run.Repo.Slug() == fixture.InboxSlug {
+		return w.inboxSettings(name)
+	}
 	if run.Repo == w.Manager {
 		root := w.states.Server.Root()
 		return settings{map[string]string{

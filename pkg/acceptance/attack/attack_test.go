@@ -108,6 +108,7 @@ type attempt struct {
 	proof          map[string]any
 	extra          map[string]any // fields that a request does not have
 	sent           int
+	inbox          string // the attacker's token, where the provider has an inbox
 	r              *fixture.Request
 	earlier        []approved
 	with           []string                  // variables of the next jobs
@@ -135,7 +136,7 @@ var attackerFiles = map[string]string{
 
 func newAttempt(t *testing.T, files map[string]string) *attempt {
 	t.Helper()
-	a := &attempt{files: files, values: map[string]string{"DOLLAR": "$", "NEWLINE": "\n", "ESCAPE": "\x1b", "DEEP": nestedJSON}, next: map[string]hub.File{}, plans: map[string]fixture.Result{}, receipts: map[string]string{}, folders: map[string]string{}}
+	a := &attempt{files: files, values: map[string]string{"DOLLAR": "$", "NEWLINE": "\n", "ESCAPE": "\x1b", "DEEP": nestedJSON, "LARGE": strings.Repeat("a", 40<<10)}, next: map[string]hub.File{}, plans: map[string]fixture.Result{}, receipts: map[string]string{}, folders: map[string]string{}}
 	manager := a.set("manager")
 	for name, text := range attackerFiles {
 		if _, own := manager[name]; !own {

@@ -42,6 +42,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"untold": (*attempt).untold, "not-green": (*attempt).notGreen, "scanned": (*attempt).scanned, "unexplained": (*attempt).unexplained,
 	"comments": (*attempt).comments, "shown": (*attempt).shown,
 	"temp-trap": (*attempt).tempTrap, "trap-untouched": (*attempt).trapUntouched, "event": (*attempt).changeEvent, "unsent": (*attempt).unsent, "idle": (*attempt).idle,
+	"inbox": (*attempt).useInbox, "not-forwarded": (*attempt).notForwarded, "other-event": (*attempt).otherEvent, "denied": (*attempt).denied,
 	"close-pull": (*attempt).closePull, "superseded": (*attempt).superseded, "red": (*attempt).red, "still-red": (*attempt).stillRed,
 	"unplanned": (*attempt).unplanned, "properties": (*attempt).properties,
 	"small-objects": (*attempt).smallObjects, "take-over": (*attempt).takeOver, "old-job": (*attempt).oldJob, "rename-victim": (*attempt).renameVictim,
@@ -212,9 +213,19 @@ func (a *attempt) signedElsewhere(audience string) string {
 // dispatches sends the request with the token for dispatches.
 func (a *attempt) dispatches() fixture.WorkflowRun {
 	a.T.Helper()
-	a.sent++
-	name := fmt.Sprintf("mallory %d", a.sent)
-	secret := a.Token(hub.Token{Name: name, Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{fixture.ManagerSlug}, Permissions: fixture.Permissions("", "contents")})
+	body := a.body(pipeline.DispatchEvent)
+	if a.inbox != "" {
+		return a.byInbox(body)
+	}
+	if status, text := a.calls(http.MethodPost, fixture.ManagerSlug+"/dispatches", body); status != http.StatusNoContent {
+		a.T.Fatalf("GitHub says %d: %s", status, text)
+	}
+	return a.Queued()
+}
+
+// body is the present request as the dispatch of an event type.
+func (a *attempt) body(eventType string) string {
+	a.T.Helper()
 	sent := map[string]any{}
 	fixture.Check(a.T, json.Unmarshal(fixture.Must(json.Marshal(a.ask))(a.T), &sent))
 	proof := "proof"
@@ -225,16 +236,7 @@ func (a *attempt) dispatches() fixture.WorkflowRun {
 		}
 		sent[name] = value
 	}
-	body := fixture.Must(json.Marshal(map[string]any{"event_type": pipeline.DispatchEvent, "client_payload": map[string]any{"request": sent, proof: a.proof}}))(a.T)
-	post := fixture.Must(http.NewRequestWithContext(a.T.Context(), http.MethodPost, a.Hub.URL()+"/repos/"+fixture.ManagerSlug+"/dispatches", strings.NewReader(string(body))))(a.T)
-	post.Header.Set("Authorization", "Bearer "+secret)
-	post.Header.Set("Content-Type", "application/json")
-	answer := fixture.Must(http.DefaultClient.Do(post))(a.T)
-	fixture.Check(a.T, answer.Body.Close())
-	if answer.StatusCode != http.StatusNoContent {
-		a.T.Fatalf("GitHub says %s", answer.Status)
-	}
-	return a.Queued()
+	return string(fixture.Must(json.Marshal(map[string]any{"event_type": eventType, "client_payload": map[string]any{"request": sent, proof: a.proof}}))(a.T))
 }
 
 // rejected sends the request: no one but the manager hears of it.

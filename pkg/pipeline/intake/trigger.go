@@ -13,7 +13,7 @@ import (
 // waits for the answer on the customer's own commit.
 type Trigger struct {
 	Own     triggerGitHub // with the run's own token
-	Manager dispatcher    // with MANAGER_REPO_PAT
+	Manager dispatcher    // with MANAGER_REPO_PAT; of the inbox, where there is one
 	// Validate checks variables.yml of the checkout; nil skips it.
 	Validate func(context.Context) pipeline.Problems
 	// CheckContent looks at the files of the checkout; nil skips it.
@@ -48,10 +48,12 @@ type dispatcher interface {
 
 // TriggerInput is one call of trigger.
 type TriggerInput struct {
-	Event   pipeline.Event
-	Run     pipeline.Run
-	Manager pipeline.Slug
-	Path    string // directory of variables.yml in the repo
+	Event pipeline.Event
+	Run   pipeline.Run
+	// Manager is the repository that the request is signed for, Inbox the one that takes it
+	// and forwards it there; the zero value where requests go to the manager itself.
+	Manager, Inbox pipeline.Slug
+	Path           string // directory of variables.yml in the repo
 	// Customer is set where the repo holds several customers: the contexts of
 	// the statuses carry it then.
 	Customer pipeline.CustomerName
@@ -281,9 +283,25 @@ func (t *Trigger) send(ctx context.Context, in TriggerInput, id pipeline.Request
 	if err != nil {
 		return fmt.Errorf("encode the request: %w", err)
 	}
-	if err := t.Manager.Dispatch(ctx, in.Manager, pipeline.DispatchEvent, body); err != nil {
-		return fmt.Errorf("send request %s to %s: %w", id.Short(), in.Manager, err)
+	if err := t.Manager.Dispatch(ctx, in.Receiver(), pipeline.DispatchEvent, body); err != nil {
+		return fmt.Errorf("send request %s to %s: %w", id.Short(), in.Receiver(), err)
 	}
-	t.Logf("request %s sent to %s (%s of %s at %s)", id.Short(), in.Manager, p.Request.Mode, e.Repository, e.Head.Short())
+	t.Logf("request %s sent to %s (%s of %s at %s)", id.Short(), in.sentTo(), p.Request.Mode, e.Repository, e.Head.Short())
 	return nil
+}
+
+// Receiver is the repository that the request is sent to: the inbox, or the manager.
+func (in TriggerInput) Receiver() pipeline.Slug {
+	if in.Inbox != (pipeline.Slug{}) {
+		return in.Inbox
+	}
+	return in.Manager
+}
+
+// sentTo is Receiver in words.
+func (in TriggerInput) sentTo() string {
+	if in.Inbox != (pipeline.Slug{}) {
+		return fmt.Sprintf("%s, the inbox of %s", in.Inbox, in.Manager)
+	}
+	return in.Manager.String()
 }

@@ -78,8 +78,12 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id pipeline.Reque
 
 func (t *Trigger) notPickedUp(ctx context.Context, in TriggerInput, id pipeline.RequestID, statusContext string) error {
 	t.close(ctx, in, id, statusContext, fmt.Sprintf("Not picked up by %s within %s", in.Manager, in.Pickup))
-	return &pipeline.WaitingError{Stage: "picked-up", Message: fmt.Sprintf("request %s was not picked up by %s within %s", id.Short(), in.Manager, in.Pickup),
+	waiting := &pipeline.WaitingError{Stage: "picked-up", Message: fmt.Sprintf("request %s was not picked up by %s within %s", id.Short(), in.Manager, in.Pickup),
 		Next: "check that the manager's workflow listens to repository_dispatch type " + pipeline.DispatchEvent + " on its default branch, then run this job again"}
+	if in.Inbox != (pipeline.Slug{}) {
+		waiting.Next = fmt.Sprintf("ask the provider whether the run of %s has forwarded it: a run that waits or has failed forwards nothing, and the signature lasts some minutes only; then run this job again", in.Inbox)
+	}
+	return waiting
 }
 
 // close ends the overall status of a request that the manager has not answered;

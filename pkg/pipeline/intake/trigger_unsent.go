@@ -23,7 +23,7 @@ func (t *Trigger) Unsent(ctx context.Context, in TriggerInput, err error) error 
 func (t *Trigger) unsent(ctx context.Context, in TriggerInput, id pipeline.RequestID, err error) error {
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	t.close(last, in, id, in.request().StatusContext(pipeline.Target{}), whyUnsent(in.Manager, err))
+	t.close(last, in, id, in.request().StatusContext(pipeline.Target{}), whyUnsent(in.Receiver(), err))
 	return err
 }
 
@@ -38,10 +38,10 @@ const unsentRoom = 120
 
 // whyUnsent is the description of a status; what to do stands last but for the id, and
 // is never cut off.
-func whyUnsent(manager pipeline.Slug, err error) string {
+func whyUnsent(receiver pipeline.Slug, err error) string {
 	to := ""
-	if manager != (pipeline.Slug{}) {
-		to = " to " + manager.String()
+	if receiver != (pipeline.Slug{}) {
+		to = " to " + receiver.String()
 	}
 	why, next := "", "see the log of this job, then run it again"
 	var short brief

@@ -31,6 +31,7 @@ type Hub struct {
 	WaitMinutes      int // minutes
 	ApprovalList     []deploy.Approval
 	Dispatched       []json.RawMessage
+	DispatchedTo     []pipeline.Slug
 	Paths            []string
 	PathsIncomplete  bool // paths is not all
 	OnPoll           func()

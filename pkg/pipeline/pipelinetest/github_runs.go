@@ -31,11 +31,11 @@ func (h *Hub) ListsRuns(context.Context, pipeline.Slug) error {
 	return errors.Join(h.ManagerError, h.ListError)
 }
 
-func (h *Hub) Dispatch(_ context.Context, _ pipeline.Slug, _ string, payload json.RawMessage) error {
+func (h *Hub) Dispatch(_ context.Context, to pipeline.Slug, _ string, payload json.RawMessage) error {
 	if h.DispatchError != nil {
 		return h.DispatchError
 	}
-	h.Dispatched = append(h.Dispatched, payload)
+	h.Dispatched, h.DispatchedTo = append(h.Dispatched, payload), append(h.DispatchedTo, to)
 	return nil
 }
 

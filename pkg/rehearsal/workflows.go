@@ -142,9 +142,20 @@ func (s *setup) find(of side) (files fs.FS, found bool, err error) {
 	return files, found, nil
 }
 
-// actions are the stand-ins that only a rehearsal has: metapipe's own puts this very binary into PATH.
+// actions are the stand-ins that only a rehearsal has: metapipe's own puts this very binary into PATH, and prepares
+// the job as action.yml does.
 func (s *setup) actions() map[string]runner.Action {
-	return map[string]runner.Action{"metapipe/metapipe": func(_ context.Context, c *runner.Call) error {
+	return map[string]runner.Action{"metapipe/metapipe": func(ctx context.Context, c *runner.Call) error {
+		if c.Inputs["checkout"] == "true" {
+			if err := runner.Checkout(ctx, c); err != nil {
+				return err
+			}
+		}
+		if c.Inputs["aws-region"] != "" {
+			if err := runner.AWSCredentials(ctx, c); err != nil {
+				return err
+			}
+		}
 		dir := filepath.Join(c.Job.Dir, "metapipe")
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err

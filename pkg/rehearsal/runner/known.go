@@ -14,19 +14,19 @@ import (
 
 // known are the stand-ins for the actions of others that workflows of this kind use, by owner/name.
 var known = map[string]Action{
-	"actions/checkout":                      checkout,
+	"actions/checkout":                      Checkout,
 	"actions/upload-artifact":               upload,
 	"actions/download-artifact":             download,
 	"actions/cache":                         noCache,
 	"actions/cache/restore":                 noCache,
 	"actions/cache/save":                    noCache,
-	"aws-actions/configure-aws-credentials": awsCredentials,
+	"aws-actions/configure-aws-credentials": AWSCredentials,
 	"hashicorp/setup-terraform":             useInstalled,
 	"opentofu/setup-opentofu":               useInstalled,
 }
 
-// checkout puts the files of a repository into the workspace. There is no history, and nothing to push with.
-func checkout(ctx context.Context, c *Call) error {
+// Checkout puts the files of a repository into the workspace. There is no history, and nothing to push with.
+func Checkout(ctx context.Context, c *Call) error {
 	repository, ref := c.Inputs["repository"], c.Inputs["ref"]
 	own := format(c.Run.GitHub["repository"])
 	if repository == "" || strings.EqualFold(repository, own) {
@@ -59,8 +59,8 @@ func noCache(_ context.Context, c *Call) error {
 	return nil
 }
 
-// awsCredentials sets the variables that the action sets. There is no cloud that would give a role away.
-func awsCredentials(_ context.Context, c *Call) error {
+// AWSCredentials sets the variables that the action sets. There is no cloud that would give a role away.
+func AWSCredentials(_ context.Context, c *Call) error {
 	region := c.Inputs["aws-region"]
 	if region == "" {
 		return c.Fail("the input aws-region is required")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/text"
 	"github.com/metapipe/metapipe/pkg/workflow"
 	"github.com/metapipe/metapipe/workflows"
@@ -59,8 +60,47 @@ func (v *validation) workflows(found pipeline.Problems) error {
 	v.add(workflow.CheckGuards(root.FS())...)
 	v.add(workflow.CheckScheduled(root.FS())...)
 	v.add(workflow.CheckState(root.FS(), pipeline.Position{File: config.ManagerFile}, v.config.Manager.State)...)
-	v.checked("the workflows in %s", workflow.Dir)
+	return v.playable(root)
+}
+
+// playable holds that GitHub can start the workflows that run metapipe, and says which of them are not as shipped.
+func (v *validation) playable(root *os.Root) error {
+	files := []string{workflow.File}
+	for _, command := range []string{"fetch-vars", "drift", "sweep"} {
+		if file, found := workflow.Find(root.FS(), command); found && !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	if v.result.Problems.Err() == nil { // otherwise it would say the same again
+		for _, file := range files {
+			v.add(workflowSyntax(root.FS(), file)...)
+		}
+	}
+	shipped, err := fs.Sub(workflows.Files, "manager")
+	if err != nil {
+		return fmt.Errorf("read the shipped workflows: %w", err)
+	}
+	var edited []string
+	for _, at := range workflow.Edited(root.FS(), shipped) {
+		edited = append(edited, fmt.Sprintf("%s from line %d", path.Base(at.File), at.Line))
+	}
+	if len(edited) == 0 {
+		v.checked("the workflows in %s", workflow.Dir)
+		return nil
+	}
+	v.checked("the workflows in %s; not as shipped: %s (`metapipe rehearse` plays them as they are)", workflow.Dir, strings.Join(edited, ", "))
 	return nil
+}
+
+// workflowSyntax is what makes GitHub refuse a workflow, or one that it calls. A key that is not known is a warning, since
+// GitHub may have it.
+func workflowSyntax(root fs.FS, file string) (problems pipeline.Problems) {
+	_, err := runner.Load(root, file)
+	for _, wrong := range runner.FileErrors(err) {
+		problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: wrong.File, Line: wrong.Line}, Rule: workflow.RuleSyntax,
+			Warning: strings.HasPrefix(wrong.Reason, "unexpected key"), Message: wrong.Reason, Remedy: "fix the line: GitHub would start no run"})
+	}
+	return problems
 }
 
 // called checks a workflow that the jobs of another file call, and those that it calls itself.

@@ -153,6 +153,10 @@ func (v *validation) triggers(checkout fs.FS) {
 	if !found {
 		v.lacks(forGitHub, "a workflow that runs `metapipe trigger`: without it no request reaches the manager",
 			"copy workflows/customer/trigger-infra.yml of metapipe, or the one that your service provider hands out, to "+intake.TriggerWorkflow)
+		return
+	}
+	if file, found := workflow.Find(checkout, "trigger"); found {
+		v.add(workflowSyntax(checkout, file)...)
 	}
 }
 

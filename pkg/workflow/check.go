@@ -33,6 +33,7 @@ const (
 	RuleUnreadable = "unreadable-workflow"
 	RuleChain      = "workflow-chain"
 	RuleEdited     = "workflow-edited"
+	RuleSyntax     = "workflow-syntax"
 )
 
 const rewrite = "run `metapipe validate --write-workflows` and commit the file"

@@ -2,11 +2,14 @@ package workflow
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -227,4 +230,39 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestEdited: a workflow that somebody has changed is named with its first other line, whatever its chain of jobs and
+// its line ends are.
+func TestEdited(t *testing.T) {
+	t.Parallel()
+	files := os.DirFS(filepath.Join("..", "..", "workflows", "manager"))
+	target, err := fs.ReadFile(files, "infra-target.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chained, err := Write(shipped(t), chain("one", "two", "three"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := 1 + strings.Count(string(target[:strings.Index(string(target), "      - id: plan\n")]), "\n")
+	for name, c := range map[string]struct {
+		deploy, target string
+		want           string
+	}{
+		"as shipped":    {string(shipped(t)), string(target), ""},
+		"another chain": {string(chained), strings.ReplaceAll(string(target), "\n", "\r\n"), ""},
+		"a step more":   {string(chained), strings.Replace(string(target), "      - id: plan\n", "      - run: exit 1\n      - id: plan\n", 1), fmt.Sprintf(".github/workflows/infra-target.yml:%d", line)},
+		"at the end":    {string(chained) + "# mine\n", string(target), fmt.Sprintf(".github/workflows/infra-deploy.yml:%d", 1+strings.Count(string(chained), "\n"))},
+		"outside":       {strings.Replace(string(chained), "name: Infrastructure deployment", "name: Deploy", 1), string(target), ".github/workflows/infra-deploy.yml:"},
+	} {
+		root := fstest.MapFS{File: {Data: []byte(c.deploy)}, ".github/workflows/infra-target.yml": {Data: []byte(c.target)}}
+		var got []string
+		for _, at := range Edited(root, files) {
+			got = append(got, at.String())
+		}
+		if text := strings.Join(got, " "); c.want == "" && text != "" || !strings.HasPrefix(text, c.want) || len(got) > 1 {
+			t.Errorf("%s: %q, want %q", name, text, c.want)
+		}
+	}
 }

@@ -47,8 +47,12 @@ func (r *Run) check(w *Workflow) error {
 	var errs []error
 	for _, id := range sorted(w.Jobs) {
 		job := w.Jobs[id]
-		if called := w.calls[id]; called != nil {
+		switch called := w.calls[id]; {
+		case called != nil:
 			errs = append(errs, r.check(called))
+		case job.WorkflowCall != nil:
+			uses := job.WorkflowCall.Uses
+			errs = append(errs, &FileError{w.File, uses.Pos.Line, "the workflow " + uses.Value + " lies in another repository, which is not part of this run: copy it into this one"})
 		}
 		if job.Container != nil || job.Services != nil {
 			errs = append(errs, &FileError{w.File, job.Pos.Line, fmt.Sprintf("job %q runs in a container, and there are none here", id)})

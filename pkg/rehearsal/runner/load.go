@@ -33,6 +33,23 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
 }
 
+// FileErrors are the errors of that type in err, once each.
+func FileErrors(err error) (all []*FileError) {
+	if one, ok := err.(*FileError); ok { //nolint:errorlint // errors.As would find the first one of several
+		return []*FileError{one}
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			for _, found := range FileErrors(e) {
+				if !slices.ContainsFunc(all, func(f *FileError) bool { return *f == *found }) {
+					all = append(all, found)
+				}
+			}
+		}
+	}
+	return all
+}
+
 // Workflow is a workflow file that has been read, with those that it calls.
 type Workflow struct {
 	File string // path in the repository
@@ -87,8 +104,7 @@ func load(repository fs.FS, file string, depth int) (*Workflow, error) {
 			continue
 		}
 		local, ok := strings.CutPrefix(call.Uses.Value, "./")
-		if !ok {
-			errs = append(errs, &FileError{file, call.Uses.Pos.Line, "the workflow " + call.Uses.Value + " lies in another repository, which is not part of this run: copy it into this one"})
+		if !ok { // of another repository: Run.Check refuses it
 			continue
 		}
 		called, err := load(repository, path.Clean(local), depth+1)

@@ -53,7 +53,11 @@ func BucketRoundTrips(t *testing.T) []RoundTrips {
 				}
 				step(append(report, "--applying", env)...)
 			}
-			step(r.Args(command, env)...)
+			args := r.Args(command, env)
+			if command == "apply" {
+				args = append(args, "--await-report")
+			}
+			step(args...)
 			closed := env == "production" && command == "apply" // then the workflow has no last report
 			step(report...).Want(t, fmt.Sprintf("closed=%t", closed))
 		}

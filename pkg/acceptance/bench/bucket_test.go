@@ -25,7 +25,7 @@ var roundTripBudget = []struct {
 	{"fetch-vars", 13, 15}, // the ledger has 2 to 4 of each step's
 	{"plan", 32, 36},
 	{"apply", 49, 54},
-	{"report", 63, 66}, // of these 14 tell that an apply begins
+	{"report", 65, 66}, // of these 16 tell that an apply begins, also to the apply that waits for it
 }
 
 // bucket counts what a request asks of S3, and streams a large plan through it.

@@ -15,6 +15,7 @@ import (
 
 type rehearseOptions struct {
 	managerDir, customerDir, customer, proposal, approve, out string
+	customerWorkflow                                          bool
 }
 
 func newRehearseCmd(app *App) *cobra.Command {
@@ -27,8 +28,9 @@ runs the flow from a pull request to the production apply: it executes the workf
 of the two checkouts, step by step, with this binary as metapipe. A checkout without them
 gets the shipped ones. GitHub is a server on this machine, and states are files. The scripts
 of the workflows run as they are written, as your user; metapipe itself changes nothing
-outside of the output folder. Of the customer's workflow, only the jobs that run metapipe
-are played.
+outside of the output folder. A customer's workflow that is not as shipped is replaced by the
+shipped one, since it may run anything. With --customer-workflow it is played as it is, but
+only the jobs that run metapipe.
 
 Known actions have stand-ins (checkout, upload-artifact, download-artifact, cache,
 configure-aws-credentials, setup-terraform, setup-opentofu). For any other one, write
@@ -53,6 +55,7 @@ Environment: METAPIPE_TOOL, the path of the terraform or tofu binary that plans
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of the customer checkout")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "registered customer `NAME` (default: the one that the checkout belongs to)")
 	cmd.Flags().StringVar(&o.proposal, "proposal", "", "`FILE`: the variables.yml that the pull request proposes")
+	cmd.Flags().BoolVar(&o.customerWorkflow, "customer-workflow", false, "play the workflow of the customer checkout also if it is not as shipped: its scripts run as your user")
 	cmd.Flags().StringVar(&o.approve, "approve", "ask", "`ANSWER` of the reviewers of gated environments: ask, yes or no")
 	cmd.Flags().StringVar(&o.out, "out", "", "`DIR` for what every party would see; must be empty (default: a new one under rehearsal/)")
 	required(cmd, "customer-dir")
@@ -76,7 +79,7 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 	options := rehearsal.Options{
 		Tool:   (&step{app: a}).checkTool,
 		Binary: a.Binary, ManagerDir: managerDir, CustomerDir: a.absolute(o.customerDir),
-		Customer: o.customer, Approve: rehearsal.Approve(o.approve), In: a.In, Terminal: a.Out, Environ: a.environWithTool(), Now: a.Now,
+		Customer: o.customer, CustomerWorkflow: o.customerWorkflow, Approve: rehearsal.Approve(o.approve), In: a.In, Terminal: a.Out, Environ: a.environWithTool(), Now: a.Now,
 	}
 	if o.proposal != "" {
 		if options.Proposal, err = a.namedFile("--proposal", o.proposal, "name a file with the variables.yml that the pull request proposes"); err != nil {

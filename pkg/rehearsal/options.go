@@ -44,7 +44,10 @@ type Options struct {
 	// Proposal is a file with the variables.yml that the pull request proposes.
 	// Empty: uncommitted edits are the proposal, else the whole file is.
 	Proposal string
-	Approve  Approve
+	// CustomerWorkflow plays the customer's workflow also where it is not as shipped. Its scripts
+	// then run as the user.
+	CustomerWorkflow bool
+	Approve          Approve
 	// Out is the folder for what every party would see. It must be new or empty;
 	// empty: a new folder under ./rehearsal.
 	Out      string

@@ -39,6 +39,7 @@ type setup struct {
 	store    string // METAPIPE_STORE
 	work     string // directory for everything that is thrown away
 	binary   string // metapipe
+	trusts   bool   // Options.CustomerWorkflow
 	// managerFile and customerFile are the workflows that are played, by their paths in the two repositories.
 	managerFile, customerFile string
 }
@@ -103,7 +104,7 @@ func newSetup(ctx context.Context, o Options, server *hub.Server, work string, n
 	if err != nil {
 		return nil, err
 	}
-	s := &setup{hub: server, change: p.change, work: work, binary: o.Binary, store: filepath.Join(work, "store")}
+	s := &setup{hub: server, change: p.change, work: work, binary: o.Binary, trusts: o.CustomerWorkflow, store: filepath.Join(work, "store")}
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)

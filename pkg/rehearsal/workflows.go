@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -98,15 +99,23 @@ func (s *setup) addWorkflows(narrator *narrator) error {
 
 func (s *setup) addWorkflow(narrator *narrator, of side) error {
 	files, found, err := s.find(of)
-	if err == nil && !found {
-		var shipped map[string]hub.File
-		if shipped, err = of.shipped(); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
+	}
+	shipped, err := of.shipped()
+	if err != nil {
+		return err
+	}
+	foreign := found && of.repo == s.customer && !s.trusts && !asShipped(files, *of.file, shipped)
+	if !found || foreign {
 		if _, err = of.repo.Commit(of.branch, hub.Change{Files: shipped, Message: "The shipped workflows"}); err != nil {
 			return err
 		}
-		narrator.note("No workflow of the %s runs `metapipe %s`: the rehearsal plays the shipped ones.", of.who, of.command)
+		if foreign {
+			narrator.note("%s of the customer is not as shipped, and no scripts of a customer run here: the rehearsal plays the shipped one in its place. --customer-workflow plays the customer's own, with its scripts.", *of.file)
+		} else {
+			narrator.note("No workflow of the %s runs `metapipe %s`: the rehearsal plays the shipped ones.", of.who, of.command)
+		}
 		files, found, err = s.find(of)
 	}
 	if err != nil || !found {
@@ -127,6 +136,18 @@ func (s *setup) addWorkflow(narrator *narrator, of side) error {
 		registered.Dispatches = []string{pipeline.DispatchEvent}
 	}
 	return of.repo.AddWorkflow(registered)
+}
+
+// asShipped reports whether the customer's workflow is the shipped one, as it is or with the customer's branch and
+// path. Any other one may run whatever its owner likes.
+func asShipped(files fs.FS, file string, shipped map[string]hub.File) bool {
+	raw, err := fs.ReadFile(files, file)
+	if err != nil || file != intake.TriggerWorkflow {
+		return false
+	}
+	original, err := fs.ReadFile(workflows.Files, "customer/"+path.Base(file))
+	raw = bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
+	return err == nil && (bytes.Equal(raw, original) || bytes.Equal(raw, shipped[file].Content))
 }
 
 // find finds the workflow of a side in its newest commit.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 	"testing"
@@ -154,12 +155,47 @@ func TestOtherJobsOfTheCustomer(t *testing.T) {
 	must(t, err)
 	o.CustomerDir = tree(t, map[string]string{"infra/variables.yml": tinyVariables,
 		".github/workflows/trigger-infra.yml": string(own) + "  deploy:\n    needs: infrastructure\n    runs-on: ubuntu-latest\n    steps:\n      - run: touch \"" + t.TempDir() + "/deployed\"; echo deployed the app\n"})
-	o.Approve = ApproveNo
+	o.Approve, o.CustomerWorkflow = ApproveNo, true
 	if _, err := Run(t.Context(), o); err != nil {
 		t.Fatalf("%v\n%s", err, terminal.String())
 	}
 	wantPart(t, strings.Join(strings.Fields(terminal.String()), " "), "the jobs that do not run metapipe are not played (deploy)")
 	if strings.Contains(terminal.String(), "deployed the app") {
 		t.Error("the job has run")
+	}
+}
+
+// TestWorkflowOfACustomer: nothing that a customer has written into its workflow runs on the machine of whoever
+// rehearses with its checkout, unless they say so.
+func TestWorkflowOfACustomer(t *testing.T) {
+	t.Parallel()
+	own, err := fs.ReadFile(workflows.Files, "customer/trigger-infra.yml")
+	must(t, err)
+	for name, edit := range map[string][2]string{
+		"a step": {"      # Runs for forks", "      - run: touch \"$CANARY/ran\"\n      # Runs for forks"}, "a script": {"run: exec metapipe trigger", "run: touch \"$CANARY/ran\"; exec metapipe trigger"},
+		"a variable": {"permissions: {}", "permissions: {}\n\nenv: {BASH_ENV: evil.sh}"}, "a shell": {"permissions: {}", "permissions: {}\n\ndefaults: {run: {shell: 'bash evil.sh {0}'}}"},
+		"an action": {"      # Runs for forks", "      - uses: ./evil\n      # Runs for forks"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			canary := t.TempDir()
+			text := strings.ReplaceAll(strings.Replace(string(own), edit[0], edit[1], 1), "$CANARY", canary)
+			if text == string(own) {
+				t.Fatalf("the workflow has no %q", edit[0])
+			}
+			evil := "touch \"" + canary + "/ran\"\n"
+			var terminal bytes.Buffer
+			o := options(t, tinyVariables, &terminal)
+			o.CustomerDir = tree(t, map[string]string{"infra/variables.yml": tinyVariables, ".github/workflows/trigger-infra.yml": text, "evil.sh": evil,
+				"evil/action.yml": "runs: {using: composite, steps: [{shell: bash, run: 'touch \"" + canary + "/ran\"'}]}\n"})
+			o.Approve = ApproveNo
+			if _, err := Run(t.Context(), o); err != nil {
+				t.Fatalf("%v\n%s", err, terminal.String())
+			}
+			wantPart(t, strings.Join(strings.Fields(terminal.String()), " "), "is not as shipped, and no scripts of a customer run here")
+			if _, err := os.Stat(canary + "/ran"); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the customer's script has run (%v)", err)
+			}
+		})
 	}
 }

@@ -15,7 +15,8 @@ import (
 
 const twoEnvironments = "name: %s\nenvironments:\n  staging: {}\n  production: {}\n"
 
-// TestWorkflows plays what happens to a customer and to a manager.
+// TestWorkflows plays what happens to a customer and to a manager, in act and in the runner of the
+// rehearsal: both have to come to the same steps, statuses and states.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	server := miniotest.Start(t, miniotest.Options{KMS: true})
@@ -23,31 +24,39 @@ func TestWorkflows(t *testing.T) {
 		name  string
 		play  func(t *testing.T, w *actSetup)
 		files map[string]string // laid over the manager's
+		// own: not in act, which is slow. It is about what metapipe does, not about what a runner does.
+		own bool
 	}{
 		{name: "pull-request", play: pullRequestInAct},
 		{name: "merge-queue", play: mergeQueueInAct},
 		{name: "no-changes", play: noChangesInAct},
-		{name: "refused-value", play: refusedValueInAct, files: map[string]string{"terraform/size.tf": sizeTF}},
-		{name: "broken-manager", play: brokenManagerInAct, files: map[string]string{"terraform/broken.tf": "output \"broken\" {\n  value = local.missing\n}\n"}},
+		{name: "refused-value", play: refusedValueInAct, own: true, files: map[string]string{"terraform/size.tf": sizeTF}},
+		{name: "broken-manager", play: brokenManagerInAct, own: true, files: map[string]string{"terraform/broken.tf": "output \"broken\" {\n  value = local.missing\n}\n"}},
 		{name: "failed-apply", play: failedApplyInAct},
-		{name: "passed-over", play: passedOverInAct},
+		{name: "passed-over", play: passedOverInAct, own: true},
 		{name: "rejected-gate", play: rejectedGateInAct},
 		{name: "dry-run", play: dryRunInAct},
 		{name: "operator", play: operatorInAct},
-		{name: "two-customers", play: twoCustomersInAct},
+		{name: "two-customers", play: twoCustomersInAct, own: true},
 		{name: "monorepo", play: monorepoInAct, files: monorepoFiles(t)},
 		{name: "stacks", play: stacksInAct, files: stacksFiles(t)},
-		{name: "needs", play: needsInAct, files: needsFiles(t)},
-		{name: "failed-stack", play: failedStackInAct, files: stacksFiles(t)},
+		{name: "needs", play: needsInAct, own: true, files: needsFiles(t)},
+		{name: "failed-stack", play: failedStackInAct, own: true, files: stacksFiles(t)},
+		{name: "cancelled", play: cancelled, own: true},
 		{name: "fork", play: forkInAct},
 		{name: "inbox", play: inboxInAct},
 		{name: "forged", play: forgedInAct},
 		{name: "hostile", play: hostileInAct, files: map[string]string{"terraform/hostile.tf": hostileTF}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.play(t, newActSetup(t, server, c.files))
-		})
+		for _, engine := range []engine{inAct, inRunner} {
+			if c.own && engine == inAct {
+				continue
+			}
+			t.Run(string(engine)+"/"+c.name, func(t *testing.T) {
+				t.Parallel()
+				c.play(t, newSetupIn(t, engine, server, c.files))
+			})
+		}
 	}
 }
 

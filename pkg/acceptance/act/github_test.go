@@ -66,7 +66,7 @@ func (w *actSetup) dispatched(requested *actRun) fixture.WorkflowRun {
 	q, err := w.Hub.NextRun(ctx)
 	if err != nil {
 		requested.wait()
-		w.T.Fatalf("nothing was dispatched: %v\n%s", err, requested.log)
+		w.T.Fatalf("nothing was dispatched: %v (%v)\n%s", err, requested.err, requested.log)
 	}
 	fixture.Check(w.T, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
 	return fixture.WorkflowRun{Repo: q.Repo, Run: q.Run, Event: q.Run.Payload, SHA: q.Run.HeadSHA, Ref: "refs/heads/" + q.Run.HeadBranch}
@@ -102,7 +102,7 @@ func (a *answering) end() journey {
 		if t.Failed() || testing.Verbose() {
 			t.Logf("manager:\n%s", a.now.log)
 		}
-		if slices.ContainsFunc(j.answered, func(s actStep) bool { return slices.Contains(s.args, "--final") }) || well && closes(j.answered) {
+		if slices.ContainsFunc(j.answered, func(s actStep) bool { return slices.Contains(s.args, "--final") }) || closes(j.answered) || a.w.engine != inAct {
 			break
 		}
 		if len(j.answered) == before {
@@ -241,35 +241,53 @@ func handsOn(workflow map[string]any) map[string]any {
 	return map[string]any{}
 }
 
-// gates serves the answers of the double for the jobs of a run. The jobs begin and apply wait at
+// gatekeeper asks the double whether the jobs of a run may start. The jobs begin and apply wait at
 // one gate together: the later one lets the reviewer decide about both.
-func (w *actSetup) gates(run fixture.WorkflowRun, stored string) string {
-	var (
-		turn    sync.Mutex
-		waiting = map[string]int{}
-	)
-	enter := func(path string) (job, environment string, at hub.Gate, err error) {
-		turn.Lock()
-		defer turn.Unlock()
-		environment, job, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
-		if at, err = run.Repo.EnterEnvironment(run.Run.ID, job, environment); err != nil || at != hub.GateWaiting {
-			return job, environment, at, err
-		}
-		_, stack, _ := strings.Cut(job, "/")
-		if waiting[environment+"/"+stack]++; waiting[environment+"/"+stack]%2 == 0 {
-			w.review(run, environment, actSteps(w.T, stored))
-		}
-		return job, environment, at, nil
+type gatekeeper struct {
+	w       *actSetup
+	run     fixture.WorkflowRun
+	stored  string // the records of the steps so far
+	turn    sync.Mutex
+	waiting map[string]int
+}
+
+// enter asks for a job of a stack, which is empty where stacks have no names.
+func (g *gatekeeper) enter(job, environment, stack string) (at hub.Gate, err error) {
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	if at, err = g.run.Repo.EnterEnvironment(g.run.Run.ID, job, environment); err != nil || at != hub.GateWaiting {
+		return at, err
 	}
+	if g.waiting[environment+"/"+stack]++; g.waiting[environment+"/"+stack]%2 == 0 {
+		g.w.review(g.run, environment, actSteps(g.w.T, g.stored))
+	}
+	return at, nil
+}
+
+// admits waits for the answer.
+func (g *gatekeeper) admits(ctx context.Context, job, environment, stack string) (bool, error) {
+	at, err := g.enter(job, environment, stack)
+	if err == nil && at == hub.GateWaiting {
+		at, err = g.run.Repo.AwaitEnvironment(ctx, g.run.Run.ID, job, environment)
+	}
+	return err == nil && at == hub.GateOpen, err
+}
+
+func (w *actSetup) gatekeeper(run fixture.WorkflowRun, stored string) *gatekeeper {
+	return &gatekeeper{w: w, run: run, stored: stored, waiting: map[string]int{}}
+}
+
+// gates serves the answers of the double for the jobs of a run.
+func (w *actSetup) gates(run fixture.WorkflowRun, stored string) string {
+	keeper := w.gatekeeper(run, stored)
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		job, environment, at, err := enter(r.URL.Path)
-		if err == nil && at == hub.GateWaiting {
-			at, err = run.Repo.AwaitEnvironment(r.Context(), run.Run.ID, job, environment)
-		}
+		environment, job, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		_, stack, _ := strings.Cut(job, "/")
+		open, err := keeper.admits(r.Context(), job, environment, stack)
 		if err != nil {
 			w.T.Errorf("gate of %s: %v", environment, err)
 		}
-		if err != nil || at != hub.GateOpen {
+		if !open {
 			out.WriteHeader(http.StatusForbidden)
 		}
 	}))

@@ -34,7 +34,7 @@ func (w *actSetup) forward(run fixture.WorkflowRun) (steps []actStep, log string
 // inboxInAct carries a push through the three workflows; the customer has a token for the
 // inbox alone. What is no request ends there.
 func inboxInAct(t *testing.T, w *actSetup) {
-	inbox := w.AddInbox(workflowsOf(t, "inbox"))
+	inbox := w.AddInbox(workflowsOf(t, "inbox", false))
 	w.amend = func(run fixture.WorkflowRun, s settings) {
 		if run.Repo == w.Customer {
 			s.secrets["MANAGER_REPO_PAT"], s.vars["MANAGER_INBOX"] = w.InboxToken("customer of "+run.Run.URL), fixture.InboxSlug

@@ -44,7 +44,7 @@ var blogLine = regexp.MustCompile("(?m)^```yaml\n( +run: exec metapipe trigger -
 func monorepoWorkflow(t *testing.T) string {
 	t.Helper()
 	match := blogLine.FindStringSubmatch(string(fixture.Must(os.ReadFile(filepath.Join(fixture.Root(t), "docs", "PATTERNS.md")))(t)))
-	head, job, ok := strings.Cut(workflowsOf(t, "customer")[intake.TriggerWorkflow], "  infrastructure:\n")
+	head, job, ok := strings.Cut(workflowsOf(t, "customer", false)[intake.TriggerWorkflow], "  infrastructure:\n")
 	if match == nil || !ok {
 		t.Fatal("docs/PATTERNS.md does not show how a customer among several is triggered, or the workflow has no job infrastructure")
 	}

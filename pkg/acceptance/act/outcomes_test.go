@@ -85,7 +85,7 @@ func refusedValueInAct(t *testing.T, w *actSetup) {
 	run, number := w.Pull(w.Customer, "larger", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  staging:\n    size: 9\n  production:\n    size: 3\n"})
 	j := w.through(run, nil)
 	w.wantEnds(j, false, false)
-	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "plan production", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "plan production", "report")
 	head := fixture.Must(w.Customer.Pull(number))(t).Head
 	w.WantStatus(head, "infra/terraform-deploy/staging", "failure: ")
 	w.WantStatus(head, "infra/terraform-deploy/production", "success: Plan: 2 to add")
@@ -201,7 +201,7 @@ func (w *actSetup) joins(name string, id int64) *actSetup {
 	fixture.Check(t, repo.Grant("casey", hub.Write))
 	fixture.Check(t, repo.Grant("metapipe-bot", hub.Write))
 	fixture.Check(t, repo.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger"}))
-	other := &actSetup{Setup: &fixture.Setup{T: t, Hub: w.Hub, Manager: w.Manager, Customer: repo, Key: w.Key, Store: w.Store}, states: w.states, binary: w.binary}
+	other := &actSetup{Setup: &fixture.Setup{T: t, Hub: w.Hub, Manager: w.Manager, Customer: repo, Key: w.Key, Store: w.Store}, engine: w.engine, states: w.states, binary: w.binary}
 	other.review = other.approves
 	w.sources = append(w.sources, slug)
 	other.sources = w.sources

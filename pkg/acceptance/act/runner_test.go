@@ -59,6 +59,7 @@ func actBinary(t *testing.T) string {
 // as its store.
 type actSetup struct {
 	*fixture.Setup
+	engine  engine
 	states  fixture.Tenant
 	binary  string
 	sources []string // the repositories that the manager may read
@@ -78,16 +79,29 @@ type actSetup struct {
 // newActSetup makes the repositories as fixture.New does, and a bucket on the server.
 func newActSetup(t *testing.T, server *miniotest.Server, files map[string]string) *actSetup {
 	t.Helper()
+	return newSetupIn(t, inAct, server, files)
+}
+
+// engine is what executes the workflows.
+type engine string
+
+const (
+	inAct    engine = "act"
+	inRunner engine = "runner" // the one of the rehearsal
+)
+
+func newSetupIn(t *testing.T, engine engine, server *miniotest.Server, files map[string]string) *actSetup {
+	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("act runs jobs without containers as Linux ones only")
 	}
-	all := workflowsOf(t, "manager")
+	all := workflowsOf(t, "manager", engine == inAct)
 	for name, text := range files {
 		all[name] = text
 	}
-	w := &actSetup{Setup: fixture.New(t, all), binary: actBinary(t), sources: []string{fixture.CustomerSlug}}
+	w := &actSetup{Setup: fixture.New(t, all), engine: engine, binary: actBinary(t), sources: []string{fixture.CustomerSlug}}
 	w.Store = filepath.Join(t.TempDir(), "there is no such directory")
-	w.states = fixture.Tenant{T: t, Server: server, Bucket: pipeline.Bucket{Name: "states-" + filepath.Base(t.Name())}}
+	w.states = fixture.Tenant{T: t, Server: server, Bucket: pipeline.Bucket{Name: "states-" + string(engine) + "-" + filepath.Base(t.Name())}}
 	server.Bucket(t, w.states.Bucket.Name, true)
 	w.Commit(w.Customer, "main", customerWorkflow(t))
 	w.review = w.approves
@@ -111,18 +125,18 @@ func customerWorkflow(t *testing.T) map[string]string {
 	if !ok || !closed {
 		t.Fatal("docs/PATTERNS.md does not show a job that needs the infrastructure")
 	}
-	files := workflowsOf(t, "customer")
+	files := workflowsOf(t, "customer", false)
 	files[intake.TriggerWorkflow] += "  deploy:\n" + job
 	return files
 }
 
 // workflowsOf are the workflows of a side by their place in its repository.
-func workflowsOf(t *testing.T, side string) map[string]string {
+func workflowsOf(t *testing.T, side string, gates bool) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	for _, name := range fixture.Must(filepath.Glob(filepath.Join(fixture.Root(t), "workflows", side, "*.yml")))(t) {
 		text := fixture.Must(os.ReadFile(name))(t)
-		if side == "manager" {
+		if gates {
 			text = withGates(t, text)
 		}
 		files[".github/workflows/"+filepath.Base(name)] = string(text)
@@ -152,7 +166,7 @@ func read(b fixture.Tenant, key string) string {
 // actRun is a workflow under way in act.
 type actRun struct {
 	w      *actSetup
-	cmd    *exec.Cmd
+	stop   func()
 	log    *bytes.Buffer
 	ended  chan struct{} // closed at its end, when err is set
 	err    error
@@ -173,6 +187,9 @@ type actJobs struct {
 func (w *actSetup) act(run fixture.WorkflowRun, jobs actJobs) *actRun {
 	t := w.T
 	t.Helper()
+	if w.engine == inRunner {
+		return w.inRunner(run, jobs)
+	}
 	dir := filepath.Join(t.TempDir(), fmt.Sprintf("act-%d", w.NextJob()))
 	workspace, cache := filepath.Join(dir, "workspace"), filepath.Join(dir, "cache")
 	for _, d := range []string{workspace, jobs.record, filepath.Join(dir, "home"), filepath.Join(dir, "config", "act")} {
@@ -205,13 +222,14 @@ func (w *actSetup) act(run fixture.WorkflowRun, jobs actJobs) *actRun {
 	args = append(args, localActions(w.Setup, dir)...)
 
 	r := &actRun{w: w, log: &bytes.Buffer{}, ended: make(chan struct{}), record: jobs.record}
-	r.cmd = exec.Command(w.binary, args...)
-	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = workspace, r.log, r.log
-	r.cmd.Env = []string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
+	cmd := exec.Command(w.binary, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = workspace, r.log, r.log
+	cmd.Env = []string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
 		"GORACE=atexit_sleep_ms=0", "CHECKPOINT_DISABLE=1"}
-	fixture.Check(t, r.cmd.Start())
+	fixture.Check(t, cmd.Start())
+	r.stop = func() { fixture.Check(t, cmd.Process.Signal(os.Interrupt)) }
 	go func() {
-		r.err = r.cmd.Wait()
+		r.err = cmd.Wait()
 		close(r.ended)
 	}()
 	return r
@@ -224,7 +242,7 @@ func (r *actRun) wait() bool {
 	select {
 	case <-r.ended:
 	case <-time.After(3 * time.Minute):
-		fixture.Check(t, r.cmd.Process.Signal(os.Interrupt))
+		r.stop()
 		<-r.ended
 		t.Fatalf("the workflow does not end (%v):\n%s", r.err, r.log)
 	}

@@ -146,11 +146,11 @@ type activeJob struct {
 	opened bool
 }
 
-// run is the life of a job: its environment, its steps, its end. One that starts although the run is cancelled
-// has asked for it, and runs like any other.
+// run is the life of a job: its environment, its steps, its end.
 func (j *activeJob) run(ctx context.Context) error {
-	if ctx.Err() != nil {
-		ctx = context.WithoutCancel(ctx)
+	if ctx.Err() != nil { // since its condition was true
+		j.Result = Cancelled
+		return j.close()
 	}
 	started, err := j.begin(ctx)
 	if err != nil || !started {

@@ -187,7 +187,8 @@ func (f *frame) outputs() (map[string]string, error) {
 func (f *frame) start(ctx context.Context, id string) (result string, err error) {
 	job := f.w.Jobs[id]
 	s := f.scope().with("needs", f.needs(id))
-	s.status = f.status(ctx, id)
+	cancelled := ctx.Err() != nil
+	s.status = f.status(cancelled, id)
 	condition := ""
 	at := job.Pos
 	if job.If != nil {
@@ -198,6 +199,9 @@ func (f *frame) start(ctx context.Context, id string) (result string, err error)
 		return Skipped, f.wrong(at, err)
 	}
 	s.status = nil
+	if cancelled { // it has asked for it, and runs like any other
+		ctx = context.WithoutCancel(ctx)
+	}
 	variants := []map[string]any{nil}
 	if job.Strategy != nil && job.Strategy.Matrix != nil {
 		if variants, err = combinations(job.Strategy.Matrix, s.at("jobs.<job_id>.strategy")); err != nil {
@@ -265,14 +269,13 @@ func (f *frame) needs(id string) map[string]any {
 
 // status answers the functions that ask how things went, for the `if` of a job: success() also wants that no
 // job before those that are needed was passed over (https://github.com/actions/runner/issues/2205).
-func (f *frame) status(ctx context.Context, id string) func(string) bool {
+func (f *frame) status(cancelled bool, id string) func(string) bool {
 	well, failed := true, false
 	for _, a := range f.w.ancestors(id) {
 		well = well && f.nodes[a].result == Success
 		failed = failed || f.nodes[a].result == Failure
 	}
 	return func(function string) bool {
-		cancelled := ctx.Err() != nil
 		switch function {
 		case "success":
 			return well && !cancelled

@@ -171,7 +171,7 @@ func (q *sequence) composite(ctx context.Context, c *Call, files fs.FS, at, dir 
 	if err != nil {
 		return c.Fail("%s: %v", c.Uses, err)
 	}
-	in := &composite{name: c.Uses, dir: dir, inputs: map[string]any{}, env: map[string]string{}}
+	in := &composite{dir: dir, inputs: map[string]any{}, env: map[string]string{}}
 	if q.action != nil {
 		maps.Copy(in.env, q.action.env)
 	}

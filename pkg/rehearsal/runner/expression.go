@@ -70,6 +70,11 @@ func (s scope) value(text string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.join(parts)
+}
+
+// join is the value of the pieces of a text.
+func (s scope) join(parts []part) (any, error) {
 	if len(parts) == 1 && parts[0].node != nil {
 		return s.eval(parts[0].node, 0)
 	}
@@ -131,34 +136,31 @@ func shorten(text string) string {
 	return text[:min(len(text), 60)]
 }
 
-// condition evaluates an `if`. Without a function that asks how things went, success() is part of it.
-func (s scope) condition(text string) (bool, error) {
-	if strings.TrimSpace(text) == "" {
-		return s.status("success"), nil
+// conditionParts reads an `if`, which is an expression also without its `${{ }}`.
+func conditionParts(text string) ([]part, error) {
+	if strings.Contains(text, "${{") || strings.TrimSpace(text) == "" {
+		return split(text)
 	}
-	trimmed := strings.TrimSpace(text)
-	if strings.HasPrefix(trimmed, "${{") && strings.HasSuffix(trimmed, "}}") && strings.Count(trimmed, "${{") == 1 {
-		trimmed = strings.TrimSuffix(strings.TrimPrefix(trimmed, "${{"), "}}")
-	}
-	if strings.Contains(trimmed, "${{") { // a text with expressions in it, which is true unless it is empty
-		asks, err := asksStatusIn(trimmed)
-		if err != nil || !asks && !s.status("success") {
-			return false, err
-		}
-		v, err := s.text(trimmed)
-		return v != "", err
-	}
-	node, err := parse(trimmed)
-	if err != nil || !asksStatus(node) && !s.status("success") {
-		return false, err
-	}
-	v, err := s.eval(node, 0)
-	return truthy(v), err
+	node, err := parse(text)
+	return []part{{node: node}}, err
 }
 
-func asksStatusIn(text string) (bool, error) {
-	parts, err := split(text)
-	return slices.ContainsFunc(parts, func(p part) bool { return p.node != nil && asksStatus(p.node) }), err
+// condition evaluates an `if`. Without a function that asks how things went, success() is part of it. A text with
+// expressions in it is true unless it is empty.
+func (s scope) condition(text string) (bool, error) {
+	parts, err := conditionParts(text)
+	if err != nil {
+		return false, err
+	}
+	asks := slices.ContainsFunc(parts, func(p part) bool { return p.node != nil && asksStatus(p.node) })
+	if !asks && !s.status("success") {
+		return false, nil
+	}
+	if strings.TrimSpace(text) == "" {
+		return true, nil
+	}
+	v, err := s.join(parts)
+	return truthy(v), err
 }
 
 // statusFunctions are those that ask how things went.

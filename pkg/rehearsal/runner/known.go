@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"sync"
 )
 
 // known are the stand-ins for the actions of others that workflows of this kind use, by owner/name.
@@ -83,11 +82,8 @@ func AWSCredentials(_ context.Context, c *Call) error {
 	return nil
 }
 
-// artifacts are the names of a run's artifacts: each is written once.
-type artifacts struct {
-	mu    sync.Mutex
-	names map[string]bool
-}
+// artifactsDir holds the artifacts of a run, beside the directories of its jobs: none of those begins with a dot.
+const artifactsDir = ".artifacts"
 
 // artifactDir is where an artifact lies. Source of the characters that a name may not hold:
 // https://github.com/actions/toolkit/blob/main/packages/artifact/src/internal/upload/path-and-artifact-name-validation.ts
@@ -95,7 +91,7 @@ func (c *Call) artifactDir(name string) (string, error) {
 	if name == "" || strings.ContainsAny(name, "\":<>|*?\r\n\\/") || name == "." || name == ".." {
 		return "", fmt.Errorf("%q is no name of an artifact", name)
 	}
-	return filepath.Join(c.Run.Dir, "artifacts", name), nil
+	return filepath.Join(c.Run.Dir, artifactsDir, name), nil
 }
 
 // upload keeps files for the jobs to come.
@@ -122,10 +118,9 @@ func upload(_ context.Context, c *Call) error {
 		}
 		return nil
 	}
-	all := c.job.artifacts
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	if all.names[name] && c.Inputs["overwrite"] != "true" {
+	c.job.uploads.Lock()
+	defer c.job.uploads.Unlock()
+	if _, err := os.Stat(dir); err == nil && c.Inputs["overwrite"] != "true" {
 		return c.Fail("an artifact with the name %s exists already", name)
 	}
 	if err := os.RemoveAll(dir); err != nil {
@@ -136,10 +131,6 @@ func upload(_ context.Context, c *Call) error {
 			return err
 		}
 	}
-	if all.names == nil {
-		all.names = map[string]bool{}
-	}
-	all.names[name] = true
 	c.Log("%d files are kept as %s", len(found), name)
 	return nil
 }
@@ -194,7 +185,7 @@ func download(_ context.Context, c *Call) error {
 		}
 		return copyTree(dir, to)
 	}
-	entries, err := os.ReadDir(filepath.Join(c.Run.Dir, "artifacts"))
+	entries, err := os.ReadDir(filepath.Join(c.Run.Dir, artifactsDir))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -208,7 +199,7 @@ func download(_ context.Context, c *Call) error {
 		if c.Inputs["merge-multiple"] == "true" {
 			into = to
 		}
-		if err := copyTree(filepath.Join(c.Run.Dir, "artifacts", e.Name()), into); err != nil {
+		if err := copyTree(filepath.Join(c.Run.Dir, artifactsDir, e.Name()), into); err != nil {
 			return err
 		}
 	}

@@ -195,7 +195,11 @@ func (w *Workflow) checkExpressions(raw []byte) error {
 	visit = func(node *yaml.Node, key string) {
 		switch node.Kind {
 		case yaml.ScalarNode:
-			if err := checkText(node.Value, key == "if"); err != nil {
+			read := split
+			if key == "if" {
+				read = conditionParts
+			}
+			if _, err := read(node.Value); err != nil {
 				errs = append(errs, &FileError{w.File, node.Line, err.Error()})
 			}
 		case yaml.MappingNode:
@@ -210,15 +214,6 @@ func (w *Workflow) checkExpressions(raw []byte) error {
 	}
 	visit(&document, "")
 	return errors.Join(errs...)
-}
-
-func checkText(text string, condition bool) error {
-	if condition && !strings.Contains(text, "${{") && strings.TrimSpace(text) != "" {
-		_, err := parse(text)
-		return err
-	}
-	_, err := split(text)
-	return err
 }
 
 // checkCall holds that a job hands a workflow the inputs and secrets that it takes.

@@ -139,15 +139,9 @@ func readMatrix(m *actionlint.Matrix, s scope) (axes []axis, include, exclude []
 		row := m.Rows[name]
 		a := axis{name: name}
 		if row.Expression != nil {
-			v, err := s.value(row.Expression.Value)
-			if err != nil {
+			if a.values, err = s.list(name, row.Expression); err != nil {
 				return nil, nil, nil, err
 			}
-			list, ok := items(v)
-			if !ok {
-				return nil, nil, nil, fmt.Errorf("%q of the matrix is no list", a.name)
-			}
-			a.values = list
 		}
 		for _, raw := range row.Values {
 			v, err := rawValue(raw, s)
@@ -181,13 +175,9 @@ func readCombinations(name string, cs *actionlint.MatrixCombinations, s scope) (
 		return nil, nil
 	}
 	if cs.Expression != nil {
-		v, err := s.value(cs.Expression.Value)
+		list, err := s.list(name, cs.Expression)
 		if err != nil {
 			return nil, err
-		}
-		list, ok := items(v)
-		if !ok {
-			return nil, fmt.Errorf("%q of the matrix is no list", name)
 		}
 		return objectsOf(name, list)
 	}
@@ -216,6 +206,19 @@ func readCombinations(name string, cs *actionlint.MatrixCombinations, s scope) (
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// list evaluates what stands under a key of a matrix.
+func (s scope) list(name string, e *actionlint.String) ([]any, error) {
+	v, err := s.value(e.Value)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := items(v)
+	if !ok {
+		return nil, fmt.Errorf("%q of the matrix is no list", name)
+	}
+	return list, nil
 }
 
 func objectsOf(name string, list []any) ([]map[string]any, error) {

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/rhysd/actionlint"
 )
@@ -35,5 +34,5 @@ func Scripts(job *actionlint.Job) (scripts []string) {
 			scripts = append(scripts, run.Run.Value)
 		}
 	}
-	return slices.Clip(scripts)
+	return scripts
 }

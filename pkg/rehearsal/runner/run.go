@@ -22,7 +22,7 @@ func (r *Run) Play(ctx context.Context) (Result, error) {
 	if r.Groups == nil {
 		r.Groups = &Groups{}
 	}
-	p := &play{Run: r, artifacts: &artifacts{}}
+	p := &play{Run: r}
 	inputs, err := dispatchInputs(r.Workflow, r.Event)
 	if err != nil {
 		return Result{}, err
@@ -66,11 +66,11 @@ func (r *Run) RunName() (string, error) {
 // play is a run that goes on.
 type play struct {
 	*Run
-	cancel    context.CancelFunc
-	artifacts *artifacts
-	mu        sync.Mutex
-	ended     []*Job
-	errs      []error
+	cancel  context.CancelFunc
+	uploads sync.Mutex // one artifact at a time
+	mu      sync.Mutex
+	ended   []*Job
+	errs    []error
 }
 
 // fail ends the run, which cannot be executed.

@@ -376,6 +376,19 @@ runs:
 	}
 }
 
+// TestArtifactsLieApart: a job may be called like the place of the artifacts.
+func TestArtifactsLieApart(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"artifacts", "_artifacts"} {
+		h := &host{}
+		result := played(t, h, "on: push\njobs:\n  "+id+":\n    runs-on: x\n    steps:\n      - run: echo kept >state\n      - {uses: actions/upload-artifact@v7, with: {name: workspace, path: state}}\n"+
+			"      - {uses: actions/download-artifact@v8, with: {path: back}}\n      - run: ls back\n")
+		if got := h.log(id); result.Conclusion != Success || !strings.HasSuffix(got, "\nworkspace") || strings.Contains(got, "temp") {
+			t.Errorf("%s: %s:\n%s", id, result.Conclusion, got)
+		}
+	}
+}
+
 // TestWrongFiles: what GitHub would refuse is refused before anything runs, with its place.
 func TestWrongFiles(t *testing.T) {
 	t.Parallel()

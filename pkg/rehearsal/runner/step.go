@@ -35,9 +35,9 @@ type sequence struct {
 
 // composite is what the steps of a composite action see of it.
 type composite struct {
-	name, dir string
-	inputs    map[string]any
-	env       map[string]string
+	dir    string
+	inputs map[string]any
+	env    map[string]string
 }
 
 // run runs the steps whose conditions hold. The error says that one cannot be executed at all.

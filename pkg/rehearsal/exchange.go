@@ -99,7 +99,7 @@ func (s *rehearsal) closeRun(x *exchange) (err error) {
 	if x.trigger.event != nil {
 		err = s.tellNews(x.trigger.event)
 	}
-	x.overall = overallOf(x.run.repo.Snapshot().Statuses[x.run.run.HeadSHA])
+	x.overall = overallOf(x.run.Repo.Snapshot().Statuses[x.run.Record.HeadSHA])
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hubrun"
 	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
@@ -217,7 +218,7 @@ func (s *rehearsal) push(ctx context.Context, before, after string, approve Appr
 	if err != nil {
 		return nil, err
 	}
-	return s.exchange(ctx, &workflowRun{who: story.Customer, repo: s.setup.customer, run: run, event: event, sha: after, ref: "refs/heads/" + s.branch()}, approve)
+	return s.exchange(ctx, &workflowRun{who: story.Customer, Run: &hubrun.Run{Hub: s.setup.hub, Repo: s.setup.customer, Record: run, Payload: event, SHA: after, Ref: "refs/heads/" + s.branch()}}, approve)
 }
 
 // openPull puts a new variables.yml on a branch and opens a pull request.
@@ -251,7 +252,7 @@ func (s *rehearsal) openPull(branch, title string, content []byte) (*workflowRun
 	if err != nil {
 		return nil, 0, err
 	}
-	return &workflowRun{who: story.Customer, repo: repo, run: run, event: event, sha: pull.Merge, ref: fmt.Sprintf("refs/pull/%d/merge", number), head: branch, base: s.branch()}, number, nil
+	return &workflowRun{who: story.Customer, Run: &hubrun.Run{Hub: s.setup.hub, Repo: repo, Record: run, Payload: event, SHA: pull.Merge, Ref: fmt.Sprintf("refs/pull/%d/merge", number), Head: branch, Base: s.branch()}}, number, nil
 }
 
 func (s *rehearsal) branch() string { return s.setup.customer.DefaultBranch() }
@@ -289,7 +290,7 @@ func (s *rehearsal) commented(number int) bool {
 func (s *rehearsal) handedBack(x *exchange) bool {
 	printed := 0
 	for _, d := range s.setup.customer.Snapshot().Deployments {
-		if d.SHA == x.run.run.HeadSHA {
+		if d.SHA == x.run.Record.HeadSHA {
 			printed += len(outputsOf(d.Payload))
 		}
 	}

@@ -8,11 +8,12 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hubrun"
 	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
 
-// These are the runs of the two workflows, with the secrets and variables that SETUP tells people to set.
+// These are the runs of the two workflows, with the secrets and variables that docs/SETUP.md lists.
 
 // triggerRun plays the customer's workflow, and returns what came back from `metapipe trigger`.
 func (s *rehearsal) triggerRun(ctx context.Context, run *workflowRun) (stepResult, error) {
@@ -23,10 +24,10 @@ func (s *rehearsal) triggerRun(ctx context.Context, run *workflowRun) (stepResul
 	}
 	owner, name, _ := strings.Cut(s.setup.manager.Slug(), "/")
 	st.vars["MANAGER_REPO_OWNER"], st.vars["MANAGER_REPO_NAME"] = owner, name
-	_, err = st.play(ctx, s.setup.customerFile, inherited(s.opts.Environ, nil))
+	err = st.play(ctx, s.setup.customerFile, inherited(s.opts.Environ, nil))
 	result, found := st.last("trigger")
 	if err == nil && !found && ctx.Err() == nil {
-		err = fmt.Errorf("%s of %s has not run `metapipe trigger`", s.setup.customerFile, run.repo.Slug())
+		err = fmt.Errorf("%s of %s has not run `metapipe trigger`", s.setup.customerFile, run.Repo.Slug())
 	}
 	return result, err
 }
@@ -41,7 +42,7 @@ type managerRun struct {
 // answer plays the manager's workflow.
 func (s *rehearsal) answer(ctx context.Context, q hub.Queued, approve Approve) (*managerRun, error) {
 	m := &managerRun{outcomes: map[string]string{}}
-	st, err := s.newStage(&workflowRun{who: story.Manager, repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/" + q.Run.HeadBranch}, approve,
+	st, err := s.newStage(&workflowRun{who: story.Manager, Run: &hubrun.Run{Hub: s.setup.hub, Repo: q.Repo, Record: q.Run, Payload: q.Run.Payload, SHA: q.Run.HeadSHA, Ref: "refs/heads/" + q.Run.HeadBranch}}, approve,
 		token{"SOURCE_REPOS_PAT", hub.Token{Kind: hub.FineGrained, User: managerBot, Repositories: []string{s.setup.customer.Slug()},
 			Permissions: map[string]string{"contents": "read", "statuses": "write", "pull_requests": "write", "issues": "write", "deployments": "write", "actions": "read"}}})
 	if err != nil {
@@ -49,7 +50,7 @@ func (s *rehearsal) answer(ctx context.Context, q hub.Queued, approve Approve) (
 	}
 	st.secrets["METAPIPE_KEY"] = s.setup.key
 	environ := append(inherited(s.opts.Environ, s.setup.who.Manager.Tool.Env), "METAPIPE_STORE="+s.setup.store)
-	_, err = st.play(ctx, s.setup.managerFile, environ)
+	err = st.play(ctx, s.setup.managerFile, environ)
 	for _, r := range st.results {
 		switch r.command {
 		case "fetch-vars":

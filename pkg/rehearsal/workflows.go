@@ -2,7 +2,6 @@ package rehearsal
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +15,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hubrun"
 	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/workflow"
 	"github.com/metapipe/metapipe/workflows"
@@ -131,7 +131,7 @@ func (s *setup) addWorkflow(narrator *narrator, of side) error {
 	if err != nil {
 		return pipeline.Usagef("the workflow of the %s cannot run", of.who).Because(err).Nextf("fix the file, or copy it again: https://github.com/metapipe/metapipe/tree/main/workflows")
 	}
-	registered := hub.Workflow{Path: *of.file, Name: nameOf(w)}
+	registered := hub.Workflow{Path: *of.file, Name: w.Title()}
 	if w.Listens(runner.Event{Name: "repository_dispatch", Type: pipeline.DispatchEvent}) {
 		registered.Dispatches = []string{pipeline.DispatchEvent}
 	}
@@ -163,31 +163,16 @@ func (s *setup) find(of side) (files fs.FS, found bool, err error) {
 	return files, found, nil
 }
 
-// actions are the stand-ins that only a rehearsal has: metapipe's own puts this very binary into PATH, and prepares
-// the job as action.yml does.
+// actions is metapipe's own action, with this very binary.
 func (s *setup) actions() map[string]runner.Action {
-	return map[string]runner.Action{"metapipe/metapipe": func(ctx context.Context, c *runner.Call) error {
-		if c.Inputs["checkout"] == "true" {
-			if err := runner.Checkout(ctx, c); err != nil {
-				return err
-			}
-		}
-		if c.Inputs["aws-region"] != "" {
-			if err := runner.AWSCredentials(ctx, c); err != nil {
-				return err
-			}
-		}
-		dir := filepath.Join(c.Job.Dir, "metapipe")
+	return hubrun.Actions(func(c *runner.Call) (dir string, err error) {
+		dir = filepath.Join(c.Job.Dir, "metapipe")
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
+			return "", err
 		}
-		if err := place(s.binary, filepath.Join(dir, "metapipe"+filepath.Ext(s.binary))); err != nil {
-			return err
-		}
-		c.AddPath(dir)
 		c.Outputs["version"] = "source-rehearsal"
-		return nil
-	}}
+		return dir, place(s.binary, filepath.Join(dir, "metapipe"+filepath.Ext(s.binary)))
+	})
 }
 
 // place makes a program known under another path: by a link, or by a copy where there are no links.
@@ -216,12 +201,4 @@ func (s *setup) leftOut(repo *hub.Repo, w *runner.Workflow) []string {
 		}
 		return false
 	})
-}
-
-// nameOf is how GitHub calls a workflow.
-func nameOf(w *runner.Workflow) string {
-	if w.Name != nil && w.Name.Value != "" {
-		return w.Name.Value
-	}
-	return w.File
 }

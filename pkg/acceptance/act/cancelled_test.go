@@ -35,7 +35,7 @@ func cancelled(t *testing.T, w *actSetup) {
 	w.wantEnds(j, false, false)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --final")
 	if last := j.answered[len(j.answered)-1]; !slices.Contains(last.args, "--cancelled=true") {
-		t.Errorf("the last report is told nothing of it: %q", last.args)
+		t.Errorf("the last report has no --cancelled=true: %q", last.args)
 	}
 	w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "failure: ")
 	w.WantNothingPending()

@@ -27,7 +27,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// host is a Host that opens every gate but those it is told to keep shut, and writes down what happens.
+// host is a Host that records what happens. Its gates are open, unless gate decides otherwise.
 type host struct {
 	mu       sync.Mutex
 	settings map[string]Settings

@@ -66,7 +66,7 @@ func (f *frame) jobName(job *actionlint.Job, matrix map[string]any, s scope) (st
 	return f.name + name, nil
 }
 
-// suffix tells the jobs of a matrix apart.
+// suffix distinguishes the jobs of a matrix, as GitHub shows them.
 func suffix(matrix map[string]any) string {
 	if matrix == nil {
 		return ""

@@ -59,6 +59,14 @@ type Workflow struct {
 	calls  map[string]*Workflow // by job
 }
 
+// Title is how GitHub calls the workflow: its name, or its path.
+func (w *Workflow) Title() string {
+	if w.Name != nil && w.Name.Value != "" {
+		return w.Name.Value
+	}
+	return w.File
+}
+
 // Load reads the workflow at a path of a repository and all that it calls, and checks what GitHub checks
 // before a run starts: the syntax of files and expressions, needs, and the workflows that are called.
 // The errors are of the type FileError, joined.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
 )
 
 // Formats of ours for JSON Schema: "cidr" is a private network (RFC 1918, RFC

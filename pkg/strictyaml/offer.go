@@ -10,8 +10,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
+	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

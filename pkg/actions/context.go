@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Context is what the runner's environment says about the job. Outside of
@@ -196,11 +196,11 @@ func parseID(s string) (int64, error) {
 
 // forbiddenInRef is what git does not allow in a ref (git help
 // check-ref-format); other characters are refused by parseRef itself.
-var forbiddenInRef = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.`)
+var forbiddenInRef = text.Pattern(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$|^/|\.$|\.lock(/|$)|(^|/)\.`)
 
 // parseRef checks a full ref such as "refs/heads/main" or "refs/pull/7/merge".
 func parseRef(s string) (string, error) {
-	if !strings.HasPrefix(s, "refs/") || len(s) > 1024 || forbiddenInRef.MatchString(s) {
+	if !strings.HasPrefix(s, "refs/") || len(s) > 1024 || forbiddenInRef().MatchString(s) {
 		return "", fmt.Errorf("%s is not a full git ref", pipeline.Quote(s))
 	}
 	return s, nil

@@ -9,13 +9,14 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/sethvargo/go-githubactions"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Options configure a Runner.
@@ -65,12 +66,12 @@ func NewRunner(o Options) *Runner {
 // https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 const maxOutput = 1 << 20
 
-var outputName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+var outputName = text.Pattern(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
 // SetOutput sets an output of the step. GitHub silently drops the outputs of a
 // job that hold a masked text.
 func (r *Runner) SetOutput(name, value string) error {
-	if len(name) > 100 || !outputName.MatchString(name) {
+	if len(name) > 100 || !outputName().MatchString(name) {
 		return fmt.Errorf("set output %.60q: use letters, digits, - and _", name)
 	}
 	if len(value) > maxOutput {

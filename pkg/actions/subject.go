@@ -2,12 +2,12 @@ package actions
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Subject is the form of the claim sub in the ID tokens of one repository: what stands
@@ -25,7 +25,7 @@ func Branch(name string) string { return "ref:refs/heads/" + name }
 func InEnvironment(name string) string { return "environment:" + strings.ReplaceAll(name, ":", "%3A") }
 
 // subjectPrefix is the default form, with ids or without.
-var subjectPrefix = regexp.MustCompile(`^repo:([^/@:*?]+)(@[0-9]+)?/([^/@:*?]+)(@[0-9]+)?$`)
+var subjectPrefix = text.Pattern(`^repo:([^/@:*?]+)(@[0-9]+)?/([^/@:*?]+)(@[0-9]+)?$`)
 
 // NewSubject returns the form of a repository, from what GitHub says about it. Where
 // that does not determine the claim, it is an error: a guess would let another
@@ -50,7 +50,7 @@ func NewSubject(r pipeline.Repository, claim pipeline.SubjectClaim) (Subject, er
 // repo:octo-org@1234/infra@5678.
 func ParseSubject(r pipeline.Repository, prefix string) (Subject, error) {
 	prefix = strings.TrimSuffix(prefix, ":")
-	m := subjectPrefix.FindStringSubmatch(prefix)
+	m := subjectPrefix().FindStringSubmatch(prefix)
 	if m == nil || !strings.EqualFold(m[1]+"/"+m[3], r.Slug.String()) || m[4] != "" && r.ID != 0 && m[4] != "@"+strconv.FormatInt(r.ID, 10) {
 		return Subject{}, unknownSubject(r, fmt.Sprintf("%q is no subject of this repository", prefix))
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Issuer returns the issuer of ID tokens that belongs to a GitHub server:
@@ -39,9 +39,9 @@ const skew = time.Minute
 const maxToken = 16 << 10
 
 // compactToken is a signed JWT in compact form: three base64url parts.
-var compactToken = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+var compactToken = text.Pattern(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
-func compact(token string) bool { return len(token) <= maxToken && compactToken.MatchString(token) }
+func compact(token string) bool { return len(token) <= maxToken && compactToken().MatchString(token) }
 
 // Verifier checks ID tokens of one issuer. It fetches the issuer's keys for each
 // token: a process verifies one or two, and a key that the issuer has withdrawn

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/engine/terraform/iam"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // targetRole is a role that `role` names: which work it does, on which targets.
@@ -26,7 +26,7 @@ type targetRole struct {
 
 // awsRole is the ARN of a role in AWS; other servers have no roles that Terraform's
 // provider for AWS makes.
-var awsRole = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):role(/(?:.*/)?)([^/]+)$`)
+var awsRole = text.Pattern(`^arn:aws[a-z-]*:iam::([0-9]{12}):role(/(?:.*/)?)([^/]+)$`)
 
 // targetRoles are the roles of `role` in the account that is asked for, or in the only
 // one. Notes name what is left out, and what is to be known.
@@ -73,7 +73,7 @@ func (b roleBook) named() (found map[string]*targetRole, accounts []string) {
 				r := found[arn]
 				if r == nil {
 					r = &targetRole{customers: map[string]bool{}, environments: map[pipeline.Environment]bool{}, stacks: map[pipeline.StackName]bool{}, works: map[pipeline.Work]bool{}, gates: map[string]bool{}}
-					if m := awsRole.FindStringSubmatch(arn); m != nil {
+					if m := awsRole().FindStringSubmatch(arn); m != nil {
 						r.account, r.path, r.name = m[1], m[2], m[3]
 						accounts = append(accounts, r.account)
 					}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -197,21 +196,21 @@ func membersOf(value any, secret bool) (found []string) {
 
 // separated writes clientSecret and client-secret as CLIENT_SECRET.
 func separated(name string) string {
-	return strings.ReplaceAll(wordBorder.ReplaceAllString(name, "${1}_${2}"), "-", "_")
+	return strings.ReplaceAll(wordBorder().ReplaceAllString(name, "${1}_${2}"), "-", "_")
 }
 
-var wordBorder = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+var wordBorder = text.Pattern(`([a-z0-9])([A-Z])`)
 
 // pair matches NAME=VALUE in the query of a URL and in the lists of connection strings.
-var pair = regexp.MustCompile(`(?:^|[?&;\s,])([A-Za-z][A-Za-z0-9_ -]*)=("[^"]*"|'[^']*'|[^&;\s,]+)`)
+var pair = text.Pattern(`(?:^|[?&;\s,])([A-Za-z][A-Za-z0-9_ -]*)=("[^"]*"|'[^']*'|[^&;\s,]+)`)
 
 // userPassword matches USER:PASSWORD@ where there is no scheme before it, as in the
 // DSN of Go's MySQL driver.
-var userPassword = regexp.MustCompile(`^[^:/@\s]+:([^/@\s][^@\s]*)@[^@]*$`)
+var userPassword = text.Pattern(`^[^:/@\s]+:([^/@\s][^@\s]*)@[^@]*$`)
 
 // pairSecrets are the values that a connection string gives to names of secrets.
 func pairSecrets(value string) (found []string) {
-	for _, m := range pair.FindAllStringSubmatch(value, -1) {
+	for _, m := range pair().FindAllStringSubmatch(value, -1) {
 		written := strings.Trim(m[2], `"'`)
 		name := separated(strings.ReplaceAll(strings.TrimSpace(m[1]), " ", "_"))
 		// Only in the environment is PWD the working directory.
@@ -220,7 +219,7 @@ func pairSecrets(value string) (found []string) {
 		}
 		found = append(found, bothForms(written, url.QueryUnescape)...)
 	}
-	if m := userPassword.FindStringSubmatch(value); m != nil && len(m[1]) >= text.MinSecret {
+	if m := userPassword().FindStringSubmatch(value); m != nil && len(m[1]) >= text.MinSecret {
 		found = append(found, m[1])
 	}
 	return found

@@ -2,7 +2,6 @@ package rehearsal
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -197,12 +196,12 @@ func (e *event) printAnnotation(text string) {
 }
 
 // column is the column in a place: the log has it, the text of an annotation does not.
-var column = regexp.MustCompile(`(?m)^(\s*\S+:\d+):\d+: `)
+var column = text.Pattern(`(?m)^(\s*\S+:\d+):\d+: `)
 
 // said reports whether the lines of a message contain an annotation.
 func said(annotation, message string) bool {
 	words := text.OneLine(annotation)
-	lines := " " + text.OneLine(column.ReplaceAllString(message, "$1: ")) + " "
+	lines := " " + text.OneLine(column().ReplaceAllString(message, "$1: ")) + " "
 	return words != "" && strings.Contains(lines, " "+words+" ")
 }
 

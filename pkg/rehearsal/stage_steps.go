@@ -2,12 +2,12 @@ package rehearsal
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+	"github.com/metapipe/metapipe/pkg/text"
 	"github.com/metapipe/metapipe/pkg/workflow"
 )
 
@@ -51,11 +51,11 @@ func (st *stage) show(s *runner.Step) *event {
 	return e
 }
 
-var variable = regexp.MustCompile(`"?\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*|@))"?`)
+var variable = text.Pattern(`"?\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*|@))"?`)
 
 // shownLine is a line of a script with the values of its variables, secrets hidden.
 func shownLine(line string, s *runner.Step) string {
-	line = variable.ReplaceAllStringFunc(strings.TrimSpace(line), func(hit string) string {
+	line = variable().ReplaceAllStringFunc(strings.TrimSpace(line), func(hit string) string {
 		name := strings.Trim(hit, `"${}`)
 		if name == "@" {
 			return ""

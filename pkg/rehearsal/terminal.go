@@ -3,7 +3,6 @@ package rehearsal
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"sync"
 	"unicode"
@@ -159,12 +158,12 @@ func cut(text string, n int) string {
 func wrap(text string, n int) []string { return pen.Wrap(text, n) }
 
 // escapes are terminal control sequences: CSI, OSC, and two-character ones.
-var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[ -/]*[0-Z\\\\^-~])")
+var escapes = pen.Pattern("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[ -/]*[0-Z\\\\^-~])")
 
 // printable removes what would move the cursor or change the colors, as a log
 // may hold anything. Tabs become blanks.
 func printable(s string) string {
-	s = strings.ToValidUTF8(escapes.ReplaceAllString(s, ""), "�")
+	s = strings.ToValidUTF8(escapes().ReplaceAllString(s, ""), "�")
 	var sight pen.Sight
 	return strings.Map(func(r rune) rune {
 		hidden := sight.Hidden(r)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -75,11 +74,11 @@ func clip(s string, limit int) string {
 	if len(clipped) == len(s) || !strings.Contains(clipped[max(0, len(clipped)-maxEscape):], `\`) {
 		return clipped
 	}
-	return halfEscape.ReplaceAllString(clipped, "…")
+	return halfEscape().ReplaceAllString(clipped, "…")
 }
 
 // halfEscape is the beginning of an escape where a text was clipped.
-var halfEscape = regexp.MustCompile(`\\(?:u[0-9a-f]{0,3}|U[0-9a-f]{0,7})…$`)
+var halfEscape = text.Pattern(`\\(?:u[0-9a-f]{0,3}|U[0-9a-f]{0,7})…$`)
 
 const maxEscape = len(`\U0001f600…`)
 

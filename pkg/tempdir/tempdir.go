@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 )
 
 // prefix begins the name of every directory; digits follow.
 const prefix = "metapipe-"
 
-var ours = regexp.MustCompile(`^` + prefix + `[0-9]+$`)
+func ours(name string) bool {
+	digits, ok := strings.CutPrefix(name, prefix)
+	return ok && digits != "" && strings.Trim(digits, "0123456789") == ""
+}
 
 // attempts bounds how often another process may take a fresh directory for a
 // leftover before it is locked.
@@ -56,7 +59,7 @@ func removeLeftovers(base string) {
 		return
 	}
 	for _, e := range entries {
-		if !e.IsDir() || !ours.MatchString(e.Name()) {
+		if !e.IsDir() || !ours(e.Name()) {
 			continue
 		}
 		dir := filepath.Join(base, e.Name())

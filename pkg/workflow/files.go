@@ -13,6 +13,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Dir is where GitHub looks for workflows.
@@ -91,7 +92,7 @@ func workflowTexts(root fs.FS) map[string]string {
 // runs finds the workflow that runs one of the commands in a step; the accepted name
 // comes first.
 func runs(texts map[string]string, commands ...string) (name string, found bool) {
-	pattern := commandPattern(commands...)
+	pattern := commandPattern(commands...)()
 	for file, text := range texts {
 		for _, script := range scripts(text) {
 			if pattern.MatchString(script) && (!found || file == intake.TriggerWorkflow || name != intake.TriggerWorkflow && file < name) {
@@ -102,8 +103,8 @@ func runs(texts map[string]string, commands ...string) (name string, found bool)
 	return name, found
 }
 
-func commandPattern(commands ...string) *regexp.Regexp {
-	return regexp.MustCompile(`(?m)(^|[\s/;&|("'])metapipe(\.exe)?["']?\s+(` + strings.Join(commands, "|") + `)(\s|$|["';&|)])`)
+func commandPattern(commands ...string) func() *regexp.Regexp {
+	return text.Pattern(`(?m)(^|[\s/;&|("'])metapipe(\.exe)?["']?\s+(` + strings.Join(commands, "|") + `)(\s|$|["';&|)])`)
 }
 
 // scripts are the texts under `run` in a workflow.
@@ -128,14 +129,14 @@ func scripts(text string) (found []string) {
 
 // continued is the end of a line that goes on in the next one, in the shells of runners:
 // bash and sh, PowerShell, and cmd.
-var continued = regexp.MustCompile("[ \\t]*[\\\\`^]\\r?\\n[ \\t]*")
+var continued = text.Pattern("[ \\t]*[\\\\`^]\\r?\\n[ \\t]*")
 
 // joinedLines is a script with each command on one line.
-func joinedLines(script string) string { return continued.ReplaceAllString(script, " ") }
+func joinedLines(script string) string { return continued().ReplaceAllString(script, " ") }
 
 // hosted are the labels of GitHub's own machines. Source:
 // https://docs.github.com/actions/reference/runners/github-hosted-runners
-var hosted = regexp.MustCompile(`^(ubuntu|windows|macos)-`)
+var hosted = text.Pattern(`^(ubuntu|windows|macos)-`)
 
 // hostedLabel is a label of GitHub's machines under `runs-on`, "" for none.
 func hostedLabel(text string) string {
@@ -149,7 +150,7 @@ func hostedLabel(text string) string {
 	}
 	for _, job := range document.Jobs {
 		for _, label := range texts(&job.RunsOn) {
-			if hosted.MatchString(label) {
+			if hosted().MatchString(label) {
 				return label
 			}
 		}

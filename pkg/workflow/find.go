@@ -2,7 +2,8 @@ package workflow
 
 import (
 	"io/fs"
-	"regexp"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Find finds the workflow in a checkout that runs one of the commands of metapipe in a step. Where several do, the
@@ -11,11 +12,11 @@ func Find(root fs.FS, commands ...string) (file string, found bool) {
 	return runs(workflowTexts(root), commands...)
 }
 
-var anyCommand = regexp.MustCompile(`(?m)(?:^|[\s/;&|("'])metapipe(?:\.exe)?["']?[ \t]+([a-z][a-z-]*)[^\n]*`)
+var anyCommand = text.Pattern(`(?m)(?:^|[\s/;&|("'])metapipe(?:\.exe)?["']?[ \t]+([a-z][a-z-]*)[^\n]*`)
 
 // CommandOf is the first command of metapipe that a script runs, such as "plan", and the line of it; empty for none.
 func CommandOf(script string) (command, line string) {
-	hit := anyCommand.FindStringSubmatch(joinedLines(script))
+	hit := anyCommand().FindStringSubmatch(joinedLines(script))
 	if hit == nil {
 		return "", ""
 	}

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // The rules of the jobs that run the tool.
@@ -24,7 +24,7 @@ const copyAgain = "copy the shipped workflow again: remove the file, run `metapi
 
 // writes matches what gives a job a token that can write to customers' repositories, also by
 // way of all secrets at once.
-var writes = regexp.MustCompile(`\bsecrets\s*(?:\.\s*|\[\s*')(SOURCE_REPOS_PAT|METAPIPE_APP_PRIVATE_KEY)\b|\btoJSON\(\s*(secrets)\s*\)`)
+var writes = text.Pattern(`\bsecrets\s*(?:\.\s*|\[\s*')(SOURCE_REPOS_PAT|METAPIPE_APP_PRIVATE_KEY)\b|\btoJSON\(\s*(secrets)\s*\)`)
 
 // Called are the workflows of the same repository that the jobs of the workflow raw call, each
 // once, in the order of the file.
@@ -78,7 +78,7 @@ func unguarded(file, text string) (problems pipeline.Problems) {
 	for i := 0; i+1 < len(jobs.Content); i += 2 {
 		key, job := jobs.Content[i], jobs.Content[i+1]
 		script := scriptsOf(job)
-		if !runsTool.MatchString(script) {
+		if !runsTool().MatchString(script) {
 			continue
 		}
 		add := func(line int, rule string, warning bool, message string) {
@@ -87,7 +87,7 @@ func unguarded(file, text string) (problems pipeline.Problems) {
 		for _, seen := range append(secretsIn(get(root, "env")), secretsIn(job)...) {
 			add(seen.line, RuleSecrets, true, fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it and write to customers' repositories", key.Value, seen.name))
 		}
-		if runsApply.MatchString(script) && !gated(get(job, "environment")) {
+		if runsApply().MatchString(script) && !gated(get(job, "environment")) {
 			add(key.Line, RuleGate, false, fmt.Sprintf("the job %q applies and has no environment of the name <environment>-apply: no reviewer is asked", key.Value))
 		}
 	}
@@ -126,7 +126,7 @@ func secretsIn(node *yaml.Node) (found []seenSecret) {
 	if node == nil {
 		return nil
 	}
-	for _, match := range writes.FindAllStringSubmatch(node.Value, -1) {
+	for _, match := range writes().FindAllStringSubmatch(node.Value, -1) {
 		name := match[1]
 		if name == "" {
 			name = "all secrets"

@@ -47,7 +47,7 @@ func unsigned(name, text string) (problems pipeline.Problems) {
 	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
 		return nil // GitHub says so, and runs nothing
 	}
-	trigger := commandPattern("trigger")
+	trigger := commandPattern("trigger")()
 	for _, id := range slices.Sorted(maps.Keys(document.Jobs)) {
 		job := document.Jobs[id]
 		permissions := job.Permissions

@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	// What every engine must do. No shipped package imports it.
 	"engine/enginetest": {"pipeline"},
 	"variables":         {"pipeline", "strictyaml", "text"},
-	"workflow":          {"pipeline"},
+	"workflow":          {"pipeline", "text"},
 	// Reads the names of a hostile checkout.
 	"content": {"pipeline"},
 	// What both read, so that there are not two parsers of hostile YAML.

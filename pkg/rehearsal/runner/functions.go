@@ -3,12 +3,13 @@ package runner
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // function is one that expressions can call, with the least and the most arguments it takes.
@@ -107,12 +108,12 @@ func (s scope) call(n *actionlint.FuncCallNode, depth int) (any, error) {
 	return f.call(args)
 }
 
-var placeholder = regexp.MustCompile(`\{\{|\}\}|\{(\d+)\}|[{}]`)
+var placeholder = text.Pattern(`\{\{|\}\}|\{(\d+)\}|[{}]`)
 
 // formatted replaces {N} by the N-th of the values; two braces are one.
 func formatted(pattern string, values []any) (string, error) {
 	var problem error
-	out := placeholder.ReplaceAllStringFunc(pattern, func(hit string) string {
+	out := placeholder().ReplaceAllStringFunc(pattern, func(hit string) string {
 		switch hit {
 		case "{{", "}}":
 			return hit[:1]

@@ -8,12 +8,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // longest is how long a job runs that does not say. Source:
@@ -346,10 +347,10 @@ func (j *activeJob) collect(list *sequence) error {
 	return nil
 }
 
-var unsafe = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+var unsafe = text.Pattern(`[^A-Za-z0-9._-]+`)
 
 // safe is a name as one for a directory.
-func safe(name string) string { return strings.Trim(unsafe.ReplaceAllString(name, "-"), "-.") }
+func safe(name string) string { return strings.Trim(unsafe().ReplaceAllString(name, "-"), "-.") }
 
 // machine is the context runner.
 func (j *activeJob) machine() map[string]any {

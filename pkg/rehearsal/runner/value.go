@@ -3,9 +3,10 @@ package runner
 import (
 	"encoding/json"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // The values of expressions are those of JSON as encoding/json decodes them into an any: nil, bool,
@@ -72,7 +73,7 @@ func number(v float64) string {
 	return text
 }
 
-var hexadecimal, octal = regexp.MustCompile(`^0x[0-9A-Fa-f]+$`), regexp.MustCompile(`^0o[0-7]+$`)
+var hexadecimal, octal = text.Pattern(`^0x[0-9A-Fa-f]+$`), text.Pattern(`^0o[0-7]+$`)
 
 // toNumber is a value where a number is needed: that of a text, 1 for true, and NaN for what is none.
 func toNumber(v any) float64 {
@@ -91,7 +92,7 @@ func toNumber(v any) float64 {
 		switch {
 		case text == "":
 			return 0
-		case hexadecimal.MatchString(text), octal.MatchString(text):
+		case hexadecimal().MatchString(text), octal().MatchString(text):
 			n, err := strconv.ParseInt(text, 0, 64)
 			if err != nil {
 				return math.NaN()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +88,7 @@ func (p page) markdown(source string) (template.HTML, error) {
 	return template.HTML(p.anchorRuns(html)), nil
 }
 
-var runPath = regexp.MustCompile(`^/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/actions/runs/([0-9]{1,19})(?:/[A-Za-z0-9/._-]*)?"`)
+var runPath = text.Pattern(`^/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/actions/runs/([0-9]{1,19})(?:/[A-Za-z0-9/._-]*)?"`)
 
 // anchorRuns turns links to runs of the in-process GitHub, which is gone when
 // the page is read, into links within the page.
@@ -105,7 +104,7 @@ func (p page) anchorRuns(html string) string {
 		if !found {
 			return b.String()
 		}
-		m := runPath.FindStringSubmatch(after)
+		m := runPath().FindStringSubmatch(after)
 		if m == nil {
 			b.WriteString(href + p.BaseURL)
 			html = after

@@ -102,13 +102,17 @@ func (a *answering) end() journey {
 		if t.Failed() || testing.Verbose() {
 			t.Logf("manager:\n%s", a.now.log)
 		}
-		if slices.ContainsFunc(j.answered, func(s actStep) bool { return slices.Contains(s.args, "--final") }) || closes(j.answered) || a.w.engine != inAct {
+		if slices.ContainsFunc(j.answered, func(s actStep) bool { return slices.Contains(s.args, "--final") }) || a.w.engine != inAct {
+			break
+		}
+		workflow := fixture.Must(a.run.Repo.Files("main"))(t)[fixture.ManagerWorkflow].Content
+		if closes(t, workflow, j.answered) {
 			break
 		}
 		if len(j.answered) == before {
 			t.Fatalf("the manager's workflow got nowhere:\n%s", a.now.log)
 		}
-		a.jobs.instead = resumed(t, fixture.Must(a.run.Repo.Files("main"))(t)[fixture.ManagerWorkflow].Content, j.answered)
+		a.jobs.instead = resumed(t, workflow, j.answered)
 		a.now = a.w.act(a.run, a.jobs)
 	}
 	conclusion := map[bool]string{true: "success", false: "failure"}[j.manager]
@@ -117,11 +121,39 @@ func (a *answering) end() journey {
 	return j
 }
 
-// closes reports whether the last step is a report that has closed the request, so that the
-// last job is left out.
-func closes(steps []actStep) bool {
+// closes reports whether the last step is a report on the last target of the chain that has closed
+// the request, so that the last job is left out. After that of another target, it is not.
+func closes(t *testing.T, workflow []byte, steps []actStep) bool {
+	t.Helper()
 	last := steps[len(steps)-1]
-	return last.command == "report" && last.outputs["closed"] == "true"
+	if last.command != "report" || last.outputs["closed"] != "true" {
+		return false
+	}
+	var document struct{ Jobs map[string]any }
+	fixture.Check(t, yaml.Unmarshal(workflow, &document))
+	chain := chainOf(document.Jobs)
+	return targetOf(document.Jobs[chain[len(chain)-1]]) == lastTarget(steps)
+}
+
+// targetOf is the target of a job of the chain.
+func targetOf(job any) string {
+	with := job.(map[string]any)["with"].(map[string]any)
+	target := with["environment"].(string)
+	if stack, ok := with["stack"].(string); ok {
+		target += "/" + stack
+	}
+	return target
+}
+
+// lastTarget is the target of the last steps, "" where there was none. A report belongs to the step
+// before it.
+func lastTarget(steps []actStep) string {
+	for _, s := range slices.Backward(steps) {
+		if s.environment != "" {
+			return s.environment
+		}
+	}
+	return ""
 }
 
 // resumed is the manager's workflow after act has stopped: it starts no job after a
@@ -149,18 +181,11 @@ func resumed(t *testing.T, workflow []byte, steps []actStep) []byte {
 		t.Fatal("the first job has left no record")
 	}
 	ends("prepare", map[string]any{"id": "fetch", "env": map[string]any{"SAID": fetched.rawOut}, "run": `printf '%s' "$SAID" >>"$GITHUB_OUTPUT"`}, nil)
-	last := steps[len(steps)-1]
-	for i := len(steps) - 1; last.environment == ""; i-- { // a report belongs to the step before it
-		last = steps[i]
-	}
+	last := lastTarget(steps)
 	for _, name := range chainOf(jobs) {
-		with := jobs[name].(map[string]any)["with"].(map[string]any)
-		target := with["environment"].(string)
-		if stack, ok := with["stack"].(string); ok {
-			target += "/" + stack
-		}
+		target := targetOf(jobs[name])
 		switch _, planned := stepOf(steps, "plan", target); {
-		case target == last.environment:
+		case target == last:
 			ends(name, map[string]any{"run": "exit 1"}, map[string]any{"if": "always()"})
 			return fixture.Must(yaml.Marshal(document))(t)
 		case planned:

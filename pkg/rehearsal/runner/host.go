@@ -98,8 +98,16 @@ type Run struct {
 	// Actions are stand-ins by owner/name, beside those of Known.
 	Actions map[string]Action
 	Groups  *Groups // shared by all runs of a repository
+	// Kept are jobs that are not played, since they ended in an earlier attempt of the run, by their path; see Rerun.
+	Kept map[string]Kept
 	// Exec runs the process of a step; nil: Process.Run.
 	Exec func(ctx context.Context, s *Step, p Process) (int, error)
+}
+
+// Kept is a job of an earlier attempt.
+type Kept struct {
+	Result  string
+	Outputs map[string]string
 }
 
 // Result is what became of a run.

@@ -24,6 +24,9 @@ const longest = 6 * time.Hour
 // variant runs one job: what it calls, or its steps.
 func (f *frame) variant(ctx context.Context, id string, matrix map[string]any, s scope) (string, error) {
 	job := f.w.Jobs[id]
+	if result, kept := f.keep(id, job.ID.Value+suffix(matrix)); kept {
+		return result, nil
+	}
 	name, err := f.jobName(job, matrix, s)
 	if err != nil {
 		return Failure, err

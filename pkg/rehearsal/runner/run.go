@@ -186,6 +186,9 @@ func (f *frame) outputs() (map[string]string, error) {
 // start decides whether a job runs, and runs it with all of its matrix.
 func (f *frame) start(ctx context.Context, id string) (result string, err error) {
 	job := f.w.Jobs[id]
+	if result, kept := f.keep(id, job.ID.Value); kept {
+		return result, nil
+	}
 	s := f.scope().with("needs", f.needs(id))
 	cancelled := ctx.Err() != nil
 	s.status = f.status(cancelled, id)

@@ -20,8 +20,8 @@ var destroyCommands = map[string]func(*attempt, []string){
 // It is the present request then.
 func (a *attempt) destroy(args []string) {
 	a.T.Helper()
-	run := a.ByHand()
-	fetched := a.job(run).Do(0, append([]string{"fetch-vars"}, fixture.DestroyOf(args[0])...)...)
+	run := a.ByHand(fixture.DestroyOf(args[0])...)
+	fetched, _ := a.prepare(run, 0)
 	fetched.Want(a.T, "outcome=requested", "mode=destroy")
 	if a.r != nil {
 		a.earlier = append(a.earlier, approved{a.r, a.plans, a.receipts})
@@ -73,7 +73,7 @@ func (a *attempt) destroySame(args []string) {
 	fixture.Must(a.Manager.RerunBy(run.Run.ID, args[0]))(a.T)
 	fixture.Check(a.T, a.Manager.SetRun(run.Run.ID, "in_progress", ""))
 	run.Run = fixture.Must(a.Manager.Run(run.Run.ID))(a.T)
-	a.wantRejected(run, "unverified-origin", args[1:], fixture.DestroyOf("staging")...)
+	a.wantRejected(run, "unverified-origin", args[1:])
 }
 
 // vanish hides the customer's repository from the manager's token: GitHub answers as for
@@ -87,7 +87,7 @@ func (a *attempt) handmade(args []string) {
 	if args[0] == string(pipeline.ModeDestroy) {
 		flags = fixture.DestroyOf("staging")
 	}
-	a.wantRejected(a.ByHand(), "unknown-customer", args[1:], flags...)
+	a.wantRejected(a.ByHand(flags...), "unknown-customer", args[1:])
 }
 
 // undestroyed is a true request of robin to destroy an environment of shop that is rejected:
@@ -95,12 +95,12 @@ func (a *attempt) handmade(args []string) {
 func (a *attempt) undestroyed(args []string) {
 	a.T.Helper()
 	before := a.State("shop/" + args[0])
-	run := a.ByHand()
+	run := a.ByHand(fixture.DestroyOf(args[0])...)
 	a.noteRun(run)
-	fetched := a.job(run).Do(3, append([]string{"fetch-vars"}, fixture.DestroyOf(args[0])...)...)
+	fetched, _ := a.prepare(run, 3)
 	fetched.Want(a.T, "outcome=rejected", "reason="+args[1], "targets=[]", "applies=[]")
 	fetched.Says(a.T, args[2:]...)
-	a.job(run).Do(0, "report", "--customer", "shop", "--request", fetched.Outputs["request-id"], "--final").Want(a.T, "outcome=failure")
+	a.finish(run, 0, "shop", fetched.Outputs["request-id"]).Want(a.T, "outcome=failure")
 	if a.State("shop/"+args[0]) != before {
 		a.T.Error("the state has changed")
 	}

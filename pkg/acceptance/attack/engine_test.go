@@ -13,10 +13,10 @@ func (a *attempt) unplanned(args []string) {
 	a.T.Helper()
 	env := args[1]
 	before := a.State("shop/" + env)
-	planned := a.target().Do(fixture.Must(strconv.Atoi(args[0]))(a.T), a.r.Args("plan", env)...)
+	planned := a.planTarget(fixture.Must(strconv.Atoi(args[0]))(a.T), env)
 	planned.Says(a.T, args[2:]...)
 	planned.Want(a.T, "receipt=")
-	a.r.Report("--final")
+	a.final()
 	a.WantNothingPending()
 	if printed := a.Statuses(a.r.Trigger.Run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
 		a.T.Errorf("the customer is told %q", printed)

@@ -51,13 +51,13 @@ func (a *attempt) manuallyAgain(args []string) {
 	sha := fixture.Must(a.Manager.Head("main"))(a.T)
 	fixture.Check(a.T, a.Manager.Grant("casey", hub.Write))
 	first := fixture.Must(a.Manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: fixture.ManagerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(a.T)
-	event := fixture.Must(a.Manager.ManualEvent(fixture.ManagerWorkflow, "main", nil, "casey"))(a.T)
+	event := fixture.Must(a.Manager.ManualEvent(fixture.ManagerWorkflow, "main", map[string]string{"customer": "shop", "mode": "plan"}, "casey"))(a.T)
 	fixture.Check(a.T, a.Manager.SetRun(first.ID, "completed", "cancelled"))
 	a.Commit(a.Manager, "main", map[string]string{"README.md": "newer"})
 	fixture.Must(a.Manager.RerunBy(first.ID, args[0]))(a.T)
 	fixture.Check(a.T, a.Manager.SetRun(first.ID, "in_progress", ""))
 	again := fixture.Must(a.Manager.Run(first.ID))(a.T)
-	a.wantRejected(fixture.WorkflowRun{Repo: a.Manager, Run: again, Event: event, SHA: sha, Ref: "refs/heads/main"}, "unverified-origin", args[1:], "--customer", "shop")
+	a.wantRejected(fixture.WorkflowRun{Repo: a.Manager, Run: again, Event: event, SHA: sha, Ref: "refs/heads/main"}, "unverified-origin", args[1:])
 }
 
 // onRef runs a command in a workflow that a member of the manager starts by hand on a

@@ -246,7 +246,7 @@ func (a *attempt) body(eventType string) string {
 func (a *attempt) accepted(args []string) {
 	a.T.Helper()
 	run := a.dispatches()
-	fetched := a.job(run).Do(0, "fetch-vars")
+	fetched, _ := a.prepare(run, 0)
 	fetched.Want(a.T, append([]string{"outcome=requested", "reason="}, args...)...)
 	if a.r != nil {
 		a.earlier = append(a.earlier, approved{a.r, a.plans, a.receipts})

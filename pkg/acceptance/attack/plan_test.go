@@ -28,7 +28,7 @@ import (
 func (a *attempt) plan(environments []string) {
 	a.T.Helper()
 	for _, env := range environments {
-		p := a.target().Do(0, a.r.Args("plan", env)...)
+		p := a.planTarget(0, env)
 		a.plans[env], a.receipts[env] = p, p.Outputs["receipt"]
 	}
 }
@@ -71,11 +71,8 @@ func (a *attempt) withVariables(args []string) { a.with = args }
 
 func (a *attempt) apply(exit int, env string) fixture.Result {
 	a.T.Helper()
-	args := a.r.Args("apply", env)
-	if receipt := a.receipts[env]; receipt != "" && receipt != "none" {
-		args = append(args, "--receipt", receipt)
-	}
-	return a.target().Do(exit, args...)
+	a.announce(env)
+	return a.applyJob(exit, env)
 }
 
 // refused tries to apply: refused ENV REASON TEXT... Nothing changes, the customer
@@ -86,7 +83,7 @@ func (a *attempt) apply(exit int, env string) fixture.Result {
 func (a *attempt) applied(args []string) {
 	a.T.Helper()
 	a.apply(0, args[0]).Want(a.T, "outcome=applied")
-	a.r.Report("--final")
+	a.final()
 	a.recorded(a.r.Run, "shop", args[0], ledger.Applied, "")
 }
 
@@ -113,7 +110,7 @@ func (a *attempt) toolShows(args []string) {
 func (a *attempt) failed(args []string) {
 	a.T.Helper()
 	a.apply(1, args[0]).Want(a.T, "outcome=failed")
-	a.r.Report("--final")
+	a.final()
 	a.recorded(a.r.Run, "shop", args[0], ledger.Failed, "")
 }
 

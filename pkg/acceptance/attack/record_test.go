@@ -101,8 +101,7 @@ func (a *attempt) ledgerHas(customer string, event ledger.Event, reason pipeline
 func (a *attempt) untold(args []string) {
 	a.T.Helper()
 	a.Hub.ResetCalls()
-	for _, flags := range [][]string{nil, {"--final"}} {
-		printed := a.job(a.managerRun).Do(4, append([]string{"report", "--customer", "shop", "--request", args[0]}, flags...)...)
+	for _, printed := range []fixture.Result{a.onTargetOf(a.managerRun, 4, "report", "report", "staging", "shop", args[0]), a.finish(a.managerRun, 4, "shop", args[0])} {
 		printed.Says(a.T, args[1:]...)
 		if strings.Contains(printed.Log+printed.Summary, "evil") {
 			a.T.Errorf("the forgery is shown:\n%s\n%s", printed.Log, printed.Summary)

@@ -24,9 +24,9 @@ func (a *attempt) renameCustomer(args []string) {
 // rename-victim NEW.
 func (a *attempt) renameVictim(args []string) {
 	a.T.Helper()
-	run := a.ByHand()
-	fetched := a.job(run).Do(0, "fetch-vars", "--customer", "crm", "--environment", "staging", "--mode", "plan")
-	a.job(run).Do(0, "report", "--customer", "crm", "--request", fetched.Outputs["request-id"], "--final")
+	run := a.ByHand("--customer", "crm", "--environment", "staging", "--mode", "plan")
+	fetched, _ := a.prepare(run, 0)
+	a.finish(run, 0, "crm", fetched.Outputs["request-id"])
 	a.before = a.seenIn(a.victim)
 	content := []byte(attackerFiles["customers/crm.yml"])
 	fixture.Must(a.Manager.Commit("main", hub.Change{Remove: []string{"customers/crm.yml"}, Files: map[string]hub.File{"customers/" + args[0] + ".yml": {Content: content}}, Message: "Rename crm"}))(a.T)
@@ -49,7 +49,7 @@ func (a *attempt) unregistered(args []string) {
 	a.noteRun(run)
 	before := a.storedRecords()
 	a.Hub.ResetCalls()
-	fetched := a.job(run).Do(4, "fetch-vars")
+	fetched, _ := a.prepare(run, 4)
 	fetched.Says(a.T, append(args, "is not what was stored", "find out who can write to the store")...)
 	if writes := a.Writes(); len(writes) != 0 {
 		a.T.Errorf("written: %v", writes)
@@ -100,10 +100,8 @@ func (a *attempt) notRenamed(args []string) {
 func (a *attempt) oldJob(args []string) {
 	a.T.Helper()
 	before, read := a.State("shop/"+args[0]), a.Statuses(a.r.Trigger.Run.HeadSHA)
-	for _, command := range []string{"plan", "apply"} {
-		refused := a.target().Do(4, a.r.Args(command, args[0])...)
-		refused.Says(a.T, args[1:]...)
-	}
+	a.planTarget(4, args[0]).Says(a.T, args[1:]...)
+	a.applyJob(4, args[0]).Says(a.T, args[1:]...)
 	if a.State("shop/"+args[0]) != before || !maps.Equal(a.Statuses(a.r.Trigger.Run.HeadSHA), read) {
 		a.T.Error("the job has changed something")
 	}

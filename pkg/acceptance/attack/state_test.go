@@ -71,14 +71,14 @@ func (a *attempt) planRefused(args []string) {
 	a.T.Helper()
 	env, reason, customer := args[0], args[1], a.r.Customer
 	before := a.State(customer + "/" + env)
-	refused := a.target().Do(4, a.r.Args("plan", env)...)
+	refused := a.planTarget(4, env)
 	refused.Want(a.T, "outcome=refused", "reason="+reason, "receipt=")
 	refused.Says(a.T, args[2:]...)
 	if a.State(customer+"/"+env) != before {
 		a.T.Error("a refused plan has changed the state")
 	}
-	a.target().Do(4, a.r.Args("apply", env)...)
-	a.r.Report("--final")
+	a.applyJob(4, env)
+	a.final()
 	statuses := a.Statuses(a.r.Trigger.Run.HeadSHA)
 	if printed := cmp.Or(statuses["infra/terraform-deploy/"+env], statuses["infra/terraform-deploy/"+customer+"/"+env]); !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
 		a.T.Errorf("the customer is told %q", printed)

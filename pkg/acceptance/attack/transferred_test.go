@@ -11,9 +11,8 @@ import (
 func (a *attempt) withheld(args []string) {
 	a.T.Helper()
 	a.Hub.ResetCalls()
-	for _, flags := range [][]string{nil, {"--final"}} {
-		a.job(a.r.Run).Do(0, append([]string{"report", "--customer", "shop", "--request", a.r.ID}, flags...)...).Says(a.T, args...)
-	}
+	a.report(0, "staging").Says(a.T, args...)
+	a.final().Says(a.T, args...)
 	if writes := a.Writes(); len(writes) != 0 {
 		a.T.Errorf("written: %v", writes)
 	}

@@ -64,7 +64,7 @@ func (a *attempt) unsent(args []string) {
 func (a *attempt) idle(args []string) {
 	a.T.Helper()
 	a.accepted([]string{"targets=[]", "applies=[]"})
-	a.job(a.r.Run).Do(0, "report", "--customer", "shop", "--request", a.r.ID, "--final").Want(a.T, "outcome=success")
+	a.final().Want(a.T, "outcome=success")
 	for _, text := range args {
 		if status := a.Statuses(a.run.SHA)["infra/terraform-deploy"]; !strings.Contains(status, text) {
 			a.T.Errorf("the status says %q, and not %q", status, text)
@@ -89,10 +89,10 @@ func (a *attempt) superseded(args []string) {
 	a.T.Helper()
 	run := a.dispatches()
 	a.noteRun(run)
-	fetched := a.job(run).Do(0, "fetch-vars")
+	fetched, _ := a.prepare(run, 0)
 	fetched.Want(a.T, "outcome=superseded", "reason=superseded", "targets=[]", "applies=[]")
 	fetched.Says(a.T, args...)
-	a.job(run).Do(0, "report", "--customer", "shop", "--request", fetched.Outputs["request-id"], "--final")
+	a.finish(run, 0, "shop", fetched.Outputs["request-id"])
 	a.notGreen([]string{a.values["COMMIT"]})
 	a.WantNothingPending()
 	a.verdicts++

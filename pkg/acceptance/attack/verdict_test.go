@@ -17,15 +17,14 @@ func (a *attempt) rejected(args []string) {
 	a.wantRejected(a.dispatches(), args[0], args[1:])
 }
 
-func (a *attempt) wantRejected(run fixture.WorkflowRun, reason string, texts []string, flags ...string) {
+func (a *attempt) wantRejected(run fixture.WorkflowRun, reason string, texts []string) {
 	a.T.Helper()
 	before := a.seenIn(a.Customer)
 	a.noteRun(run)
 	a.Hub.ResetCalls()
-	fetched := a.job(run).Do(3, append([]string{"fetch-vars"}, flags...)...)
+	fetched, printed := a.prepare(run, 3)
 	fetched.Want(a.T, "outcome=rejected", "reason="+reason, "request-id=", "customer=", "targets=[]", "applies=[]")
 	fetched.Says(a.T, texts...)
-	printed := a.job(run).Do(0, "report")
 	printed.Want(a.T, "outcome=")
 	if !strings.Contains(printed.Summary, "Request rejected: `"+reason+"`") || !strings.Contains(printed.Summary, "Nothing was written to any customer's repository") {
 		a.T.Errorf("the manager's summary does not explain:\n%s", printed.Summary)
@@ -36,7 +35,7 @@ func (a *attempt) wantRejected(run fixture.WorkflowRun, reason string, texts []s
 	if found := fixture.CommandsIn(fetched.Log + printed.Log); len(found) > 0 {
 		a.T.Errorf("a step writes commands: %q", found)
 	}
-	a.job(run).Do(0, "report", "--final")
+	a.finish(run, 0, "", "")
 	if writes := a.Writes(); len(writes) != 0 {
 		a.T.Errorf("written: %v", writes)
 	}
@@ -54,11 +53,11 @@ func (a *attempt) answered(args []string) {
 	a.T.Helper()
 	run := a.dispatches()
 	a.noteRun(run)
-	fetched := a.job(run).Do(3, "fetch-vars")
+	fetched, _ := a.prepare(run, 3)
 	a.values["REQUEST"] = fetched.Outputs["request-id"]
 	fetched.Want(a.T, "outcome=rejected", "reason="+args[0], "customer=shop", "targets=[]", "applies=[]")
 	fetched.Says(a.T, args[1:]...)
-	a.job(run).Do(0, "report", "--customer", "shop", "--request", fetched.Outputs["request-id"], "--final").Want(a.T, "outcome=failure")
+	a.finish(run, 0, "shop", fetched.Outputs["request-id"]).Want(a.T, "outcome=failure")
 	a.WantStatus(string(a.ask.Commit), "infra/terraform-deploy", "failure: ")
 	a.WantNothingPending()
 	a.recorded(run, "shop", "", ledger.Rejected, pipeline.Reason(args[0]))
@@ -70,7 +69,7 @@ func (a *attempt) misconfigured(args []string) {
 	fixture.Check(a.T, os.MkdirAll(a.Store, 0o700)) // nothing comes that far here
 	run := a.dispatches()
 	a.Hub.ResetCalls()
-	fetched := a.job(run).Do(2, "fetch-vars")
+	fetched, _ := a.prepare(run, 2)
 	fetched.Says(a.T, args...)
 	if writes := a.Writes(); len(writes) != 0 {
 		a.T.Errorf("written: %v", writes)
@@ -144,7 +143,7 @@ func (a *attempt) notApplied(args []string) {
 // which was applied is reported as applied, whatever was refused since.
 func (a *attempt) toldRefused(env, reason string) {
 	a.T.Helper()
-	a.r.Report("--final")
+	a.final()
 	printed := a.Statuses(a.r.Trigger.Run.HeadSHA)["infra/terraform-deploy/"+env]
 	if reason == "already-applied" {
 		if !strings.HasPrefix(printed, "success: Applied") {
@@ -160,9 +159,8 @@ func (a *attempt) toldRefused(env, reason string) {
 func (a *attempt) unreported(args []string) {
 	a.T.Helper()
 	a.Hub.ResetCalls()
-	for _, flags := range [][]string{nil, {"--final"}} {
-		a.job(a.r.Run).Do(4, append([]string{"report", "--customer", "shop", "--request", a.r.ID}, flags...)...).Says(a.T, args[1:]...)
-	}
+	a.report(4, args[0]).Says(a.T, args[1:]...)
+	a.finish(a.r.Run, 4, "shop", a.r.ID).Says(a.T, args[1:]...)
 	if writes := a.Writes(); len(writes) != 0 {
 		a.T.Errorf("written: %v", writes)
 	}
@@ -174,7 +172,7 @@ func (a *attempt) unreported(args []string) {
 func (a *attempt) disbelieved(args []string) {
 	a.T.Helper()
 	env := args[0]
-	printed := a.r.Report()
+	printed := a.report(0, env)
 	if status := a.Statuses(a.r.Trigger.Run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(status, "failure") {
 		a.T.Errorf("the customer is told %q", status)
 	}
@@ -201,7 +199,7 @@ func (a *attempt) found(args []string) {
 
 func (a *attempt) harmless(args []string) {
 	a.T.Helper()
-	printed := a.r.Report("--final")
+	printed := a.final()
 	a.WantNothingPending()
 	shown := []string{printed.Summary}
 	for _, pr := range a.Customer.Snapshot().Pulls {

@@ -42,7 +42,9 @@ func TestWorkflows(t *testing.T) {
 		{name: "stacks", play: stacksInAct, files: stacksFiles(t)},
 		{name: "needs", play: needsInAct, own: true, files: needsFiles(t)},
 		{name: "failed-stack", play: failedStackInAct, own: true, files: stacksFiles(t)},
-		{name: "cancelled", play: cancelled, own: true},
+		{name: "cancelled", play: cancelled, own: true}, // act ends at once, without the jobs that ask for always()
+		{name: "re-run", play: rerunInAct},
+		{name: "re-run-failed-jobs", play: rerunFailedJobs, own: true}, // act always plays all of them
 		{name: "fork", play: forkInAct},
 		{name: "inbox", play: inboxInAct},
 		{name: "forged", play: forgedInAct},

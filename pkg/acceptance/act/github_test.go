@@ -15,6 +15,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 )
 
 // journey is how a run of the customer went through both workflows.
@@ -83,7 +84,13 @@ type answering struct {
 // answer starts the manager's workflow.
 func (w *actSetup) answer(run fixture.WorkflowRun, inputs map[string]string) *answering {
 	w.T.Helper()
-	a := &answering{w: w, run: run, jobs: actJobs{workflow: filepath.Base(fixture.ManagerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.T.TempDir(), "record")}}
+	return w.answerWithout(run, inputs, nil)
+}
+
+// answerWithout starts the manager's workflow without the jobs that are kept.
+func (w *actSetup) answerWithout(run fixture.WorkflowRun, inputs map[string]string, kept map[string]runner.Kept) *answering {
+	w.T.Helper()
+	a := &answering{w: w, run: run, jobs: actJobs{workflow: filepath.Base(fixture.ManagerWorkflow), inputs: inputs, kept: kept, settings: w.settings(run), record: filepath.Join(w.T.TempDir(), "record")}}
 	a.jobs.gates = w.gates(run, a.jobs.record)
 	a.now = w.act(run, a.jobs)
 	return a

@@ -46,7 +46,7 @@ func (w *actSetup) inRunner(run fixture.WorkflowRun, jobs actJobs) *actRun {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
-	play := &runner.Run{Workflow: loaded, Repository: files, Event: fixture.Must(host.onHub.Event(inputs))(t), GitHub: host.onHub.GitHub(loaded), Dir: filepath.Join(dir, "jobs"), Host: host, Masks: runner.NewMasks(nil),
+	play := &runner.Run{Workflow: loaded, Repository: files, Event: fixture.Must(host.onHub.Event(inputs))(t), GitHub: host.onHub.GitHub(loaded), Dir: filepath.Join(dir, "jobs"), Host: host, Masks: runner.NewMasks(nil), Kept: jobs.kept,
 		Actions: hubrun.Actions(func(*runner.Call) (string, error) { return bin, nil })}
 	environ := w.runner(run)
 	for name := range maps.Clone(environ) {
@@ -67,7 +67,7 @@ func (w *actSetup) inRunner(run fixture.WorkflowRun, jobs actJobs) *actRun {
 		if err == nil && result.Conclusion != runner.Success {
 			err = errors.New(result.Conclusion)
 		}
-		r.err = err
+		r.err, r.kept = err, loaded.Rerun(result)
 	}()
 	return r
 }

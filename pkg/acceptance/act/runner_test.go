@@ -20,6 +20,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
@@ -170,7 +171,8 @@ type actRun struct {
 	log    *bytes.Buffer
 	ended  chan struct{} // closed at its end, when err is set
 	err    error
-	record string // where its steps leave their records
+	kept   map[string]runner.Kept // what *Re-run failed jobs* would keep, in the runner of the rehearsal
+	record string                 // where its steps leave their records
 }
 
 // actJobs are what act is asked to run: a workflow file of a run's commit.
@@ -180,7 +182,8 @@ type actJobs struct {
 	settings settings
 	gates    string // where jobs ask whether they may start
 	record   string
-	instead  []byte // in place of the file's content
+	instead  []byte                 // in place of the file's content
+	kept     map[string]runner.Kept // jobs that are not played again
 }
 
 // act starts a workflow for a run of the hub.

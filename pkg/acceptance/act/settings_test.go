@@ -28,7 +28,7 @@ func (w *actSetup) settings(run fixture.WorkflowRun) settings {
 
 func (w *actSetup) usualSettings(run fixture.WorkflowRun) settings {
 	w.T.Helper()
-	name := fmt.Sprintf("act %s %d", run.Repo.Slug(), run.Run.ID)
+	name := fmt.Sprintf("act %s %d attempt %d", run.Repo.Slug(), run.Run.ID, run.Run.Attempt)
 	own := []string{run.Repo.Slug()}
 	if run.Repo.Slug() == fixture.InboxSlug {
 		return w.inboxSettings(name)

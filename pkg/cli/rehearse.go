@@ -14,8 +14,8 @@ import (
 )
 
 type rehearseOptions struct {
-	managerDir, customerDir, customer, proposal, approve, out string
-	customerWorkflow                                          bool
+	managerDir, customerDir, inboxDir, customer, proposal, approve, out string
+	customerWorkflow                                                    bool
 }
 
 func newRehearseCmd(app *App) *cobra.Command {
@@ -31,6 +31,9 @@ of the workflows run as they are written, as your user; metapipe itself changes 
 outside of the output folder. A customer's workflow that is not as shipped is replaced by the
 shipped one, since it may run anything. With --customer-workflow it is played as it is, but
 only the jobs that run metapipe.
+
+Where the provider has an inbox, --inbox-dir names its checkout: the customer's token is for
+the inbox alone then, and its workflow forwards each request to the manager.
 
 Known actions have stand-ins (checkout, upload-artifact, download-artifact, cache,
 configure-aws-credentials, setup-terraform, setup-opentofu). For any other one, write
@@ -53,6 +56,7 @@ Environment: METAPIPE_TOOL, the path of the terraform or tofu binary that plans
 	}
 	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of the manager checkout (default: the working directory)")
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of the customer checkout")
+	cmd.Flags().StringVar(&o.inboxDir, "inbox-dir", "", "`DIR` of the inbox checkout (default: requests go to the manager)")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "registered customer `NAME` (default: the one that the checkout belongs to)")
 	cmd.Flags().StringVar(&o.proposal, "proposal", "", "`FILE`: the variables.yml that the pull request proposes")
 	cmd.Flags().BoolVar(&o.customerWorkflow, "customer-workflow", false, "play the workflow of the customer checkout also if it is not as shipped: its scripts run as your user")
@@ -88,6 +92,12 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 	}
 	if o.out != "" {
 		options.Out = a.absolute(o.out)
+	}
+	if o.inboxDir != "" {
+		if err := a.checkoutDir("--inbox-dir", o.inboxDir); err != nil {
+			return err
+		}
+		options.InboxDir = a.absolute(o.inboxDir)
 	}
 	options.Color, options.Width = a.pen.Color, a.pen.Width
 	result, err := rehearsal.Run(ctx, options)

@@ -210,7 +210,7 @@ func (s triggering) validateAgainst(manager *github.Client, read managerFile, in
 	return func(ctx context.Context) pipeline.Problems {
 		schema, limits, err := s.managerRules(ctx, manager, read, in.Receiver())
 		if err != nil {
-			s.app.logf("the manager's schema could not be read, so only the general rules are checked here: %v", err)
+			s.logUnread(in, "the manager's schema", "only the general rules are checked here", err)
 		}
 		_, _, problems := variables.LoadFile(customerDir, path.Join(in.Path, pipeline.VariablesFile), limits, schema)
 		return problems

@@ -40,7 +40,7 @@ func (s triggering) contentOf(read managerFile, in intake.TriggerInput, customer
 	return func(ctx context.Context) (intake.ContentAnswer, error) {
 		m, err := read(ctx)
 		if err != nil {
-			s.app.logf("the manager's rules about the content of this repository could not be read, so its files were not checked here: %v", err)
+			s.logUnread(in, "the manager's rules about the content of this repository", "its files were not checked here", err)
 			return intake.ContentAnswer{}, ctx.Err()
 		}
 		answer, err := s.compareContent(ctx, m, in, customerDir)
@@ -49,6 +49,15 @@ func (s triggering) contentOf(read managerFile, in intake.TriggerInput, customer
 		}
 		return answer, s.annotateContent(answer.Checked) // now, and not after the wait for the end
 	}
+}
+
+// logUnread says that something of the manager could not be read. An inbox without copies is no fault.
+func (s triggering) logUnread(in intake.TriggerInput, what, so string, err error) {
+	if in.Inbox != (pipeline.Slug{}) && pipeline.NotVisible(err) {
+		s.app.logf("GitHub shows no copy of %s in the inbox %s, so %s", what, in.Inbox, so)
+		return
+	}
+	s.app.logf("%s could not be read, so %s: %v", what, so, err)
 }
 
 func (s triggering) compareContent(ctx context.Context, m pipeline.Manager, in intake.TriggerInput, customerDir string) (intake.ContentAnswer, error) {

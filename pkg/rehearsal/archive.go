@@ -28,6 +28,9 @@ func (s *rehearsal) archive(started time.Time, played error) (Result, error) {
 		s.folder.write(page.Bytes(), "story.html"),
 		s.folder.write([]byte(s.guide(r)), "README.md"),
 	}
+	if s.setup.inbox != nil {
+		errs = append(errs, s.folder.writeJSON(s.setup.inbox.Snapshot().Runs, "inbox", "runs.json"))
+	}
 	for sha, statuses := range customer.Statuses {
 		errs = append(errs, s.folder.writeJSON(statuses, "customer", "statuses", sha+".json"))
 	}

@@ -67,19 +67,40 @@ func (s *rehearsal) exchange(ctx context.Context, run *workflowRun, approve Appr
 		leave() // what was queued until now is answered all the same
 	case q, ok := <-queued:
 		if ok {
-			x.manager, err = s.answer(ctx, q, approve)
+			x.manager, err = s.receive(ctx, q, approve)
+		}
+		if x.manager == nil { // the customer would wait in vain
+			stop()
 		}
 	}
 	if ended {
 		if q, ok := <-queued; ok {
 			var answerErr error
-			x.manager, answerErr = s.answer(ctx, q, approve)
+			x.manager, answerErr = s.receive(ctx, q, approve)
 			err = errors.Join(err, answerErr)
 		}
 	} else {
 		err = errors.Join(err, s.awaitTrigger(triggered, stop))
 	}
 	return x, errors.Join(err, s.closeRun(x), ctx.Err())
+}
+
+// receive answers a request, which the inbox forwards where there is one. What it does not forward has no
+// answer.
+func (s *rehearsal) receive(ctx context.Context, q hub.Queued, approve Approve) (*managerRun, error) {
+	if q.Repo != s.setup.inbox {
+		return s.answer(ctx, q, approve)
+	}
+	if err := s.forward(ctx, q); err != nil {
+		return nil, err
+	}
+	soon, leave := context.WithTimeout(ctx, time.Second) // the dispatch is there when its sender ends
+	defer leave()
+	forwarded, err := s.setup.hub.NextRun(soon)
+	if err != nil {
+		return nil, ctx.Err()
+	}
+	return s.answer(ctx, forwarded, approve)
 }
 
 // awaitTrigger gives the customer's job its time to notice the end, and

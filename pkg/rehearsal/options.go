@@ -35,6 +35,9 @@ type Options struct {
 	Binary      string // path of the metapipe binary that the jobs run
 	ManagerDir  string
 	CustomerDir string
+	// InboxDir is a checkout of the inbox that forwards the requests of customers. Empty: customers
+	// send them to the manager.
+	InboxDir string
 	// Customer is the name of a file in customers/, without .yml. Empty: the one
 	// that belongs to CustomerDir, as far as that is clear.
 	Customer string
@@ -88,6 +91,13 @@ func (o *Options) check() error {
 			return fmt.Errorf("%s: %w", p.flag, err)
 		}
 		*p.path = abs
+	}
+	if o.InboxDir != "" {
+		abs, err := filepath.Abs(o.InboxDir)
+		if err != nil {
+			return fmt.Errorf("inbox-dir: %w", err)
+		}
+		o.InboxDir = abs
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (s *setup) offered() []string {
 // of several stacks stays switched off, until the story switches it on. It needs none of
 // those that come after it, and none of the others needs it.
 func (s *setup) addProperties(owner string) error {
-	people := []string{developer, approver, managerBot, callerBot}
+	people := []string{developer, approver, managerBot, callerBot, inboxBot}
 	if s.who.Manager.Properties == nil || slices.Contains(people, strings.ToLower(owner)) {
 		return nil // the repository of a person has no properties
 	}

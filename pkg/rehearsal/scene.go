@@ -23,15 +23,20 @@ const (
 	developer  = "casey"        // of the customer
 	approver   = "robin"        // of the service provider
 	managerBot = "metapipe-bot" // owns SOURCE_REPOS_PAT
-	callerBot  = "customer-bot" // owns MANAGER_REPO_PAT
+	callerBot  = "customer-bot" // owns MANAGER_REPO_PAT of the customer
+	inboxBot   = "inbox-bot"    // owns MANAGER_REPO_PAT of the inbox
 )
 
-// setup is the two repositories on the in-process GitHub, and what the story
-// knows about them.
+// inboxEnvironment has the secret of the inbox (docs/SETUP.md).
+const inboxEnvironment = "forward"
+
+// setup is the repositories on the in-process GitHub, and what the story knows about
+// them.
 type setup struct {
 	hub      *hub.Server
 	manager  *hub.Repo
 	customer *hub.Repo
+	inbox    *hub.Repo         // nil: customers send their requests to the manager
 	who      pipeline.Customer // as the manager's tree registers it
 	change   proposal
 	choice   string // the custom property that chooses among the stacks; empty: none
@@ -40,8 +45,8 @@ type setup struct {
 	work     string // directory for everything that is thrown away
 	binary   string // metapipe
 	trusts   bool   // Options.CustomerWorkflow
-	// managerFile and customerFile are the workflows that are played, by their paths in the two repositories.
-	managerFile, customerFile string
+	// The workflows that are played, by their paths in the repositories.
+	managerFile, customerFile, inboxFile string
 }
 
 // file is the path of variables.yml in the customer's repository.
@@ -55,13 +60,13 @@ func (s *setup) reviewed() bool {
 
 // parties are the two directories on their way into repositories.
 type parties struct {
-	manager, customer         *checkout
-	managerSlug, customerSlug pipeline.Slug
-	who                       pipeline.Customer
-	match                     config.Match
-	missingManager            bool // no metapipe.yml
-	missingCustomer           bool // no file in customers/
-	change                    proposal
+	manager, customer, inbox             *checkout // inbox is nil where there is none
+	managerSlug, customerSlug, inboxSlug pipeline.Slug
+	who                                  pipeline.Customer
+	match                                config.Match
+	missingManager                       bool // no metapipe.yml
+	missingCustomer                      bool // no file in customers/
+	change                               proposal
 }
 
 // readParties reads both checkouts and finds out who the customer is and what
@@ -92,6 +97,15 @@ func readParties(ctx context.Context, o Options) (parties, error) {
 	p.managerSlug = pipeline.Slug{Owner: "service-provider", Name: "infra-manager"}
 	if slug, ok := p.manager.origin(ctx); ok && !slug.Equal(p.customerSlug) {
 		p.managerSlug = slug
+	}
+	if o.InboxDir != "" {
+		if p.inbox, err = readCheckout(ctx, o.InboxDir, o.Environ); err != nil {
+			return p, err
+		}
+		p.inboxSlug = pipeline.Slug{Owner: p.managerSlug.Owner, Name: "infra-inbox"}
+		if slug, ok := p.inbox.origin(ctx); ok {
+			p.inboxSlug = slug
+		}
 	}
 	p.change, err = propose(ctx, p.customer, path.Join(customer.Path, pipeline.VariablesFile), o.Proposal)
 	return p, err
@@ -141,13 +155,16 @@ func (s *setup) addRepositories(p parties) error {
 	if p.managerSlug.Equal(p.customerSlug) {
 		return pipeline.Usagef("manager and customer are both %s", p.managerSlug).Nextf("give the customer's file another repository")
 	}
+	if p.inbox != nil && (p.inboxSlug.Equal(p.managerSlug) || p.inboxSlug.Equal(p.customerSlug)) {
+		return pipeline.Usagef("the inbox is %s, which is the manager or the customer", p.inboxSlug).Nextf("name a checkout of the inbox, a repository of its own, with --inbox-dir")
+	}
 	known := map[string]bool{} // one owner may have both, and be called like a person of the story
 	for _, u := range []hub.User{
 		{Login: developer, Name: "Casey", Type: hub.Person}, {Login: approver, Name: "Robin", Type: hub.Person},
-		{Login: managerBot, Type: hub.Person}, {Login: callerBot, Type: hub.Person},
-		{Login: p.managerSlug.Owner, Type: hub.Organization}, {Login: p.customerSlug.Owner, Type: hub.Organization},
+		{Login: managerBot, Type: hub.Person}, {Login: callerBot, Type: hub.Person}, {Login: inboxBot, Type: hub.Person},
+		{Login: p.managerSlug.Owner, Type: hub.Organization}, {Login: p.customerSlug.Owner, Type: hub.Organization}, {Login: p.inboxSlug.Owner, Type: hub.Organization},
 	} {
-		if login := strings.ToLower(u.Login); known[login] {
+		if login := strings.ToLower(u.Login); known[login] || login == "" {
 			continue
 		} else {
 			known[login] = true
@@ -164,8 +181,18 @@ func (s *setup) addRepositories(p parties) error {
 	if err != nil {
 		return err
 	}
+	sends := s.manager // what the customer's token is for
+	if p.inbox != nil {
+		if s.inbox, err = s.hub.AddRepo(p.inboxSlug.Owner, p.inboxSlug.Name, hub.RepoOptions{Private: true}); err != nil {
+			return err
+		}
+		if _, err := s.inbox.Commit("main", hub.Change{Files: p.inbox.files, Replace: true, Message: "The inbox's checkout"}); err != nil {
+			return err
+		}
+		sends = s.inbox
+	}
 	return errors.Join(
-		s.manager.Grant(approver, hub.Write), s.manager.Grant(callerBot, hub.Write),
+		s.manager.Grant(approver, hub.Write), s.manager.Grant(inboxBot, hub.Write), sends.Grant(callerBot, hub.Write),
 		s.customer.Grant(developer, hub.Write), s.customer.Grant(managerBot, hub.Write),
 	)
 }
@@ -251,7 +278,10 @@ func (s *setup) addEnvironments() error {
 			return err
 		}
 	}
-	return nil
+	if s.inbox == nil {
+		return nil
+	}
+	return s.inbox.SetEnvironment(inboxEnvironment, hub.EnvironmentRules{Branches: []string{"main"}})
 }
 
 func applyEnvironment(env string) string { return env + "-apply" }

@@ -35,7 +35,9 @@ type stage struct {
 	approve Approve
 	masks   *runner.Masks
 	secrets map[string]string
-	vars    map[string]string
+	// secretsIn is the environment that has the secrets; empty: the repository has them.
+	secretsIn string
+	vars      map[string]string
 
 	gate sync.Mutex // one question at a time
 
@@ -133,12 +135,15 @@ func (s *rehearsal) groups(repo *hub.Repo) *runner.Groups {
 	return s.concurrency[repo]
 }
 
-// Settings has no secrets and variables of environments.
-func (st *stage) Settings(environment string) runner.Settings {
-	if environment != "" {
-		return runner.Settings{}
+// Settings has no variables of environments.
+func (st *stage) Settings(environment string) (s runner.Settings) {
+	if environment == "" {
+		s.Variables = st.vars
 	}
-	return runner.Settings{Secrets: st.secrets, Variables: st.vars}
+	if environment == st.secretsIn {
+		s.Secrets = st.secrets
+	}
+	return s
 }
 
 // Admit is the gate of an environment.

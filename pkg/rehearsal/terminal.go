@@ -41,7 +41,7 @@ const (
 	purple = pen.Purple
 )
 
-var actorStyle = map[story.Who]string{story.Customer: blue, story.Manager: purple, story.Reviewer: yellow, story.GitHub: faint}
+var actorStyle = map[story.Who]string{story.Customer: blue, story.Manager: purple, story.Inbox: purple, story.Reviewer: yellow, story.GitHub: faint}
 
 var markSign = map[story.Mark]struct{ sign, style string }{
 	story.Said: {"·", faint}, story.Done: {"✓", green}, story.Failed: {"✗", red}, story.Waiting: {"…", yellow}, story.Stopped: {"–", yellow},

@@ -13,23 +13,54 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
 
-// These are the runs of the two workflows, with the secrets and variables that docs/SETUP.md lists.
+// These are the runs of the workflows, with the secrets and variables that docs/SETUP.md lists.
 
 // triggerRun plays the customer's workflow, and returns what came back from `metapipe trigger`.
 func (s *rehearsal) triggerRun(ctx context.Context, run *workflowRun) (stepResult, error) {
-	st, err := s.newStage(run, ApproveNo, token{"MANAGER_REPO_PAT", hub.Token{Kind: hub.FineGrained, User: callerBot, Repositories: []string{s.setup.manager.Slug()},
-		Permissions: map[string]string{"contents": "write"}}})
+	sends := s.setup.manager
+	if s.setup.inbox != nil {
+		sends = s.setup.inbox
+	}
+	st, err := s.newStage(run, ApproveNo, senderToken(callerBot, sends))
 	if err != nil {
 		return stepResult{}, err
 	}
-	owner, name, _ := strings.Cut(s.setup.manager.Slug(), "/")
-	st.vars["MANAGER_REPO_OWNER"], st.vars["MANAGER_REPO_NAME"] = owner, name
+	st.namesManager()
+	if s.setup.inbox != nil {
+		st.vars["MANAGER_INBOX"] = s.setup.inbox.Slug()
+	}
 	err = st.play(ctx, s.setup.customerFile, inherited(s.opts.Environ, nil))
 	result, found := st.last("trigger")
 	if err == nil && !found && ctx.Err() == nil {
 		err = fmt.Errorf("%s of %s has not run `metapipe trigger`", s.setup.customerFile, run.Repo.Slug())
 	}
 	return result, err
+}
+
+// senderToken is a token that can send requests to a repository.
+func senderToken(user string, to *hub.Repo) token {
+	return token{"MANAGER_REPO_PAT", hub.Token{Kind: hub.FineGrained, User: user, Repositories: []string{to.Slug()}, Permissions: map[string]string{"contents": "write"}}}
+}
+
+// namesManager sets the variables that say which repository is the manager.
+func (st *stage) namesManager() {
+	st.vars["MANAGER_REPO_OWNER"], st.vars["MANAGER_REPO_NAME"], _ = strings.Cut(st.setup.manager.Slug(), "/")
+}
+
+// forward plays the inbox's workflow, whose token for the manager is a secret of an environment.
+func (s *rehearsal) forward(ctx context.Context, q hub.Queued) error {
+	st, err := s.newStage(queuedRun(s.setup.hub, story.Inbox, q), ApproveNo, senderToken(inboxBot, s.setup.manager))
+	if err != nil {
+		return err
+	}
+	st.secretsIn = inboxEnvironment
+	st.namesManager()
+	return st.play(ctx, s.setup.inboxFile, inherited(s.opts.Environ, nil))
+}
+
+// queuedRun is a run that a dispatch has started.
+func queuedRun(on *hub.Server, who story.Who, q hub.Queued) *workflowRun {
+	return &workflowRun{who: who, Run: &hubrun.Run{Hub: on, Repo: q.Repo, Record: q.Run, Payload: q.Run.Payload, SHA: q.Run.HeadSHA, Ref: "refs/heads/" + q.Run.HeadBranch}}
 }
 
 // managerRun is what became of the manager's workflow for one request.
@@ -42,7 +73,7 @@ type managerRun struct {
 // answer plays the manager's workflow.
 func (s *rehearsal) answer(ctx context.Context, q hub.Queued, approve Approve) (*managerRun, error) {
 	m := &managerRun{outcomes: map[string]string{}}
-	st, err := s.newStage(&workflowRun{who: story.Manager, Run: &hubrun.Run{Hub: s.setup.hub, Repo: q.Repo, Record: q.Run, Payload: q.Run.Payload, SHA: q.Run.HeadSHA, Ref: "refs/heads/" + q.Run.HeadBranch}}, approve,
+	st, err := s.newStage(queuedRun(s.setup.hub, story.Manager, q), approve,
 		token{"SOURCE_REPOS_PAT", hub.Token{Kind: hub.FineGrained, User: managerBot, Repositories: []string{s.setup.customer.Slug()},
 			Permissions: map[string]string{"contents": "read", "statuses": "write", "pull_requests": "write", "issues": "write", "deployments": "write", "actions": "read"}}})
 	if err != nil {

@@ -77,7 +77,13 @@ func (s *setup) files(repo *hub.Repo, sha string) (fs.FS, error) {
 	return os.DirFS(dir), nil
 }
 
-// side is one of the two repositories, on its way to a workflow that can be played.
+// shippedInbox is the shipped workflow of an inbox.
+func shippedInbox() (map[string]hub.File, error) {
+	raw, err := fs.ReadFile(workflows.Files, "inbox/forward.yml")
+	return map[string]hub.File{path.Join(workflow.Dir, "forward.yml"): {Content: raw}}, err
+}
+
+// side is one of the repositories, on its way to a workflow that can be played.
 type side struct {
 	who     string // that the repository belongs to
 	repo    *hub.Repo
@@ -91,7 +97,11 @@ type side struct {
 // double of GitHub.
 func (s *setup) addWorkflows(narrator *narrator) error {
 	branch := s.customer.DefaultBranch()
-	return errors.Join(
+	var inbox error
+	if s.inbox != nil {
+		inbox = s.addWorkflow(narrator, side{"inbox", s.inbox, "main", "forward", shippedInbox, &s.inboxFile})
+	}
+	return errors.Join(inbox,
 		s.addWorkflow(narrator, side{"manager", s.manager, "main", "fetch-vars", func() (map[string]hub.File, error) { return shippedManager(s.who.Manager) }, &s.managerFile}),
 		s.addWorkflow(narrator, side{"customer", s.customer, branch, "trigger", func() (map[string]hub.File, error) { return shippedCustomer(s.who, branch) }, &s.customerFile}),
 	)

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -195,6 +196,57 @@ func TestWorkflowOfACustomer(t *testing.T) {
 			wantPart(t, strings.Join(strings.Fields(terminal.String()), " "), "is not as shipped, and no scripts of a customer run here")
 			if _, err := os.Stat(canary + "/ran"); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("the customer's script has run (%v)", err)
+			}
+		})
+	}
+}
+
+// TestRehearsalThroughAnInbox: the customer's token is for the inbox alone, whose workflow forwards each request. A
+// request that it does not forward has no answer.
+func TestRehearsalThroughAnInbox(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		files map[string]string
+		edit  func(text string) string // of the shipped workflow, in place of files
+		steps []string
+		says  []string
+	}{
+		"an empty checkout": {says: []string{"No workflow of the inbox runs `metapipe forward`: the rehearsal plays the shipped ones.", "GitHub shows no copy of the manager's schema in the inbox", "inbox     ✓ forward", "Applied to dev, live"},
+			steps: []string{"Pull request: ok", "Merge: ok", "Second push: ok", "A mistake: ok"}},
+		"a step that fails": {edit: func(text string) string {
+			return strings.Replace(text, "    steps:\n", "    steps:\n      - run: echo the inbox is closed >&2; exit 3\n", 1)
+		}, says: []string{"the inbox is closed"}, steps: []string{"Pull request: not ok", "Merge: left out", "A mistake: ok"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var terminal bytes.Buffer
+			o := options(t, tinyVariables, &terminal)
+			files := map[string]string{"README.md": "An inbox.\n"}
+			if c.edit != nil {
+				raw, err := fs.ReadFile(workflows.Files, "inbox/forward.yml")
+				must(t, err)
+				files[".github/workflows/forward.yml"] = c.edit(string(raw))
+			}
+			o.InboxDir = tree(t, files)
+			r, err := Run(t.Context(), o)
+			if failed := c.edit != nil; (err != nil) != failed {
+				t.Fatalf("%v\n%s", err, terminal.String())
+			}
+			wantSteps(t, r, c.steps...)
+			for _, text := range c.says {
+				wantPart(t, terminal.String(), text)
+			}
+			if t.Failed() {
+				t.Log(terminal.String())
+			}
+			var sent struct{ Steps []stepCalls }
+			must(t, json.Unmarshal([]byte(read(t, r.Out, "requests.json")), &sent))
+			for _, step := range sent.Steps {
+				for _, call := range step.Calls {
+					if strings.HasPrefix(step.Step, "customer") && strings.HasPrefix(call.Path, "/repos/service-provider/infra-manager") {
+						t.Errorf("%s calls the manager: %+v", step.Step, call)
+					}
+				}
 			}
 		})
 	}

@@ -45,6 +45,7 @@ type Who string
 const (
 	Customer Who = "customer"
 	Manager  Who = "manager"
+	Inbox    Who = "inbox" // between them, where the provider has one
 	Reviewer Who = "reviewer"
 	GitHub   Who = "github"
 )

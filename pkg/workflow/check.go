@@ -9,6 +9,7 @@ package workflow
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -163,12 +164,7 @@ func list(chain []pipeline.Target) string {
 // chainOf reads the jobs that call Target, in the order of the file, and the job
 // finish.
 func chainOf(root *yaml.Node) (jobs []chainJob, finish chainJob) {
-	all := get(root, "jobs")
-	if all == nil || all.Kind != yaml.MappingNode {
-		return nil, finish
-	}
-	for i := 0; i+1 < len(all.Content); i += 2 {
-		key, body := all.Content[i], all.Content[i+1]
+	for key, body := range jobsOf(root) {
 		j := chainJob{id: key.Value, line: key.Line, needs: texts(get(body, "needs"))}
 		switch {
 		case j.id == "finish":
@@ -179,6 +175,18 @@ func chainOf(root *yaml.Node) (jobs []chainJob, finish chainJob) {
 		}
 	}
 	return jobs, finish
+}
+
+// jobsOf are the ids of a workflow's jobs with their content, in the order of the file.
+func jobsOf(root *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(id, job *yaml.Node) bool) {
+		jobs := get(root, "jobs")
+		if jobs == nil || jobs.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(jobs.Content) && yield(jobs.Content[i], jobs.Content[i+1]); i += 2 {
+		}
+	}
 }
 
 // targetOf reads which target a job hands to Target.

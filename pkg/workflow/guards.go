@@ -18,6 +18,7 @@ import (
 const (
 	RuleSecrets = "workflow-secrets"
 	RuleGate    = "workflow-gate"
+	RuleBranch  = "workflow-branch"
 )
 
 const copyAgain = "copy the shipped workflow again: remove the file, run `metapipe validate --write-workflows`, and commit the result"
@@ -33,12 +34,8 @@ func Called(raw []byte) (files []string) {
 	if err := yaml.NewDecoder(bytes.NewReader(raw)).Decode(&document); err != nil || len(document.Content) == 0 {
 		return nil
 	}
-	jobs := get(document.Content[0], "jobs")
-	if jobs == nil || jobs.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(jobs.Content); i += 2 {
-		for _, uses := range texts(get(jobs.Content[i+1], "uses")) {
+	for _, job := range jobsOf(document.Content[0]) {
+		for _, uses := range texts(get(job, "uses")) {
 			if strings.HasPrefix(uses, "./") && !slices.Contains(files, uses) {
 				files = append(files, uses)
 			}
@@ -47,7 +44,8 @@ func Called(raw []byte) (files []string) {
 	return files
 }
 
-// CheckGuards looks at each job of the manager's workflows that runs the tool. Its machine runs
+// CheckGuards looks at each job of the manager's workflows that runs metapipe. The first one of a
+// run asks for the default branch, whose content is reviewed. The machine of one that runs the tool runs
 // the code of providers and modules, so it must not see a token that can write to customers'
 // repositories; and an apply waits at the gate of its environment. root is the top of the
 // manager's checkout.
@@ -62,6 +60,8 @@ func CheckGuards(root fs.FS) (problems pipeline.Problems) {
 var (
 	runsTool  = commandPattern("plan", "apply", `drift\s+scan`)
 	runsApply = commandPattern("apply")
+	// runsOnManager are the commands that work on the manager's default branch alone.
+	runsOnManager = commandPattern("fetch-vars", "plan", "apply", "report", "drift", "sweep")
 )
 
 // unguarded are the problems of one workflow.
@@ -71,18 +71,16 @@ func unguarded(file, text string) (problems pipeline.Problems) {
 		return nil // GitHub says so, and runs nothing
 	}
 	root := document.Content[0]
-	jobs := get(root, "jobs")
-	if jobs == nil || jobs.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(jobs.Content); i += 2 {
-		key, job := jobs.Content[i], jobs.Content[i+1]
+	for key, job := range jobsOf(root) {
 		script := scriptsOf(job)
-		if !runsTool().MatchString(script) {
-			continue
-		}
 		add := func(line int, rule string, warning bool, message string) {
 			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: line}, Rule: rule, Warning: warning, Message: message, Remedy: copyAgain})
+		}
+		if runsOnManager().MatchString(script) && startsItself(get(root, "on")) && get(job, "needs") == nil && !strings.Contains(strings.Join(texts(get(job, "if")), ""), "default_branch") {
+			add(key.Line, RuleBranch, true, fmt.Sprintf("the job %q runs metapipe and does not ask for the default branch: a run on another branch ends in an error of metapipe, and not before it", key.Value))
+		}
+		if !runsTool().MatchString(script) {
+			continue
 		}
 		for _, seen := range append(secretsIn(get(root, "env")), secretsIn(job)...) {
 			add(seen.line, RuleSecrets, true, fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it and write to customers' repositories", key.Value, seen.name))
@@ -92,6 +90,14 @@ func unguarded(file, text string) (problems pipeline.Problems) {
 		}
 	}
 	return problems
+}
+
+// startsItself reports whether events start a workflow, besides jobs that call it.
+func startsItself(on *yaml.Node) bool {
+	if on == nil || on.Kind != yaml.MappingNode {
+		return on != nil && !slices.Equal(texts(on), []string{"workflow_call"})
+	}
+	return len(on.Content) > 2 || get(on, "workflow_call") == nil
 }
 
 // scriptsOf are the scripts of the steps of a job, one below the other.

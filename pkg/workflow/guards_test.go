@@ -45,6 +45,11 @@ func TestGuardsOfJobs(t *testing.T) {
 		"a gate with an address":   {strings.Replace(job, "x-apply", "{name: \"${{ inputs.e }}-apply\", url: \"https://x\"}", 1), nil},
 		"a plan needs no reviewer": {"jobs: {s: {steps: [{run: metapipe plan}]}}", nil},
 		"over two lines":           {"jobs:\n  s:\n    steps:\n      - run: |\n          metapipe \\\n            apply --customer x\n", []string{"workflow-gate"}},
+		"another branch":           {"on: push\njobs:\n  a:\n    steps: [{run: metapipe sweep}]\n  b:\n    needs: a\n    steps: [{run: metapipe report}]\n", []string{"x.yml:3: workflow-branch: the job \"a\" runs metapipe"}},
+		"the default branch":       {"on: {push: {}}\njobs: {a: {if: \"github.ref == format('refs/heads/{0}', github.event.repository.default_branch)\", steps: [{run: metapipe fetch-vars}]}}", nil},
+		"a called workflow":        {"on: {workflow_call: {}}\njobs: {a: {steps: [{run: metapipe plan}]}}", nil},
+		"called and by hand":       {"on: [workflow_call, workflow_dispatch]\njobs: {a: {steps: [{run: metapipe report}]}}", []string{"workflow-branch"}},
+		"a check of the files":     {"on: push\njobs: {a: {steps: [{run: metapipe validate}]}}", nil},
 		"not YAML":                 {"[", nil},
 		"no jobs":                  {"jobs: [a]", nil},
 	} {

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -21,46 +20,27 @@ type RoundTrips struct {
 	Store, Tool map[string]int
 }
 
-// BucketRoundTrips deploys one merge to two environments, with everything in a
-// bucket and with the reports of the workflow, and counts what each step asks.
+// BucketRoundTrips carries one merge to two environments through the shipped workflows, with
+// everything in a bucket, and counts what each step of the manager asks.
 func BucketRoundTrips(t *testing.T) []RoundTrips {
 	t.Helper()
 	b, w := fixture.NewTenant(t), fixture.New(t, nil)
 	c := countRequests(t, b.Server.Endpoint)
-	run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n  staging: {}\n"})
-	trigger := w.NewJob(run).Start("trigger")
-	r := &fixture.Request{W: w, Trigger: run, Run: w.Queued()}
 	var steps []RoundTrips
-	step := func(args ...string) fixture.Result {
-		t.Helper()
+	runner := fixture.NewRunner(w)
+	runner.Approver = "robin"
+	runner.Step = func(j *fixture.Job, args ...string) fixture.Result {
+		if args[0] == "trigger" {
+			return runner.Inside(j, args...)
+		}
 		c.begin()
-		end := w.NewJob(r.Run).With(b.Root()...).With("AWS_ENDPOINT_URL_S3="+c.url).Do(0, args...)
+		end := j.With(b.Root()...).With("AWS_ENDPOINT_URL_S3=" + c.url).Start(args...).Wait()
 		steps = append(steps, c.end(args[0]))
 		return end
 	}
-	fetched := step("fetch-vars")
-	r.Customer, r.ID = fetched.Outputs["customer"], fetched.Outputs["request-id"]
-	report := []string{"report", "--customer", r.Customer, "--request", r.ID}
-	if end := trigger.Wait(); end.Exit != 0 {
-		t.Fatal(end.Log)
-	}
-	step(report...)
-	for _, env := range []string{"staging", "production"} {
-		for _, command := range []string{"plan", "apply"} {
-			if command == "apply" {
-				if env == "production" { // its gate needs an approval on record
-					r.Approve(env, "robin")
-				}
-				step(append(report, "--applying", env)...)
-			}
-			args := r.Args(command, env)
-			if command == "apply" {
-				args = append(args, "--await-report")
-			}
-			step(args...)
-			closed := env == "production" && command == "apply" // then the workflow has no last report
-			step(report...).Want(t, fmt.Sprintf("closed=%t", closed))
-		}
+	run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n  staging: {}\n"})
+	if good, _ := runner.PlayAll(run); !good {
+		t.Fatalf("the merge was not deployed:\n%s", runner.Transcript())
 	}
 	return steps
 }

@@ -1,0 +1,3 @@
+// Package compliance compares the repositories of organizations with the provider's rules
+// about custom properties, teams and content.
+package compliance

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/actions"
-	"github.com/metapipe/metapipe/pkg/cli/startup"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/tempdir"
 )
@@ -33,7 +32,6 @@ func (a *App) newStep() (*step, error) {
 	if a.step != nil {
 		return a.step, nil
 	}
-	startup.Done()
 	// Before anything that can fail: also an error may quote someone.
 	a.guard(a.getenv("GITHUB_ACTIONS") == "true")
 	c, err := actions.ReadContext(a.lookup)

@@ -82,18 +82,25 @@ func (d *decoder) ignoreFields(rule *pipeline.IgnoreRule) fields {
 	return fields{
 		"address": text(&rule.Address), "attribute": text(&rule.Attribute), "reason": text(&rule.Reason),
 		"until": func(v value) {
-			s, ok := d.text(v)
-			if !ok {
-				return
+			if end, ok := d.lastDay(v); ok {
+				rule.Until = end
 			}
-			day, err := time.Parse(time.DateOnly, s)
-			if err != nil {
-				d.add(v.at, RuleValue, fmt.Sprintf("%s is %q", v.name, strictyaml.Short(s)), `write the last day of the rule, such as "2030-12-31"`)
-				return
-			}
-			rule.Until = day.AddDate(0, 0, 1)
 		},
 	}
+}
+
+// lastDay reads the last day of a rule, and returns the time from which on it has ended.
+func (d *decoder) lastDay(v value) (end time.Time, ok bool) {
+	s, ok := d.text(v)
+	if !ok {
+		return end, false
+	}
+	day, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q", v.name, strictyaml.Short(s)), `write the last day of the rule, such as "2030-12-31"`)
+		return end, false
+	}
+	return day.AddDate(0, 0, 1), true
 }
 
 // checkRemediate refuses environments that are not declared.

@@ -9,11 +9,17 @@ var (
 	managerSchema string
 	//go:embed schema/customer.schema.json
 	customerSchema string
+	//go:embed schema/compliance.schema.json
+	complianceSchema string
 )
 
 // ManagerSchema is the JSON Schema (draft 2020-12) of metapipe.yml, for editors.
 // Load checks more than it can say.
 func ManagerSchema() []byte { return []byte(managerSchema) }
+
+// ComplianceSchema is the JSON Schema (draft 2020-12) of compliance.yml, for editors.
+// LoadCompliance checks more than it can say.
+func ComplianceSchema() []byte { return []byte(complianceSchema) }
 
 // CustomerSchema is the JSON Schema (draft 2020-12) of customers/<name>.yml, for
 // editors. Load checks more than it can say.

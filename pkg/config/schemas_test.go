@@ -10,13 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/compliance"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
 // TestSchemasAndDecoderKnowTheSameKeys walks both and compares every map.
 func TestSchemasAndDecoderKnowTheSameKeys(t *testing.T) {
 	t.Parallel()
-	d := &decoder{}
+	d, c := &decoder{}, &complianceDecoder{}
 	limits := d.limitFields(&pipeline.Limits{})
 	for _, c := range []struct {
 		schema string
@@ -36,6 +37,12 @@ func TestSchemasAndDecoderKnowTheSameKeys(t *testing.T) {
 		{customerSchema, []string{"properties", "drift"}, d.driftFields(&pipeline.DriftRules{})},
 		{customerSchema, nil, d.customerFields(&overlay{}, pipeline.Manager{})},
 		{customerSchema, []string{"properties", "limits"}, limits},
+		{complianceSchema, nil, c.fields(&compliance.Rules{})},
+		{complianceSchema, []string{"properties", "severities"}, c.severities(&compliance.Rules{})},
+		{complianceSchema, []string{"$defs", "property"}, c.propertyRuleFields(&compliance.PropertyRule{})},
+		{complianceSchema, []string{"$defs", "test"}, c.testFields(&compliance.Test{})},
+		{complianceSchema, []string{"$defs", "condition"}, c.conditionFields(&compliance.Condition{})},
+		{complianceSchema, []string{"$defs", "exception"}, c.exceptionFields(&compliance.Exception{})},
 	} {
 		// JSON is YAML too, and this reader keeps the order of keys.
 		root, problems := strictyaml.Parse("schema", []byte(c.schema), strictyaml.Options{Bytes: 1 << 20, Depth: 32, Nodes: 5000})

@@ -73,6 +73,7 @@ var rooms = map[string][]string{
 	// Whatever writes values to GitHub or another service stands on it.
 	"change":     {"ledger", "record"},
 	"properties": {"change"},
+	"compliance": {},
 	// It shows what drift and the ledgers know.
 	"fleetstatus": {"fleet", "issues", "ledger", "record"},
 	"drift":       {"fleet", "issues", "registry", "ledger", "record"},

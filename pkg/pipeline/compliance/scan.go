@@ -1,0 +1,251 @@
+package compliance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// GitHub reads organizations. Each answer is whole, or an error: what is not known of one repository
+// is marked in it.
+type GitHub interface {
+	OrganizationRepositories(ctx context.Context, organization string) ([]Repository, error)
+	OrganizationTeams(ctx context.Context, organization string) ([]Team, error)
+}
+
+// Scan compares repositories with rules. It writes nothing.
+type Scan struct {
+	Rules  Rules
+	GitHub GitHub
+	// Customers are those of the manager, by the ids of their repositories.
+	Customers map[int64]pipeline.Customer
+	// Detect says what entries at the top of a repository are: application code, infrastructure, or both.
+	Detect func(root []Entry) (app, infra bool)
+	Now    time.Time
+	// Repository is a pattern of names, or of owner/name: only these; empty: all.
+	Repository string
+	// Limit is how many repositories are compared, in the order of their names; 0: all.
+	Limit int
+}
+
+// Report is what a scan has found. Repositories, findings and the rest are in the order of names.
+type Report struct {
+	Version       int       `json:"version"` // 1
+	At            time.Time `json:"at"`
+	Organizations []string  `json:"organizations"`
+	Repositories  int       `json:"repositories"` // all that GitHub shows
+	Scanned       int       `json:"scanned"`
+	Skipped       []Skipped `json:"skipped"`
+	Findings      []Finding `json:"findings"` // without those that an exception takes out
+	Excepted      []Finding `json:"excepted"`
+	// Exceptions have something to say: they have ended, end soon, or are about nothing.
+	Exceptions []ExceptionNote `json:"exceptions"`
+	Unknown    []Unknown       `json:"unknown"`
+	// Score is the mean of those of the scanned repositories, from 0 to 10; of none it is 0.
+	Score float64 `json:"score"`
+}
+
+// Skipped is a repository that was not compared.
+type Skipped struct {
+	Repository pipeline.Slug `json:"repository"`
+	Reason     string        `json:"reason"` // archived, template, fork, excluded, filtered or limit
+}
+
+// ExceptionNote is what is to be said of an exception.
+type ExceptionNote struct {
+	Where   pipeline.Position `json:"where"`
+	Owner   string            `json:"owner"`
+	Reason  string            `json:"reason"`
+	Until   time.Time         `json:"until"`
+	Message string            `json:"message"`
+}
+
+// Count is the number of findings of a severity.
+func (r Report) Count(s Severity) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+// teams are those of an organization, by their slugs in lower case.
+type teams struct {
+	bySlug map[string]Team
+	slugs  []string
+}
+
+// Run reads the organizations and compares their repositories. What cannot be read is part of the
+// report. The error is that of ctx, or says that nothing could be read at all.
+func (s *Scan) Run(ctx context.Context) (Report, error) {
+	r := Report{Version: 1, At: s.Now.UTC(), Organizations: s.organizations(), Skipped: []Skipped{}, Findings: []Finding{}, Excepted: []Finding{}, Exceptions: []ExceptionNote{}, Unknown: []Unknown{}}
+	var all []Repository
+	known := map[string]*teams{} // by lower-case organization
+	var failed []error
+	for _, organization := range r.Organizations {
+		repos, err := s.GitHub.OrganizationRepositories(ctx, organization)
+		if ctx.Err() != nil {
+			return r, ctx.Err()
+		}
+		if err != nil {
+			r.Unknown = append(r.Unknown, Unknown{Organization: organization, What: "repositories", Reason: err.Error()})
+			failed = append(failed, err)
+			continue
+		}
+		all = append(all, repos...)
+		if !s.asksTeams() {
+			continue
+		}
+		list, err := s.GitHub.OrganizationTeams(ctx, organization)
+		if ctx.Err() != nil {
+			return r, ctx.Err()
+		}
+		if err != nil {
+			r.Unknown = append(r.Unknown, Unknown{Organization: organization, What: "teams", Reason: err.Error()})
+			continue
+		}
+		known[strings.ToLower(organization)] = teamsOf(list)
+	}
+	if len(failed) > 0 && len(failed) == len(r.Organizations) {
+		return r, fmt.Errorf("read the repositories: %w", errors.Join(failed...))
+	}
+	slices.SortFunc(all, func(a, b Repository) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a.Slug.String()), strings.ToLower(b.Slug.String())), cmp.Compare(a.ID, b.ID))
+	})
+	r.Repositories = len(all)
+	s.compare(&r, all, known)
+	return r, nil
+}
+
+// organizations are those of the rules, or the owners of the customers, each once.
+func (s *Scan) organizations() []string {
+	names := slices.Clone(s.Rules.Organizations)
+	if len(names) == 0 {
+		for _, c := range s.Customers {
+			names = append(names, c.Repository.Owner)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
+	})
+	return slices.CompactFunc(names, strings.EqualFold)
+}
+
+func (s *Scan) asksTeams() bool {
+	return slices.ContainsFunc(s.Rules.Properties, func(p PropertyRule) bool { return p.Team })
+}
+
+func teamsOf(list []Team) *teams {
+	t := &teams{bySlug: map[string]Team{}}
+	for _, team := range list {
+		t.bySlug[strings.ToLower(team.Slug)] = team
+		t.slugs = append(t.slugs, team.Slug)
+	}
+	slices.Sort(t.slugs)
+	return t
+}
+
+// compare compares the repositories, in the order of their names.
+func (s *Scan) compare(r *Report, all []Repository, known map[string]*teams) {
+	used := make([]bool, len(s.Rules.Exceptions))
+	score := 0.0
+	for _, repo := range all {
+		if why := s.skips(repo, r.Scanned); why != "" {
+			r.Skipped = append(r.Skipped, Skipped{repo.Slug, why})
+			continue
+		}
+		r.Scanned++
+		c := s.check(repo, known[strings.ToLower(repo.Owner)])
+		r.Unknown = append(r.Unknown, c.dark...)
+		var counted []Finding
+		for _, f := range c.found {
+			if s.excepted(f, used) {
+				r.Excepted = append(r.Excepted, f)
+				continue
+			}
+			counted = append(counted, f)
+		}
+		r.Findings = append(r.Findings, counted...)
+		score += scoreOf(counted)
+	}
+	if r.Scanned > 0 {
+		r.Score = score / float64(r.Scanned)
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity)), strings.Compare(strings.ToLower(a.Repository.String()), strings.ToLower(b.Repository.String())))
+	})
+	whole := s.Repository == "" && s.Limit == 0 && len(r.Unknown) == 0
+	r.Exceptions = append(r.Exceptions, s.notes(used, whole)...)
+}
+
+// skips is why a repository is not compared; empty: it is.
+func (s *Scan) skips(repo Repository, scanned int) string {
+	switch {
+	case s.Repository != "" && !matches(s.Repository, repo.Slug):
+		return "filtered"
+	case slices.ContainsFunc(s.Rules.Exclude, func(p string) bool { return matches(p, repo.Slug) }):
+		return "excluded"
+	case repo.Err == nil && repo.Archived:
+		return "archived"
+	case repo.Err == nil && repo.Template:
+		return "template"
+	case repo.Err == nil && repo.Fork && !s.Rules.Forks:
+		return "fork"
+	case s.Limit > 0 && scanned >= s.Limit:
+		return "limit"
+	}
+	return ""
+}
+
+// excepted reports whether an exception that has not ended takes a finding out. All that are about it are
+// in use.
+func (s *Scan) excepted(f Finding, used []bool) (out bool) {
+	for i, e := range s.Rules.Exceptions {
+		if e.covers(f) {
+			used[i] = true
+			out = out || s.Now.Before(e.Until)
+		}
+	}
+	return out
+}
+
+// notes are what is to be said of exceptions. Unless the whole was scanned, it is not known which ones are about
+// nothing.
+func (s *Scan) notes(used []bool, whole bool) (notes []ExceptionNote) {
+	for i, e := range s.Rules.Exceptions {
+		message := ""
+		switch left := e.Until.Sub(s.Now); {
+		case left <= 0 && used[i]:
+			message = "it has ended: its findings count again"
+		case left <= 0:
+			message = "it has ended: remove it"
+		case !used[i] && whole:
+			message = "it is about no finding: remove it"
+		case left <= endsSoon:
+			message = fmt.Sprintf("it ends in %d days", int(left.Hours()/24))
+		default:
+			continue
+		}
+		notes = append(notes, ExceptionNote{Where: e.Where, Owner: e.Owner, Reason: e.Reason, Until: e.Until, Message: message})
+	}
+	return notes
+}
+
+// weights are what a finding takes from the 10 of a repository.
+var weights = map[Severity]float64{Critical: 3, High: 1.5, Medium: 0.5, Low: 0.2}
+
+func scoreOf(findings []Finding) float64 {
+	score := 10.0
+	for _, f := range findings {
+		score -= weights[f.Severity]
+	}
+	return max(score, 0)
+}

@@ -41,6 +41,12 @@ func (s *Server) RenameUser(login, to string) error {
 	for _, t := range s.tokens {
 		swapLogin(&t.User, old, to)
 	}
+	for _, t := range s.teams {
+		if t.members[strings.ToLower(old)] {
+			delete(t.members, strings.ToLower(old))
+			t.members[strings.ToLower(to)] = true
+		}
+	}
 	for _, a := range s.apps {
 		swapLogin(&a.Owner, old, to)
 	}
@@ -81,6 +87,9 @@ func (s *Server) DeleteUser(login string) error {
 		for _, e := range r.environments {
 			e.rules.Reviewers = slices.DeleteFunc(slices.Clone(e.rules.Reviewers), same)
 		}
+	}
+	for _, t := range s.teams {
+		delete(t.members, strings.ToLower(u.Login))
 	}
 	for secret, t := range s.tokens {
 		if same(t.User) {

@@ -135,10 +135,7 @@ func (c *call) authorize() (reply, bool) {
 			return reply{}, true
 		}
 	}
-	if c.token.app() {
-		return problem(http.StatusForbidden, "Resource not accessible by integration"), false
-	}
-	return problem(http.StatusForbidden, "Resource not accessible by personal access token"), false
+	return problem(http.StatusForbidden, c.token.notAccessible()), false
 }
 
 // authorizeClassic: to a classic token that lacks a right GitHub answers that there is

@@ -51,6 +51,7 @@ type query struct {
 	connections int // lists that are asked for: a hundred of them cost a point
 	nodes       int // the most entries that they can have
 	problems    []queryProblem
+	refused     *queryProblem // the token lacks a scope: nothing is answered
 }
 
 // postGraphQL is POST /graphql.
@@ -81,12 +82,15 @@ func postGraphQL(c *call) reply {
 	if q.variables, err = validator.VariableValues(schema, operation, in.Variables); err != nil {
 		return unanswered(queryProblem{Message: err.Error(), Extensions: object{"code": "variableMismatch"}})
 	}
-	q.measure(operation.SelectionSet)
+	q.measure(operation.SelectionSet, 1)
 	if q.nodes > maxNodes {
 		return unanswered(queryProblem{Type: "MAX_NODE_LIMIT_EXCEEDED", Message: "This query requests more than 500,000 possible nodes, which exceeds the maximum limit."})
 	}
-	c.points = max(1, q.connections/100)
+	c.points = max(1, (q.connections+50)/100) // a hundred lists are a point, rounded
 	out := object{"data": q.object(operation.SelectionSet, queryFields, nil)}
+	if q.refused != nil {
+		return unanswered(*q.refused)
+	}
 	if len(q.problems) > 0 {
 		out["errors"] = q.problems
 	}
@@ -106,65 +110,94 @@ func refusedQuery(list gqlerror.List) []queryProblem {
 	return out
 }
 
-// fields are those of a selection, with those of its fragments.
-func fields(set ast.SelectionSet) []*ast.Field {
+// fields are those of a selection of self, with those of its fragments; self is nil where any
+// of them can come into question.
+func (q *query) fields(set ast.SelectionSet, self object) []*ast.Field {
 	var list []*ast.Field
 	for _, one := range set {
 		switch s := one.(type) {
 		case *ast.Field:
 			list = append(list, s)
 		case *ast.FragmentSpread:
-			list = append(list, fields(s.Definition.SelectionSet)...)
+			if q.isA(self, s.Definition.TypeCondition) {
+				list = append(list, q.fields(s.Definition.SelectionSet, self)...)
+			}
 		case *ast.InlineFragment:
-			list = append(list, fields(s.SelectionSet)...)
+			if q.isA(self, s.TypeCondition) {
+				list = append(list, q.fields(s.SelectionSet, self)...)
+			}
 		}
 	}
 	return list
 }
 
-// measure counts what the query may cost, before it is answered.
-func (q *query) measure(set ast.SelectionSet) {
-	for _, f := range fields(set) {
+// isA reports whether a fragment on a type is about self. Only the values of an interface
+// name their type.
+func (q *query) isA(self object, condition string) bool {
+	name, isOne := self["__typename"].(string)
+	return !isOne || condition == "" || condition == name || q.schema.Types[condition].IsAbstractType()
+}
+
+// measure counts what the query may cost, before it is answered. A list inside of another one
+// is asked for as many times as that one can have entries.
+func (q *query) measure(set ast.SelectionSet, times int) {
+	for _, f := range q.fields(set, nil) {
+		inside := times
 		if f.Definition.Arguments.ForName("first") != nil {
 			first, _ := f.ArgumentMap(q.variables)["first"].(int64)
-			q.connections, q.nodes = q.connections+1, q.nodes+int(first)
+			inside = times * int(min(max(first, 0), maxNodesPage))
+			q.connections, q.nodes = q.connections+times, q.nodes+inside
 		}
-		q.measure(f.SelectionSet)
+		q.measure(f.SelectionSet, inside)
 	}
 }
 
 // resolver answers a field of which the answer depends on its arguments, or says why not.
 type resolver func(q *query, args map[string]any) (any, *queryProblem)
 
-// object answers a selection of the fields of self.
+// object answers a selection of the fields of self; nil where one that cannot be null is.
 func (q *query) object(set ast.SelectionSet, self object, path []any) object {
-	out := object{}
-	for _, f := range fields(set) {
-		at := append(path[:len(path):len(path)], f.Alias)
-		value := self[f.Name]
-		if resolve, asks := value.(resolver); asks {
-			var wrong *queryProblem
-			if value, wrong = resolve(q, f.ArgumentMap(q.variables)); wrong != nil {
-				wrong.Path = at
-				q.problems = append(q.problems, *wrong)
-			}
-		}
-		out[f.Alias] = q.complete(f, value, at)
+	out, whole := object{}, true
+	for _, f := range q.fields(set, self) {
+		value, good := q.complete(f, f.Definition.Type, self[f.Name], append(path[:len(path):len(path)], f.Alias))
+		out[f.Alias] = value
+		whole = whole && good
+	}
+	if !whole {
+		return nil
 	}
 	return out
 }
 
-// complete answers what is selected of a value.
-func (q *query) complete(f *ast.Field, value any, path []any) any {
-	switch v := value.(type) {
-	case []object:
-		out := []any{}
-		for i, one := range v {
-			out = append(out, q.object(f.SelectionSet, one, append(path[:len(path):len(path)], i)))
+// complete answers what is selected of a value of a type; false where there is none and has to
+// be one: https://spec.graphql.org/October2021/#sec-Handling-Field-Errors
+func (q *query) complete(f *ast.Field, t *ast.Type, value any, path []any) (any, bool) {
+	if resolve, asks := value.(resolver); asks {
+		var wrong *queryProblem
+		if value, wrong = resolve(q, f.ArgumentMap(q.variables)); wrong != nil {
+			wrong.Path = path
+			q.problems = append(q.problems, *wrong)
 		}
-		return out
-	case object:
-		return q.object(f.SelectionSet, v, path)
 	}
-	return value
+	list, isList := value.([]any)
+	self, isObject := value.(object)
+	switch {
+	case t.Elem != nil && isList:
+		out, whole := make([]any, len(list)), true
+		for i, one := range list {
+			var good bool
+			out[i], good = q.complete(f, t.Elem, one, append(path[:len(path):len(path)], i))
+			whole = whole && good
+		}
+		if whole {
+			return out, true
+		}
+		value = nil
+	case len(f.SelectionSet) > 0 && isObject:
+		if out := q.object(f.SelectionSet, self, path); out != nil {
+			return out, true
+		}
+		value = nil
+	}
+	return value, value != nil || !t.NonNull
 }

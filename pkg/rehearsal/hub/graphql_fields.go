@@ -17,8 +17,9 @@ var queryFields = object{
 		u := q.actor()
 		return object{"login": u.Login, "databaseId": u.ID}, nil
 	}),
-	"rateLimit":  resolver(rateLimit),
-	"repository": resolver(repositoryByName),
+	"organization": resolver(organizationByLogin),
+	"rateLimit":    resolver(rateLimit),
+	"repository":   resolver(repositoryByName),
 }
 
 // rateLimit is the allowance after this query.
@@ -39,10 +40,21 @@ func repositoryByName(q *query, args map[string]any) (any, *queryProblem) {
 	if r == nil || !q.token.sees(r) || !follow && !strings.EqualFold(r.slug(), slug) {
 		return nil, &queryProblem{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a Repository with the name '%s'.", slug)}
 	}
-	return object{
+	return r.queried(), nil
+}
+
+// queried are the fields of a repository.
+func (r *Repo) queried() object {
+	v := object{
 		"databaseId": r.id, "nameWithOwner": r.slug(), "isArchived": r.archived, "isPrivate": r.private,
+		"isFork": r.parent != nil, "isTemplate": r.template,
+		"defaultBranchRef": resolver(r.defaultBranchRef), "object": resolver(r.gitObject),
 		"repositoryCustomPropertyValues": resolver(r.propertyConnection),
-	}, nil
+	}
+	for field, fault := range r.queryFaults {
+		v[field] = fault.resolver()
+	}
+	return v
 }
 
 // propertyConnection is a page of the properties that have a value.
@@ -54,23 +66,26 @@ func (r *Repo) propertyConnection(_ *query, args map[string]any) (any, *queryPro
 	if !isObject {
 		return nil, nil
 	}
-	first, after, wrong := pageOf(args, len(values))
+	first, after, wrong := pageOf(args, func(place string) (int, bool) {
+		n, err := strconv.Atoi(place)
+		return n, err == nil && n >= 0 && n <= len(values)
+	})
 	if wrong != nil {
 		return nil, wrong
 	}
 	last := min(after+first, len(values))
 	info := object{"hasNextPage": last < len(values), "endCursor": nil}
 	if last > after {
-		info["endCursor"] = cursor(last)
+		info["endCursor"] = cursor(strconv.Itoa(last))
 	}
 	return object{"nodes": values[after:last], "pageInfo": info, "totalCount": len(values)}, nil
 }
 
 // propertyNodes are the properties with a value, by their names; false where a test has
 // given the repository something that is no object.
-func (r *Repo) propertyNodes() ([]object, bool) {
+func (r *Repo) propertyNodes() ([]any, bool) {
 	raw, isRaw := r.properties.(json.RawMessage)
-	list := []object{}
+	list := []any{}
 	if !isRaw {
 		all := r.effectiveProperties()
 		for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -97,8 +112,9 @@ func (r *Repo) propertyNodes() ([]object, bool) {
 	return list, true
 }
 
-// pageOf reads the arguments of a list of n entries.
-func pageOf(args map[string]any, n int) (first, after int, wrong *queryProblem) {
+// pageOf reads the arguments of a list. before says how many entries lie before a place, or
+// that there is no such place.
+func pageOf(args map[string]any, before func(place string) (int, bool)) (first, after int, wrong *queryProblem) {
 	asked, isNumber := args["first"].(int64)
 	if !isNumber {
 		return 0, 0, &queryProblem{Type: "MISSING_PAGINATION_BOUNDARIES", Message: "You must provide a `first` or `last` value to properly paginate the connection."}
@@ -110,15 +126,19 @@ func pageOf(args map[string]any, n int) (first, after int, wrong *queryProblem) 
 	if !given {
 		return int(asked), 0, nil
 	}
-	for at := range n + 1 {
-		if cursor(at) == text {
-			return int(asked), at, nil
+	if raw, err := base64.StdEncoding.DecodeString(text); err == nil {
+		if place, isCursor := strings.CutPrefix(string(raw), cursorPrefix); isCursor {
+			if after, known := before(place); known {
+				return int(asked), after, nil
+			}
 		}
 	}
 	return 0, 0, &queryProblem{Type: "INVALID_CURSOR_ARGUMENTS", Message: fmt.Sprintf("`%s` does not appear to be a valid cursor.", text)}
 }
 
-// cursor is the place behind n entries.
-func cursor(n int) string {
-	return base64.StdEncoding.EncodeToString([]byte("cursor:v2:" + strconv.Itoa(n)))
+const cursorPrefix = "cursor:v2:"
+
+// cursor is a place in a list.
+func cursor(place string) string {
+	return base64.StdEncoding.EncodeToString([]byte(cursorPrefix + place))
 }

@@ -21,6 +21,9 @@ func (r *Repo) Remove() {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	delete(r.s.repos, r.id)
+	for _, t := range r.s.teams {
+		delete(t.permissions, r.id)
+	}
 	for name, id := range r.s.names {
 		if id == r.id {
 			delete(r.s.names, name)

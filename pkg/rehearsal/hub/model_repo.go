@@ -22,6 +22,7 @@ type RepoOptions struct {
 	ID            int64 // 0: the next free one
 	DefaultBranch string
 	Private       bool
+	Template      bool
 	NoIssues      bool
 	Description   string
 	Properties    Properties // nil: some of every form, or none where the organization defines properties
@@ -36,6 +37,8 @@ type Repo struct {
 	private       bool
 	noIssues      bool
 	archived      bool
+	template      bool
+	queryFaults   map[string]QueryFault // by the field of a query
 	// immutableSubject adds ids to the subject of ID tokens.
 	immutableSubject bool
 	locked           map[int]bool // conversations, by their number

@@ -38,6 +38,7 @@ type Server struct {
 	tokens map[string]*Token
 	apps   []*app
 	owners map[string]bool // lower-case organization/login
+	teams  []*Team
 	// inclusions are the properties that are in ID tokens, by lower-case organization/name.
 	inclusions map[string]bool
 	defined    map[string][]*PropertyDefinition // by lower-case organization, in their order

@@ -40,7 +40,7 @@ func (s *Server) addRepo(owner, name string, o RepoOptions, git *gitstore.Store)
 		o.DefaultBranch = "main"
 	}
 	r := &Repo{
-		s: s, id: o.ID, owner: account.Login, name: name, defaultBranch: o.DefaultBranch, private: o.Private,
+		s: s, id: o.ID, owner: account.Login, name: name, defaultBranch: o.DefaultBranch, private: o.Private, template: o.Template,
 		noIssues: o.NoIssues, description: o.Description, created: s.clock(), pushed: s.clock(),
 		roles: map[string]Role{}, git: git, refs: map[string]string{}, statuses: map[string][]*status{},
 		pulls: map[int]*pull{}, issues: map[int]*issue{}, gone: map[int]string{}, locked: map[int]bool{},
@@ -126,6 +126,11 @@ func (r *Repo) Transfer(owner string) error {
 	if other := r.s.repos[r.s.names[key]]; other != nil && other != r && other.named(account.Login, r.name) {
 		return fmt.Errorf("transfer %s to %s: the name is taken", r.slug(), account.Login)
 	}
+	if !strings.EqualFold(r.owner, account.Login) {
+		for _, t := range r.s.teams {
+			delete(t.permissions, r.id)
+		}
+	}
 	r.owner = account.Login
 	r.s.names[key] = r.id
 	if account.Type == Person {
@@ -153,7 +158,16 @@ func (r *Repo) named(owner, name string) bool {
 	return strings.EqualFold(r.owner, owner) && strings.EqualFold(r.name, name)
 }
 
-func (r *Repo) role(login string) Role { return r.roles[strings.ToLower(login)] }
+// role is the highest that the account has, by itself or in a team.
+func (r *Repo) role(login string) Role {
+	role := r.roles[strings.ToLower(login)]
+	for _, t := range r.s.teams {
+		if t.members[strings.ToLower(login)] {
+			role = max(role, t.permissions[r.id].role())
+		}
+	}
+	return role
+}
 
 func (r *Repo) api() string { return r.s.url + "/repos/" + r.slug() }
 

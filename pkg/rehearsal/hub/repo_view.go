@@ -51,7 +51,7 @@ func (r *Repo) view() object {
 		"forks_count": forks, "forks": forks, "stargazers_count": 0, "watchers_count": 0, "watchers": 0, "size": 0,
 		"default_branch": r.defaultBranch, "open_issues_count": open, "open_issues": open, "topics": []string{},
 		"has_issues": !r.noIssues, "has_projects": false, "has_wiki": false, "has_pages": false, "has_discussions": false,
-		"has_downloads": true, "archived": r.archived, "disabled": false, "visibility": visibility, "is_template": false,
+		"has_downloads": true, "archived": r.archived, "disabled": false, "visibility": visibility, "is_template": r.template,
 		"allow_forking": true, "web_commit_signoff_required": false, "license": nil,
 		"pushed_at": stamp(r.pushed), "created_at": stamp(r.created), "updated_at": stamp(r.pushed),
 		"subscribers_count": 0, "network_count": forks,

@@ -132,10 +132,14 @@ func parseQuery(schema *ast.Schema, body []byte) (*ast.OperationDefinition, erro
 // checkObject: an answer has all fields that were asked for, and no others.
 func checkObject(schema *ast.Schema, set ast.SelectionSet, values map[string]any, path []string) error {
 	asked := map[string]bool{}
-	for _, f := range selected(set) {
+	for _, one := range selected(schema, set, values["__typename"]) {
+		f := one.Field
 		asked[f.Alias] = true
 		value, there := values[f.Alias]
 		at := append(path[:len(path):len(path)], f.Alias)
+		if !there && one.optional {
+			continue
+		}
 		if !there {
 			return fmt.Errorf("%s is missing", strings.Join(at, "."))
 		}
@@ -151,16 +155,35 @@ func checkObject(schema *ast.Schema, set ast.SelectionSet, values map[string]any
 	return nil
 }
 
-func selected(set ast.SelectionSet) []*ast.Field {
-	var list []*ast.Field
+// selection is a field that was asked for. It is optional where it was asked of one type of an
+// interface, and the answer does not name its type.
+type selection struct {
+	*ast.Field
+	optional bool
+}
+
+func selected(schema *ast.Schema, set ast.SelectionSet, typename any) []selection {
+	var list []selection
 	for _, one := range set {
+		var inside ast.SelectionSet
+		var parent *ast.Definition
+		var condition string
 		switch s := one.(type) {
 		case *ast.Field:
-			list = append(list, s)
+			list = append(list, selection{s, false})
+			continue
 		case *ast.FragmentSpread:
-			list = append(list, selected(s.Definition.SelectionSet)...)
+			inside, parent, condition = s.Definition.SelectionSet, s.ObjectDefinition, s.Definition.TypeCondition
 		case *ast.InlineFragment:
-			list = append(list, selected(s.SelectionSet)...)
+			inside, parent, condition = s.SelectionSet, s.ObjectDefinition, s.TypeCondition
+		}
+		narrows := condition != "" && parent.IsAbstractType() && schema.Types[condition].Kind == ast.Object
+		if narrows && typename != nil && typename != condition {
+			continue
+		}
+		for _, f := range selected(schema, inside, typename) {
+			f.optional = f.optional || narrows && typename == nil
+			list = append(list, f)
 		}
 	}
 	return list

@@ -7,8 +7,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // witness records what a test would have failed with.
@@ -56,6 +60,10 @@ func TestMismatchesFail(t *testing.T) {
 		"unknown word":     {"POST", "/graphql", `{"query":"{viewer{repositories(first:1){nodes{visibility}}}}"}`, 200, `{"data":{"viewer":{"repositories":{"nodes":[null,{"visibility":"SECRET"}]}}}}`, "is no RepositoryVisibility!"},
 		"no data":          {"POST", "/graphql", `{"query":"{viewer{login}}"}`, 200, `{}`, "neither data nor errors"},
 		"mute error":       {"POST", "/graphql", `{"query":"{viewer{login}}"}`, 200, `{"errors":[{}]}`, "an error without a message"},
+		"of another type":  {"POST", "/graphql", treeQuery(""), 200, `{"data":{"repository":{"object":{}}}}`, ""},
+		"of this type":     {"POST", "/graphql", treeQuery("__typename "), 200, `{"data":{"repository":{"object":{"__typename":"Tree"}}}}`, "entries is missing"},
+		"of its type":      {"POST", "/graphql", treeQuery("__typename "), 200, `{"data":{"repository":{"object":{"__typename":"Blob","entries":[]}}}}`, "entries was not asked for"},
+		"null in a list":   {"POST", "/graphql", treeQuery(""), 200, `{"data":{"repository":{"object":{"entries":[null]}}}}`, "is no TreeEntry!"},
 		"outside":          {"GET", "/_services/token/x", "", 200, `x`, ""},
 	} {
 		w := &witness{TB: t}
@@ -83,6 +91,59 @@ func TestMismatchesFail(t *testing.T) {
 	Event(w, "webhook-push", []byte(`{"ref":"x"}`))
 	if len(w.failures) != 1 {
 		t.Errorf("an incomplete event: %q", w.failures)
+	}
+}
+
+func treeQuery(more string) string {
+	return `{"query":"{repository(owner:\"o\",name:\"r\"){object(expression:\"HEAD:\"){` + more + `...on Tree{entries{name}}}}}"}`
+}
+
+// TestSchemaIsGitHubs: the double knows no type, field, argument or word that GitHub does not know
+// in the same form.
+func TestSchemaIsGitHubs(t *testing.T) {
+	t.Parallel()
+	Require(t)
+	theirs, err := loadSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../schema.graphql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: string(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, d := range ours.Types {
+		original := theirs.Types[name]
+		if original == nil || original.Kind != d.Kind {
+			t.Errorf("%s is no such type of GitHub", name)
+			continue
+		}
+		for _, f := range d.Fields {
+			field := original.Fields.ForName(f.Name)
+			if field == nil || field.Type.String() != f.Type.String() {
+				t.Errorf("%s.%s of type %s is no field of GitHub", name, f.Name, f.Type)
+				continue
+			}
+			for _, a := range f.Arguments {
+				argument := field.Arguments.ForName(a.Name)
+				if argument == nil || argument.Type.String() != a.Type.String() || argument.DefaultValue.String() != a.DefaultValue.String() {
+					t.Errorf("%s.%s(%s: %s) is no argument of GitHub", name, f.Name, a.Name, a.Type)
+				}
+			}
+			for _, a := range field.Arguments {
+				if a.Type.NonNull && f.Arguments.ForName(a.Name) == nil {
+					t.Errorf("%s.%s lacks the argument %s", name, f.Name, a.Name)
+				}
+			}
+		}
+		for _, v := range d.EnumValues {
+			if original.EnumValues.ForName(v.Name) == nil {
+				t.Errorf("%s is no word of %s", v.Name, name)
+			}
+		}
 	}
 }
 

@@ -9,12 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/renderer"
-	"github.com/yuin/goldmark/renderer/html"
-	"github.com/yuin/goldmark/util"
+	"github.com/gomarkdown/markdown"
+	"github.com/gomarkdown/markdown/ast"
+	"github.com/gomarkdown/markdown/html"
+	"github.com/gomarkdown/markdown/parser"
 	xhtml "golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
@@ -27,28 +25,34 @@ import (
 // the classes "add", "del" and "hunk" in a <pre class="diff">.
 //
 // The error names what could not be rendered; there is no half result.
-func HTML(markdown string) (string, error) {
-	var out bytes.Buffer
-	if err := newMarkdown().Convert([]byte(markdown), &out); err != nil {
-		return "", fmt.Errorf("render Markdown of %d bytes: %w", len(markdown), err)
-	}
-	closed, err := sanitize(&out)
+func HTML(source string) (string, error) {
+	closed, err := sanitize(bytes.NewReader(bytes.TrimRight(unsafeHTML(source), "\n")))
 	if err != nil {
-		return "", fmt.Errorf("clean the HTML of Markdown of %d bytes: %w", len(markdown), err)
+		return "", fmt.Errorf("clean the HTML of Markdown of %d bytes: %w", len(source), err)
 	}
 	return closed, nil
 }
 
-// newMarkdown parses what GitHub parses, but makes no links of bare addresses.
+// unsafeHTML parses what GitHub parses, but makes no links of bare addresses.
 // The HTML in the text is passed on, since the sanitizer follows.
-func newMarkdown() goldmark.Markdown {
-	return goldmark.New(
-		goldmark.WithExtensions(
-			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)),
-			extension.Strikethrough),
-		goldmark.WithRendererOptions(html.WithUnsafe(),
-			renderer.WithNodeRenderers(util.Prioritized(diffRenderer{}, 100))),
-	)
+func unsafeHTML(source string) []byte {
+	p := parser.NewCommonMarkWithExtensions(parser.Tables | parser.Strikethrough)
+	document := markdown.Parse([]byte(source), p)
+	ast.WalkFunc(document, func(node ast.Node, entering bool) ast.WalkStatus {
+		if cell, ok := node.(*ast.TableCell); ok && entering {
+			ast.WalkFunc(cell, barsInCode)
+		}
+		return ast.GoToNext
+	})
+	return markdown.Render(document, html.NewRenderer(html.RendererOptions{RenderNodeHook: renderCode}))
+}
+
+// barsInCode reads \| as |, as GitHub does it in a table, also in code.
+func barsInCode(node ast.Node, _ bool) ast.WalkStatus {
+	if code, ok := node.(*ast.Code); ok {
+		code.Literal = bytes.ReplaceAll(code.Literal, []byte(`\|`), []byte("|"))
+	}
+	return ast.GoToNext
 }
 
 // allowed are the elements that comments and summaries are made of, each with
@@ -73,7 +77,7 @@ func isAlignment(v string) bool { return v == "left" || v == "right" || v == "ce
 // isWebAddress wants a host: "https:x" would be relative to the page.
 func isWebAddress(v string) bool {
 	u, err := url.Parse(v)
-	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+	return err == nil && u.Host != "" && (strings.HasPrefix(v, "http://") || strings.HasPrefix(v, "https://"))
 }
 
 // sanitize parses a fragment as a browser would, which closes what is open and
@@ -134,33 +138,21 @@ func keep(n *xhtml.Node) []*xhtml.Node {
 	return []*xhtml.Node{kept}
 }
 
-// diffRenderer writes fenced blocks, those of the language "diff" with a class
-// per line.
-type diffRenderer struct{}
-
-func (r diffRenderer) RegisterFuncs(register renderer.NodeRendererFuncRegisterer) {
-	register.Register(ast.KindFencedCodeBlock, r.render)
-}
-
-func (diffRenderer) render(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-	if !entering {
-		return ast.WalkContinue, nil
-	}
-	block, ok := n.(*ast.FencedCodeBlock)
+// renderCode writes blocks of code, those of the language "diff" with a class per line.
+func renderCode(w io.Writer, node ast.Node, _ bool) (ast.WalkStatus, bool) {
+	block, ok := node.(*ast.CodeBlock)
 	if !ok {
-		return ast.WalkStop, fmt.Errorf("fenced block is a %T", n)
+		return ast.GoToNext, false
 	}
-	isDiff := string(block.Language(source)) == "diff"
 	var out strings.Builder
-	out.WriteString("<pre>")
+	out.WriteString("<pre><code>")
+	language, _, _ := strings.Cut(string(block.Info), " ")
+	isDiff := language == "diff"
 	if isDiff {
 		out.Reset()
-		out.WriteString(`<pre class="diff">`)
+		out.WriteString(`<pre class="diff"><code>`)
 	}
-	out.WriteString("<code>")
-	for i := range block.Lines().Len() {
-		segment := block.Lines().At(i)
-		line := string(segment.Value(source))
+	for line := range strings.Lines(string(block.Literal)) {
 		if isDiff {
 			// The line break stays inside: outside it would be an empty line.
 			out.WriteString(`<span class="` + diffLine(line) + `">` + stdhtml.EscapeString(line) + "</span>")
@@ -169,6 +161,6 @@ func (diffRenderer) render(w util.BufWriter, source []byte, n ast.Node, entering
 		out.WriteString(stdhtml.EscapeString(line))
 	}
 	out.WriteString("</code></pre>\n")
-	_, err := w.WriteString(out.String())
-	return ast.WalkContinue, err
+	_, _ = io.WriteString(w, out.String()) // into memory
+	return ast.GoToNext, true
 }

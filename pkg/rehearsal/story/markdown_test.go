@@ -16,6 +16,8 @@ func TestHTML(t *testing.T) {
 			`<details><summary>change <code>a</code></summary>` + "\n" + `<pre class="diff"><code><span class="del">- a = &lt;1&gt;` + "\n" + `</span><span class="add">+ a = 2` + "\n" + `</span>`},
 		{"plain fence", "```text\n<b>\n```\n", "<pre><code>&lt;b&gt;\n</code></pre>"},
 		{"table", "| a |\n| --: |\n| `x\\|y` |\n", `<td align="right"><code>x|y</code></td>`},
+		{"table with bold code", "| a |\n| --- |\n| **`x\\|y`** |\n", `<td><strong><code>x|y</code></strong></td>`},
+		{"fence with more words", "```diff plan\n+ a\n```\n", `<span class="add">+ a`},
 		{"link", "[run](https://github.example/a/b/actions/runs/1)", `<a href="https://github.example/a/b/actions/runs/1" rel="nofollow noreferrer">run</a>`},
 		{"bare addresses stay text", "see https://evil.example now", "<p>see https://evil.example now</p>"},
 		{"code without a language", "    x\n", "<pre><code>x\n</code></pre>"},

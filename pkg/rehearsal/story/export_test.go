@@ -1,0 +1,3 @@
+package story
+
+var Sanitize = sanitize

@@ -9,7 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 type driftOptions struct {
@@ -83,7 +83,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	if len(o.customers) == 1 && !o.remediate && o.issues == 0 {
 		o.only = o.customers[0] // a mistake in the file of another one stops nothing
 	}
-	var filter fleet.Filter
+	var filter scans.Filter
 	m, err := a.openDrift(ctx, o.directories, o.driftFindings, true, func(m *manager) (err error) {
 		filter, err = o.filter(m, o.store)
 		return err
@@ -91,12 +91,12 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	if err != nil {
 		return err
 	}
-	scans := drift.Scans(m.store, m.sealer, a.Now)
+	stored := drift.Scans(m.store, m.sealer, a.Now)
 	switch {
 	case o.resume:
-		o.scan, err = scans.Unfinished(ctx)
+		o.scan, err = stored.Unfinished(ctx)
 	case o.scan == "":
-		var listing fleet.Listing
+		var listing scans.Listing
 		listing, err = driftOf(m).begin(ctx, filter, 1)
 		o.scan = listing.Scan
 	}

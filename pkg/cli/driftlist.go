@@ -12,9 +12,9 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 // driftTargets are the flags that choose the targets of a scan.
@@ -45,8 +45,8 @@ func (o driftTargets) check() error {
 
 // filter reads the flags. What is not registered is a mistake, and not a scan of
 // nothing. Whether the store has an environment that metapipe.yml does not, begin looks.
-func (o driftTargets) filter(m *manager, store string) (fleet.Filter, error) {
-	f := fleet.Filter{Stale: o.stale, ChangedWithin: o.changed}
+func (o driftTargets) filter(m *manager, store string) (scans.Filter, error) {
+	f := scans.Filter{Stale: o.stale, ChangedWithin: o.changed}
 	for _, s := range o.customers {
 		if broken := driftOf(m).brokenFiles()[pipeline.CustomerName(s)]; broken != nil {
 			return f, broken
@@ -104,7 +104,7 @@ func (a *App) driftList(ctx context.Context, o driftListOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	var filter fleet.Filter
+	var filter scans.Filter
 	m, err := a.openDrift(ctx, o.directories, driftFindings{}, false, func(m *manager) (err error) {
 		filter, err = o.filter(m, o.store)
 		return err
@@ -123,8 +123,8 @@ func (a *App) driftList(ctx context.Context, o driftListOptions) error {
 	return errors.Join(a.printJSON(listing), m.outputs("scan", listing.Scan, "targets", strconv.Itoa(listing.Targets), "shards", string(shards)))
 }
 
-func (m driftStep) begin(ctx context.Context, filter fleet.Filter, shards int) (fleet.Listing, error) {
-	in := fleet.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.listed(), Filter: filter, Shards: shards}
+func (m driftStep) begin(ctx context.Context, filter scans.Filter, shards int) (scans.Listing, error) {
+	in := scans.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.listed(), Filter: filter, Shards: shards}
 	asked := slices.DeleteFunc(slices.Clone(in.Customers), func(c pipeline.Customer) bool {
 		return len(filter.Customers) > 0 && !slices.Contains(filter.Customers, c.Name)
 	})
@@ -133,18 +133,18 @@ func (m driftStep) begin(ctx context.Context, filter fleet.Filter, shards int) (
 		in.Left, err = append(in.Left, left.Targets...), errors.Join(err, left.Err)
 	}
 	if err != nil {
-		return fleet.Listing{}, err
+		return scans.Listing{}, err
 	}
 	for _, env := range filter.Environments {
 		left := slices.ContainsFunc(in.Left, func(t pipeline.Target) bool { return t.Environment == env })
 		if _, missing := m.environment("environment", string(env)); missing != nil && !left {
-			return fleet.Listing{}, missing
+			return scans.Listing{}, missing
 		}
 	}
 	for _, stack := range filter.Stacks {
 		left := slices.ContainsFunc(in.Left, func(t pipeline.Target) bool { return t.Stack == stack })
 		if _, declared := m.config.Manager.Stack(stack); !declared && !left {
-			return fleet.Listing{}, m.noStack(string(stack))
+			return scans.Listing{}, m.noStack(string(stack))
 		}
 	}
 	return drift.Scans(m.store, m.sealer, m.app.Now).List(ctx, in)

@@ -17,13 +17,13 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/properties"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
@@ -34,7 +34,7 @@ var update = flag.Bool("update", false, "write the schemas of --json anew")
 var outputs = map[string]reflect.Type{
 	"bootstrap-state":   reflect.TypeFor[bootstrapResult](),
 	"customer-rename":   reflect.TypeFor[registry.RenameResult](),
-	"drift-list":        reflect.TypeFor[fleet.Listing](),
+	"drift-list":        reflect.TypeFor[scans.Listing](),
 	"ledger":            reflect.TypeFor[[]ledger.AuditReport](),
 	"plan":              reflect.TypeFor[pipeline.TargetReport](),
 	"properties-schema": reflect.TypeFor[change.Report](),

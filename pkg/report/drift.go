@@ -11,7 +11,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 //go:embed schema/drift.schema.json
@@ -143,7 +143,7 @@ func (f sortedScan) head(scan drift.Scan) string {
 		}
 		fmt.Fprintf(&out, "| %s | %d | %d | %s |\n", name, now, before, trend)
 	}
-	var before fleet.Trend
+	var before scans.Trend
 	if b != nil {
 		before = *b
 	}

@@ -68,15 +68,15 @@ var rooms = map[string][]string{
 	"deploy":   {"registry", "ledger", "record"},
 	"publish":  {"registry", "ledger", "record"},
 	// What looks at the fleet, and writes issues about what it finds, stands on these two.
-	"fleet":  {"record"},
+	"scans":  {"record"},
 	"issues": {"record"},
 	// Whatever writes values to GitHub or another service stands on it.
 	"change":     {"ledger", "record"},
 	"properties": {"change"},
 	"compliance": {},
 	// It shows what drift and the ledgers know.
-	"fleetstatus": {"fleet", "issues", "ledger", "record"},
-	"drift":       {"fleet", "issues", "registry", "ledger", "record"},
+	"fleetstatus": {"scans", "issues", "ledger", "record"},
+	"drift":       {"scans", "issues", "registry", "ledger", "record"},
 	"recovery":    {"registry", "ledger", "record"},
 	// The sweep reports on the requests that it closes.
 	"sweep": {"publish", "registry", "ledger", "record"},

@@ -16,8 +16,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/issues"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/report"
@@ -154,8 +154,8 @@ func (f *thousand) client() *github.Client {
 func (f *thousand) scan(stale time.Duration) drift.Scan {
 	t := f.t
 	t.Helper()
-	plan := fixture.Must(drift.Scans(f.store, f.sealer, f.now).List(t.Context(), fleet.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
-		Customers: f.customers, Filter: fleet.Filter{Stale: stale}, Shards: 4}))(t)
+	plan := fixture.Must(drift.Scans(f.store, f.sealer, f.now).List(t.Context(), scans.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
+		Customers: f.customers, Filter: scans.Filter{Stale: stale}, Shards: 4}))(t)
 	for _, shard := range plan.Shards {
 		scanner := &drift.Scanner{Store: f.store, Sealer: f.sealer, Engine: f.tool, GitHub: f.client(), Now: f.now,
 			Parse: func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems) {

@@ -10,10 +10,10 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 // noPlan fails where a target is planned.
@@ -28,13 +28,13 @@ func scanOne(t *testing.T, w *pipelinetest.Setup, state func(context.Context, pi
 	t.Helper()
 	now := func() time.Time { return w.Tick() }
 	c := []pipeline.Customer{w.Current}
-	scans := drift.Scans(w.Store, w.Sealer, now)
-	list := pipelinetest.Must[fleet.Listing](t)(scans.List(t.Context(), fleet.ListInput{Manager: pipelinetest.ManagerSlug, Customers: c, Filter: fleet.Filter{Environments: []pipeline.Environment{"staging"}}, Shards: 1}))
+	stored := drift.Scans(w.Store, w.Sealer, now)
+	list := pipelinetest.Must[scans.Listing](t)(stored.List(t.Context(), scans.ListInput{Manager: pipelinetest.ManagerSlug, Customers: c, Filter: scans.Filter{Environments: []pipeline.Environment{"staging"}}, Shards: 1}))
 	s := &drift.Scanner{Store: w.Store, Sealer: w.Sealer, Engine: noPlan{}, Parse: w.Fetcher().Parse, State: state, Now: now}
 	if err := s.Run(t.Context(), drift.ScanInput{Scan: list.Scan, Workers: 1, Customers: c, ManagerDir: w.ManagerDir, Dir: t.TempDir(), Backend: w.Backend}); err != nil {
 		t.Fatal(err)
 	}
-	scan := pipelinetest.Must[drift.Scan](t)(drift.Summarize(t.Context(), scans, list.Scan, c))
+	scan := pipelinetest.Must[drift.Scan](t)(drift.Summarize(t.Context(), stored, list.Scan, c))
 	if len(scan.Results) != 1 {
 		t.Fatalf("results: %+v", scan.Results)
 	}

@@ -7,10 +7,10 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 // silent is a tracker of issues that must not be spoken to.
@@ -64,7 +64,7 @@ func TestForgedFleetRecords(t *testing.T) {
 			_, err := issuer.Run(t.Context(), drift.Scan{Manager: pipelinetest.ManagerSlug}, nil, 10)
 			pipelinetest.WantRefused(t, "issues", err, pipeline.ReasonTampered)
 			w.Write("_metapipe/scans/history/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
-			_, err = drift.Scans(w.Store, w.Sealer, now).List(t.Context(), fleet.ListInput{Manager: pipelinetest.ManagerSlug, Shards: 1})
+			_, err = drift.Scans(w.Store, w.Sealer, now).List(t.Context(), scans.ListInput{Manager: pipelinetest.ManagerSlug, Shards: 1})
 			pipelinetest.WantRefused(t, "history", err, pipeline.ReasonTampered)
 			w.Write("_metapipe/scans/begun/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
 			_, err = drift.Summarize(t.Context(), drift.Scans(w.Store, w.Sealer, now), "20260301T115900.000Z-0a1b2c3d", nil)

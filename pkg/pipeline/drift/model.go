@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 // Result is what one check of a target found.
@@ -81,7 +81,7 @@ type Scan struct {
 	Issues []TargetIssue `json:"issues,omitempty"`
 	// Before is what was known of the same targets after the scan before; nil for
 	// the first.
-	Before *fleet.Trend `json:"before,omitempty"`
+	Before *scans.Trend `json:"before,omitempty"`
 }
 
 // Redacted returns what may be shown to a customer of a check that failed. The

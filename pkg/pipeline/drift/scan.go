@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 // Scanner looks at targets and writes down what it finds. It locks nothing
@@ -65,7 +65,7 @@ func (s *Scanner) Run(ctx context.Context, in ScanInput) error {
 		w.customers[c.Name] = c
 		w.registered[c.Name] = sync.OnceValue(func() error { return registry.CheckRegistered(ctx, s.Store, s.Sealer, c) })
 	}
-	return fleet.Check(ctx, Scans(s.Store, s.Sealer, s.Now), fleet.Work[Result]{Scan: in.Scan, Shard: in.Shard, Workers: in.Workers, Check: w.target, Logged: s.Logged})
+	return scans.Check(ctx, Scans(s.Store, s.Sealer, s.Now), scans.Work[Result]{Scan: in.Scan, Shard: in.Shard, Workers: in.Workers, Check: w.target, Logged: s.Logged})
 }
 
 // scanWork is what the workers of one run share.
@@ -86,7 +86,7 @@ type scanWork struct {
 const maxLookups = 25
 
 // target looks at one target.
-func (w *scanWork) target(ctx context.Context, t fleet.Target) Result {
+func (w *scanWork) target(ctx context.Context, t scans.Target) Result {
 	began := w.Now()
 	result := Result{Target: t.Target, CheckedAt: began.UTC()}
 	if broken := w.in.Broken[t.Customer]; broken != nil {

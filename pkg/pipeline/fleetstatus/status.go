@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 // State is how a target stands: the outcome of its newest request that was to be applied,
@@ -160,7 +160,7 @@ func waitsFor(w Wanted, state State, r ledger.RequestStatus) string {
 }
 
 // AddDrift enters what the last scan knew, and the open issues where they are known.
-func (f *Fleet) AddDrift(history fleet.History, book issues.Book) {
+func (f *Fleet) AddDrift(history scans.History, book issues.Book) {
 	for i := range f.Targets {
 		t := &f.Targets[i]
 		known, looked := history.Targets[t.Target.String()]

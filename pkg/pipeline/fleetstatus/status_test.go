@@ -11,11 +11,11 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 var staging = fleetstatus.Wanted{Target: pipeline.Target{Customer: "acme", Environment: "staging"}}
@@ -91,7 +91,7 @@ func TestDrift(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	f := fleetstatus.Fleet{Targets: []fleetstatus.Target{{Target: staging.Target}, {Target: pipeline.Target{Customer: "acme", Environment: "staging", Stack: "network"}}}}
-	f.AddDrift(fleet.History{Targets: map[string]fleet.TargetHistory{"acme/staging": {Kinds: []string{"changed"}, FirstSeen: at, CheckedAt: at}}},
+	f.AddDrift(scans.History{Targets: map[string]scans.TargetHistory{"acme/staging": {Kinds: []string{"changed"}, FirstSeen: at, CheckedAt: at}}},
 		issues.Book{Targets: map[string]issues.Record{"acme/staging": {Open: true, URL: "https://hub.example/1"}, "acme/staging/network": {Open: true, URL: "https://hub.example/2"}}})
 	if d := f.Targets[0].Drift; d == nil || d.Kinds[0] != "changed" || d.IssueURL != "https://hub.example/1" || !d.FirstSeen.Equal(at) {
 		t.Errorf("%+v", d)

@@ -1,4 +1,4 @@
-package fleet_test
+package scans_test
 
 import (
 	"slices"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 )
 
 // TestScanOfStacks: each stack of an environment is a target with a result and a history of
@@ -20,16 +20,16 @@ func TestScanOfStacks(t *testing.T) {
 	}
 	c.customers = c.customers[:2]
 	c.customers[1].Stacks = []pipeline.StackName{"hosts"}
-	list := func(f fleet.Filter) fleet.Listing {
+	list := func(f scans.Filter) scans.Listing {
 		t.Helper()
-		listing, err := c.scans.List(t.Context(), fleet.ListInput{Customers: c.customers, Filter: f, Shards: 1,
+		listing, err := c.scans.List(t.Context(), scans.ListInput{Customers: c.customers, Filter: f, Shards: 1,
 			Left: []pipeline.Target{{Customer: "acme", Environment: "staging"}, {Customer: "acme", Environment: "live"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return listing
 	}
-	all := list(fleet.Filter{})
+	all := list(scans.Filter{})
 	c.dollars["acme/staging/hosts"] = 500
 	if err := c.check(all.Scan, 1, 99); err != nil {
 		t.Fatal(err)
@@ -48,21 +48,21 @@ func TestScanOfStacks(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if n := list(fleet.Filter{Environments: []pipeline.Environment{"staging"}}).Targets; n != 4 {
+	if n := list(scans.Filter{Environments: []pipeline.Environment{"staging"}}).Targets; n != 4 {
 		t.Errorf("%d targets of staging", n)
 	}
-	if n := list(fleet.Filter{Environments: []pipeline.Environment{"live"}}).Targets; n != 1 {
+	if n := list(scans.Filter{Environments: []pipeline.Environment{"live"}}).Targets; n != 1 {
 		t.Errorf("%d targets of an environment that was left", n)
 	}
-	if n := list(fleet.Filter{Stacks: []pipeline.StackName{"network"}}).Targets; n != 2 {
+	if n := list(scans.Filter{Stacks: []pipeline.StackName{"network"}}).Targets; n != 2 {
 		t.Errorf("%d targets of a stack that one customer has", n)
 	}
-	_, err := c.scans.List(t.Context(), fleet.ListInput{Customers: c.customers, Filter: fleet.Filter{Stacks: []pipeline.StackName{"portal"}}, Shards: 1})
+	_, err := c.scans.List(t.Context(), scans.ListInput{Customers: c.customers, Filter: scans.Filter{Stacks: []pipeline.StackName{"portal"}}, Shards: 1})
 	if err == nil || !strings.Contains(err.Error(), `no customer has a stack "portal"`) {
 		t.Errorf("a stack that there is not: %v", err)
 	}
 	c.customers[1].Stacks = nil // beta gets the other stack, too
-	if n := list(fleet.Filter{Stale: time.Hour}).Targets; n != 2 {
+	if n := list(scans.Filter{Stale: time.Hour}).Targets; n != 2 {
 		t.Errorf("%d targets were never looked at, want the two new stacks of beta", n)
 	}
 }

@@ -1,4 +1,4 @@
-package fleet_test
+package scans_test
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -24,9 +24,9 @@ type cost struct {
 	CheckedAt   time.Time             `json:"checked_at"`
 }
 
-func (c cost) Observation() fleet.Observation {
-	o := fleet.Observation{
-		Target: fleet.Target{Target: pipeline.Target{Customer: c.Customer, Environment: c.Environment, Stack: c.Stack}},
+func (c cost) Observation() scans.Observation {
+	o := scans.Observation{
+		Target: scans.Target{Target: pipeline.Target{Customer: c.Customer, Environment: c.Environment, Stack: c.Stack}},
 		Failed: c.Unknown, CheckedAt: c.CheckedAt, Duration: pipeline.Seconds(time.Second)}
 	switch {
 	case c.Unknown:
@@ -40,7 +40,7 @@ func (c cost) Observation() fleet.Observation {
 // costs scans a fleet of three customers with two environments each.
 type costs struct {
 	t         *testing.T
-	scans     fleet.Scans
+	scans     scans.Scans
 	customers []pipeline.Customer
 	dollars   map[string]int // by target; -1: not known
 
@@ -60,7 +60,7 @@ func newCosts(t *testing.T) *costs {
 		t.Fatal(err)
 	}
 	c := &costs{t: t, dollars: map[string]int{}, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
-	c.scans = fleet.Scans{Records: record.Records{Store: directory, Sealer: sealer}, Now: c.time, Command: "metapipe cost", Prefix: "_metapipe/costs/"}
+	c.scans = scans.Scans{Records: record.Records{Store: directory, Sealer: sealer}, Now: c.time, Command: "metapipe cost", Prefix: "_metapipe/costs/"}
 	rules := []pipeline.EnvironmentRule{{Name: "staging"}, {Name: "production"}}
 	for _, name := range []pipeline.CustomerName{"acme", "beta", "corp"} {
 		c.customers = append(c.customers, pipeline.Customer{Name: name, Environments: []pipeline.Environment{"staging", "production"}, Manager: pipeline.Manager{Environments: rules}})
@@ -75,9 +75,9 @@ func (c *costs) time() time.Time {
 	return c.now
 }
 
-func (c *costs) list(filter fleet.Filter, shards int) fleet.Listing {
+func (c *costs) list(filter scans.Filter, shards int) scans.Listing {
 	c.t.Helper()
-	listing, err := c.scans.List(c.t.Context(), fleet.ListInput{Customers: c.customers, Filter: filter, Shards: shards})
+	listing, err := c.scans.List(c.t.Context(), scans.ListInput{Customers: c.customers, Filter: filter, Shards: shards})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func (c *costs) check(scan string, shard, most int) error {
 	c.checked = nil
 	ctx, cancel := context.WithCancel(c.t.Context())
 	defer cancel()
-	return fleet.Check(ctx, c.scans, fleet.Work[cost]{Scan: scan, Shard: shard, Workers: 1, Check: func(_ context.Context, t fleet.Target) cost {
+	return scans.Check(ctx, c.scans, scans.Work[cost]{Scan: scan, Shard: shard, Workers: 1, Check: func(_ context.Context, t scans.Target) cost {
 		if len(c.checked) == most {
 			cancel()
 		}
@@ -99,9 +99,9 @@ func (c *costs) check(scan string, shard, most int) error {
 	}})
 }
 
-func (c *costs) merge(scan string) fleet.Merged[cost] {
+func (c *costs) merge(scan string) scans.Merged[cost] {
 	c.t.Helper()
-	merged, err := fleet.Merge[cost](c.t.Context(), c.scans, scan)
+	merged, err := scans.Merge[cost](c.t.Context(), c.scans, scan)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func (c *costs) merge(scan string) fleet.Merged[cost] {
 func TestResumedScan(t *testing.T) {
 	t.Parallel()
 	c := newCosts(t)
-	listing := c.list(fleet.Filter{}, 2)
+	listing := c.list(scans.Filter{}, 2)
 	if listing.Targets != 6 || !slices.Equal(listing.Shards, []int{1, 2}) {
 		t.Fatalf("listed %+v", listing)
 	}
@@ -159,7 +159,7 @@ func TestResumedScan(t *testing.T) {
 func TestMergedScans(t *testing.T) {
 	t.Parallel()
 	c := newCosts(t)
-	scan := func(filter fleet.Filter) fleet.Merged[cost] {
+	scan := func(filter scans.Filter) scans.Merged[cost] {
 		t.Helper()
 		listing := c.list(filter, 1)
 		if err := c.check(listing.Scan, 0, 9); err != nil {
@@ -168,21 +168,21 @@ func TestMergedScans(t *testing.T) {
 		return c.merge(listing.Scan)
 	}
 	c.dollars["acme/staging"], c.dollars["beta/staging"] = 500, -1
-	since := scan(fleet.Filter{}).FirstSeen["acme/staging"]
+	since := scan(scans.Filter{}).FirstSeen["acme/staging"]
 	c.dollars["acme/staging"] = -1
-	failed := scan(fleet.Filter{Customers: []pipeline.CustomerName{"acme"}})
+	failed := scan(scans.Filter{Customers: []pipeline.CustomerName{"acme"}})
 	if failed.Before == nil || failed.Before.Targets != 2 || failed.Before.Clean != 1 || failed.Before.Kinds["expensive"] != 1 || failed.Before.Kinds["unknown"] != 0 {
 		t.Errorf("the part is compared with %+v", failed.Before)
 	}
 	c.dollars["acme/staging"] = 600
-	after := scan(fleet.Filter{})
+	after := scan(scans.Filter{})
 	if got := after.FirstSeen["acme/staging"]; since.IsZero() || !got.Equal(since) {
 		t.Errorf("seen first at %s, want %s", got, since)
 	}
 	if !after.FirstSeen["corp/staging"].IsZero() || after.Before.Targets != 6 {
 		t.Errorf("a clean target since %s, before %+v", after.FirstSeen["corp/staging"], after.Before)
 	}
-	if stale := c.list(fleet.Filter{Stale: time.Hour}, 1); stale.Targets != 1 { // the one that failed
+	if stale := c.list(scans.Filter{Stale: time.Hour}, 1); stale.Targets != 1 { // the one that failed
 		t.Errorf("%d stale targets, want 1", stale.Targets)
 	}
 }
@@ -191,12 +191,12 @@ func TestMergedScans(t *testing.T) {
 func TestScansOfAnotherKind(t *testing.T) {
 	t.Parallel()
 	c := newCosts(t)
-	listing := c.list(fleet.Filter{}, 1)
+	listing := c.list(scans.Filter{}, 1)
 	if err := c.check(listing.Scan, 0, 9); err != nil {
 		t.Fatal(err)
 	}
 	c.scans.Command = "metapipe labels"
-	if _, err := fleet.Merge[cost](t.Context(), c.scans, listing.Scan); !errors.Is(err, pipeline.ErrTampered) {
+	if _, err := scans.Merge[cost](t.Context(), c.scans, listing.Scan); !errors.Is(err, pipeline.ErrTampered) {
 		t.Errorf("read as results of another command: %v", err)
 	}
 }

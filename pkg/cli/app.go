@@ -14,7 +14,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
@@ -46,7 +46,7 @@ type Version struct {
 // logf prints a line of progress for people; it goes to stderr, so that stdout
 // carries results only.
 func (a *App) logf(format string, args ...any) {
-	fmt.Fprintf(a.Err, "metapipe: %s\n", report.Terminal(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(a.Err, "metapipe: %s\n", render.Terminal(fmt.Sprintf(format, args...)))
 }
 
 func (a *App) getenv(name string) string {

@@ -15,7 +15,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // changeOptions are the flags of every command that applies a plan of writes.
@@ -122,7 +122,7 @@ func (m *manager) printChanges(o changeOptions, p change.Plan, shown change.Repo
 	if o.json {
 		return m.app.printJSON(shown)
 	}
-	_, err := fmt.Fprint(m.app.Out, report.Changes(shown))
+	_, err := fmt.Fprint(m.app.Out, render.Changes(shown))
 	if !shown.Applied && len(p.Rows) > 0 {
 		next := "--apply writes it"
 		if p.Places() > max(p.Limit(), o.maxChanges) {

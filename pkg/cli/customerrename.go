@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 type renameOptions struct {
@@ -148,11 +148,11 @@ func (m renaming) print(r registry.RenameResult) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "WHAT\tENVIRONMENT\tFROM\tTO")
 	for _, move := range r.Moves {
-		to := report.TerminalLine(move.To)
+		to := render.TerminalLine(move.To)
 		if move.Done {
 			to += " (there already)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", move.What, pipeline.Target{Environment: move.Environment, Stack: move.Stack}.Name(), report.TerminalLine(move.From), to)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", move.What, pipeline.Target{Environment: move.Environment, Stack: move.Stack}.Name(), render.TerminalLine(move.From), to)
 	}
 	err := w.Flush()
 	if !r.Applied {

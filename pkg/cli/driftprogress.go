@@ -10,7 +10,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // driftProgress shows how far a scan is: in a line that is written over on a
@@ -73,7 +73,7 @@ func (p *driftProgress) line(text string) {
 		p.write("\r\033[K")
 		p.open = false
 	}
-	p.write("metapipe: " + report.Terminal(text) + "\n")
+	p.write("metapipe: " + render.Terminal(text) + "\n")
 }
 
 func (p *driftProgress) write(text string) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/pipeline/issues"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // writeIssues writes to customers' issues, where it was asked to, and puts what it
@@ -20,7 +20,7 @@ func (m driftStep) writeIssues(ctx context.Context, scan *drift.Scan, o driftFin
 	if err != nil {
 		return err
 	}
-	issuer := &drift.Issuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
+	issuer := &drift.Issuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: render.Renderer{}.Issue, Closing: render.Renderer{}.IssueClosing, Now: m.app.Now}
 	for _, b := range m.broken {
 		issuer.Broken = append(issuer.Broken, b.Name)
 	}
@@ -48,26 +48,26 @@ func issueLine(i drift.TargetIssue) string {
 
 // print prints what a scan found, and puts it into the job's summary.
 func (m driftStep) print(scan drift.Scan, o driftFindings) error {
-	err := m.summarize(report.Renderer{}.Drift(scan))
+	err := m.summarize(render.Renderer{}.Drift(scan))
 	if o.json {
-		return errors.Join(err, report.DriftJSON(m.app.Out, scan))
+		return errors.Join(err, render.DriftJSON(m.app.Out, scan))
 	}
 	if len(scan.Results)+len(scan.Missing) == 0 {
 		m.app.logf("there was no target to look at: no customer has an environment, or the filters leave out all")
 	}
 	for _, r := range scan.Results {
-		_, printErr := fmt.Fprintln(m.app.Out, report.Terminal(driftLine(r)))
+		_, printErr := fmt.Fprintln(m.app.Out, render.Terminal(driftLine(r)))
 		err = errors.Join(err, printErr)
 	}
 	for _, name := range scan.Missing {
-		_, printErr := fmt.Fprintf(m.app.Out, "%s: not checked\n", report.TerminalLine(name))
+		_, printErr := fmt.Fprintf(m.app.Out, "%s: not checked\n", render.TerminalLine(name))
 		err = errors.Join(err, printErr)
 	}
 	if len(scan.Missing) > 0 {
 		m.app.logf("%d targets were not checked: `metapipe drift --scan %s` looks at them, or `metapipe drift scan` and `drift summary`", len(scan.Missing), scan.ID)
 	}
-	for _, group := range report.DriftAlike(scan) {
-		_, printErr := fmt.Fprintf(m.app.Out, "alike in %d targets: %s: %s\n", len(group.Targets), report.TerminalLine(group.What), report.TerminalLine(group.Names(5)))
+	for _, group := range render.DriftAlike(scan) {
+		_, printErr := fmt.Fprintf(m.app.Out, "alike in %d targets: %s: %s\n", len(group.Targets), render.TerminalLine(group.What), render.TerminalLine(group.Names(5)))
 		err = errors.Join(err, printErr)
 	}
 	for _, rule := range scan.ExpiredRules {

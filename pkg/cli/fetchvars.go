@@ -17,7 +17,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 type fetchOptions struct {
@@ -100,7 +100,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 		return err
 	}
 	f := &intake.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse,
-		Overlap: config.VersionsOverlap, Verify: verifier.Verify, Status: report.Renderer{}.Status, Now: a.Now, Logf: a.logf}
+		Overlap: config.VersionsOverlap, Verify: verifier.Verify, Status: render.Renderer{}.Status, Now: a.Now, Logf: a.logf}
 	if err := fetchingOf(m).superseding(f, client); err != nil {
 		return err
 	}

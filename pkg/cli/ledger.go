@@ -10,7 +10,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 type ledgerOptions struct {
@@ -122,7 +122,7 @@ func (a *App) printLedgers(reports []ledger.AuditReport) error {
 		if i > 0 {
 			fmt.Fprintln(a.Out)
 		}
-		if _, err := fmt.Fprint(a.Out, report.Ledger(r)); err != nil {
+		if _, err := fmt.Fprint(a.Out, render.Ledger(r)); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // stepWidth is how long a step may be to stand in a row of a table. Longer ones follow
@@ -19,7 +19,7 @@ type longSteps struct{ texts []string }
 // cell is what the row of a step says.
 func (s *longSteps) cell(text string) string {
 	if len(text) <= stepWidth && !strings.Contains(text, "\n") {
-		return report.TerminalLine(text)
+		return render.TerminalLine(text)
 	}
 	i := slices.Index(s.texts, text)
 	if i < 0 {
@@ -31,7 +31,7 @@ func (s *longSteps) cell(text string) string {
 // print writes the long steps below the table.
 func (s *longSteps) print(w io.Writer) error {
 	for i, text := range s.texts {
-		if _, err := fmt.Fprintf(w, "\n[%d] %s\n", i+1, report.Terminal(text)); err != nil {
+		if _, err := fmt.Fprintf(w, "\n[%d] %s\n", i+1, render.Terminal(text)); err != nil {
 			return err
 		}
 	}

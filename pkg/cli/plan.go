@@ -11,7 +11,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 func newPlanCmd(app *App) *cobra.Command {
@@ -79,7 +79,7 @@ func (s *step) planOutputs(r deploy.TargetResult) error {
 
 func (a *App) printTarget(target pipeline.TargetReport, asJSON bool) error {
 	if !asJSON {
-		_, err := fmt.Fprintln(a.Out, report.Renderer{}.Plan(target))
+		_, err := fmt.Fprintln(a.Out, render.Renderer{}.Plan(target))
 		return err
 	}
 	encoder := json.NewEncoder(a.Out)

@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/properties"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 func newPropertiesCmd(app *App) *cobra.Command {
@@ -94,7 +94,7 @@ func (a *App) propertiesShow(ctx context.Context, o propertiesOptions) error {
 	if o.json {
 		err = a.printJSON(all)
 	} else {
-		_, err = fmt.Fprint(a.Out, report.PropertiesList(all))
+		_, err = fmt.Fprint(a.Out, render.PropertiesList(all))
 	}
 	unread := slices.DeleteFunc(slices.Clone(all), func(c properties.CustomerProperties) bool { return c.Unread == "" })
 	if err == nil && len(unread) > 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 type rekeyOptions struct {
@@ -96,7 +96,7 @@ func (a *App) printRekey(r recovery.RekeyResult, whole bool) error {
 		w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "RECORD\tSTATE\tNEXT")
 		for _, stored := range r.Records {
-			fmt.Fprintf(w, "%s\t%s\t%s\n", report.TerminalLine(stored.Key), stored.State, steps.cell(rekeyNext(stored)))
+			fmt.Fprintf(w, "%s\t%s\t%s\n", render.TerminalLine(stored.Key), stored.State, steps.cell(rekeyNext(stored)))
 		}
 		if err := errors.Join(w.Flush(), steps.print(a.Out)); err != nil {
 			return err

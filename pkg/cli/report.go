@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 type reportOptions struct {
@@ -145,7 +145,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if o.json {
 		asked := m.github.budget()
 		result.GitHub = &asked
-		err = errors.Join(err, report.JSON(a.Out, result))
+		err = errors.Join(err, render.JSON(a.Out, result))
 	} else if !m.context.InActions {
 		_, printErr := fmt.Fprintln(a.Out, summary)
 		err = errors.Join(err, printErr)
@@ -159,7 +159,7 @@ func (m reporting) nothing(ctx context.Context) error {
 	text := "### No request\n\nThis run accepted no request: fetch-vars did not get that far. Its log says why.\n"
 	found, err := publish.FindRejected(ctx, m.store, m.sealer, m.run())
 	if err == nil {
-		text = report.Unverified(found)
+		text = render.Unverified(found)
 	} else if !errors.Is(err, pipeline.ErrNotFound) {
 		return err
 	}
@@ -169,5 +169,5 @@ func (m reporting) nothing(ctx context.Context) error {
 
 // reporter shows customers how a request stands.
 func (m reporting) reporter(client *github.Client) *publish.Reporter {
-	return &publish.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Overlap: config.VersionsOverlap, Now: m.app.Now, Logf: m.app.logf}
+	return &publish.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: render.Renderer{}, Overlap: config.VersionsOverlap, Now: m.app.Now, Logf: m.app.logf}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // Main runs one command line and returns its exit code. The error, if any, has
@@ -31,7 +31,7 @@ func Main(ctx context.Context, args []string, app App) int {
 	var findings findingsError
 	if err != nil && !errors.As(err, &findings) && !onlyClosedPipe(err) {
 		_, _ = app.newStep() // for its masks; what it fails on is in err, or not to the point
-		fmt.Fprintf(app.Err, "metapipe: %s\n", indentFollowing(report.Terminal(closedPipeOnce(plainWords(ctx, err)))))
+		fmt.Fprintf(app.Err, "metapipe: %s\n", indentFollowing(render.Terminal(closedPipeOnce(plainWords(ctx, err)))))
 		app.annotate(err)
 	}
 	return exitCode(ctx, err)

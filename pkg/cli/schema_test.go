@@ -30,7 +30,7 @@ import (
 var update = flag.Bool("update", false, "write the schemas of --json anew")
 
 // outputs are the types that the commands print with --json, by the names of their
-// schemas. drift has a schema of its own in pkg/report.
+// schemas. drift has a schema of its own in pkg/render.
 var outputs = map[string]reflect.Type{
 	"bootstrap-state":   reflect.TypeFor[bootstrapResult](),
 	"customer-rename":   reflect.TypeFor[registry.RenameResult](),

@@ -13,7 +13,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 //go:embed schema/*.schema.json
@@ -65,14 +65,14 @@ func schemaPath(name string) string {
 	case "metapipe", "customer":
 		return "pkg/config/schema/" + name + ".schema.json"
 	case "drift":
-		return "pkg/report/schema/" + name + ".schema.json"
+		return "pkg/render/schema/" + name + ".schema.json"
 	}
 	return "pkg/cli/schema/" + name + ".schema.json"
 }
 
 // Schemas are all schemas by the names under which they are printed.
 func Schemas() map[string][]byte {
-	all := map[string][]byte{"metapipe": config.ManagerSchema(), "customer": config.CustomerSchema(), "drift": report.DriftSchema()}
+	all := map[string][]byte{"metapipe": config.ManagerSchema(), "customer": config.CustomerSchema(), "drift": render.DriftSchema()}
 	files, err := fs.Glob(schemaFiles, "schema/*.schema.json")
 	if err != nil {
 		return all

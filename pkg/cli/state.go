@@ -10,7 +10,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 func newStateCmd(app *App) *cobra.Command {
@@ -162,7 +162,7 @@ func (a *App) printStates(states []targetState) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TARGET\tSIZE\tSERIAL\tCHANGED\tLOCK\tSTATE")
 	for _, s := range states {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", s.name(), s.size(), s.serial(), s.changed(), s.lock(), report.TerminalLine(s.Place))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", s.name(), s.size(), s.serial(), s.changed(), s.lock(), render.TerminalLine(s.Place))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -171,14 +171,14 @@ func (a *App) printStates(states []targetState) error {
 	a.printLeft(states)
 	for _, s := range states {
 		if s.Unread != "" {
-			fmt.Fprintf(a.Out, "\nUNREAD %s: %s\n", s.name(), report.TerminalLine(s.Unread))
+			fmt.Fprintf(a.Out, "\nUNREAD %s: %s\n", s.name(), render.TerminalLine(s.Unread))
 		}
 		if s.LockDamaged != nil {
 			fmt.Fprintf(a.Out, "\nLOCK %s: the record of the lock is damaged (%s)\n→ when you know that no process works on the state, remove %s\n", s.Target,
-				report.TerminalLine(s.LockDamaged.Why), report.TerminalLine(s.LockDamaged.Place))
+				render.TerminalLine(s.LockDamaged.Why), render.TerminalLine(s.LockDamaged.Place))
 		}
 		if s.Lost != nil {
-			fmt.Fprintf(a.Out, "\nLOST %s: %s\n→ %s\n", s.Target, report.TerminalLine(s.Lost.Why), s.Lost.Operator())
+			fmt.Fprintf(a.Out, "\nLOST %s: %s\n→ %s\n", s.Target, render.TerminalLine(s.Lost.Why), s.Lost.Operator())
 		}
 	}
 	return nil
@@ -200,18 +200,18 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		return a.printJSON(state)
 	}
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{{"target", t.String()}, {"state", report.TerminalLine(state.Place)}, {"size", state.size()}, {"serial", state.serial()},
-		{"lineage", report.TerminalLine(state.Lineage)}, {"changed", state.changed()}, {"lock", state.lock()}} {
+	for _, line := range [][2]string{{"target", t.String()}, {"state", render.TerminalLine(state.Place)}, {"size", state.size()}, {"serial", state.serial()},
+		{"lineage", render.TerminalLine(state.Lineage)}, {"changed", state.changed()}, {"lock", state.lock()}} {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 	}
 	if err := statesOf(m).printHolders(ctx, w, state); err != nil {
 		return err
 	}
 	if state.Left != "" {
-		fmt.Fprintf(w, "left\t%s\n", report.TerminalLine(state.Left))
+		fmt.Fprintf(w, "left\t%s\n", render.TerminalLine(state.Left))
 	}
 	if state.Lost != nil {
-		fmt.Fprintf(w, "lost\t%s\nrestore\t%s\n", report.TerminalLine(state.Lost.Why), state.Lost.Restore())
+		fmt.Fprintf(w, "lost\t%s\nrestore\t%s\n", render.TerminalLine(state.Lost.Why), state.Lost.Restore())
 	}
 	for _, request := range state.Kept {
 		fmt.Fprintf(w, "kept\tmetapipe state recover %s --request %s\n", t.Flags(), request)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -183,8 +183,8 @@ func (a *App) printCopies(r restoreResult, asJSON bool) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CHANGED\tSERIAL\tLINEAGE\tRESOURCES\tSIZE\tVERSION\tFITS")
 	for _, c := range r.Copies {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d B\t%s\t%s\n", c.Changed.Format(time.RFC3339), c.Serial, report.TerminalLine(c.Lineage), c.count(), c.Size,
-			report.TerminalLine(c.Version+c.File), report.TerminalLine(c.fits()))
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d B\t%s\t%s\n", c.Changed.Format(time.RFC3339), c.Serial, render.TerminalLine(c.Lineage), c.count(), c.Size,
+			render.TerminalLine(c.Version+c.File), render.TerminalLine(c.fits()))
 	}
 	return w.Flush()
 }
@@ -195,16 +195,16 @@ func (a *App) printRestored(r restoreResult, asJSON bool) error {
 		return a.printJSON(r)
 	}
 	done := r.Restored
-	fmt.Fprintf(a.Out, "the state of %s is in %s: serial %d, from %s\n", r.Target, r.Place, done.Serial, report.TerminalLine(done.From))
+	fmt.Fprintf(a.Out, "the state of %s is in %s: serial %d, from %s\n", r.Target, r.Place, done.Serial, render.TerminalLine(done.From))
 	if done.Misfit != "" {
-		fmt.Fprintf(a.Out, "it does not fit: %s\n→ import what was built since; the next plan shows what is missing\n", report.TerminalLine(done.Misfit))
+		fmt.Fprintf(a.Out, "it does not fit: %s\n→ import what was built since; the next plan shows what is missing\n", render.TerminalLine(done.Misfit))
 	}
 	if done.Replaced == "" {
 		return nil
 	}
-	_, err := fmt.Fprintf(a.Out, "what it replaced is kept in %s\n", report.TerminalLine(done.Replaced))
+	_, err := fmt.Fprintf(a.Out, "what it replaced is kept in %s\n", render.TerminalLine(done.Replaced))
 	if err == nil && !r.damaged {
-		_, err = fmt.Fprintf(a.Out, "→ the way back: %s\n", report.TerminalLine(done.wayBack))
+		_, err = fmt.Fprintf(a.Out, "→ the way back: %s\n", render.TerminalLine(done.wayBack))
 	}
 	return err
 }

@@ -6,14 +6,14 @@ import (
 	"io"
 
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // printHolders says whose step took the lock, since the lock itself names a machine only,
 // and what releases it.
 func (m states) printHolders(ctx context.Context, w io.Writer, s targetState) error {
 	if s.LockDamaged != nil {
-		_, err := fmt.Fprintf(w, "unlock\twhen you know that no process works on the state, remove %s\n", report.TerminalLine(s.LockDamaged.Place))
+		_, err := fmt.Fprintf(w, "unlock\twhen you know that no process works on the state, remove %s\n", render.TerminalLine(s.LockDamaged.Place))
 		return err
 	}
 	if s.Lock == nil {
@@ -32,6 +32,6 @@ func (m states) printHolders(ctx context.Context, w io.Writer, s targetState) er
 		noRun = " --no-run (when you know that the process there is dead)"
 	}
 	_, err = fmt.Fprintf(w, "held by\t%s\nunlock\tmetapipe unlock --customer %s --environment %s --lock-id %s%s\n",
-		report.TerminalLine(holder), s.Customer, s.Environment, report.TerminalLine(s.Lock.ID), noRun)
+		render.TerminalLine(holder), s.Customer, s.Environment, render.TerminalLine(s.Lock.ID), noRun)
 	return err
 }

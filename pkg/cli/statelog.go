@@ -9,7 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // logReader shows what plans and applies printed.
@@ -44,7 +44,7 @@ func (m logReader) show(ctx context.Context, c pipeline.Customer, t pipeline.Tar
 	for _, log := range logs {
 		fmt.Fprintf(m.app.Out, "== %s %d of request %s for %s\n", log.Command, log.Attempt, id.Short(), t)
 		for line := range strings.Lines(log.Text) {
-			if _, err := fmt.Fprintln(m.app.Out, report.TerminalLine(strings.TrimSuffix(line, "\n"))); err != nil {
+			if _, err := fmt.Fprintln(m.app.Out, render.TerminalLine(strings.TrimSuffix(line, "\n"))); err != nil {
 				return err
 			}
 		}

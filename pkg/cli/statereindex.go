@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 type reindexOptions struct {
@@ -104,7 +104,7 @@ func (a *App) printReindex(r recovery.ReindexResult) error {
 			if e.Error != "" {
 				next = e.Error + "\n→ " + next
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\n", report.TerminalLine(e.Key), e.State, steps.cell(next))
+			fmt.Fprintf(w, "%s\t%s\t%s\n", render.TerminalLine(e.Key), e.State, steps.cell(next))
 		}
 		if err := errors.Join(w.Flush(), steps.print(a.Out)); err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // targetState is what is shown of a state: never a value of it.
@@ -86,13 +86,13 @@ func (s targetState) changed() string {
 func (s targetState) lock() string {
 	switch {
 	case s.Lock != nil:
-		return report.TerminalLine(s.Lock.String())
+		return render.TerminalLine(s.Lock.String())
 	case s.LockDamaged != nil:
-		return "damaged (" + report.TerminalLine(s.LockDamaged.Why) + ")"
+		return "damaged (" + render.TerminalLine(s.LockDamaged.Why) + ")"
 	case s.Unread != "":
 		return "-"
 	case s.LockUnknown != "":
-		return "not visible here (" + report.TerminalLine(s.LockUnknown) + ")"
+		return "not visible here (" + render.TerminalLine(s.LockUnknown) + ")"
 	}
 	return "free"
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -179,7 +179,7 @@ func (a *App) printUnregistered(states []targetState) {
 			fmt.Fprintf(a.Out, "\nNOT REGISTERED %s (%s): %s/%s.yml does not exist\n→ %s\n", s.Customer, envs, config.CustomersDir, s.Customer, unregisteredNext)
 		}
 		if s.RenameUnread != "" {
-			fmt.Fprintf(a.Out, "warning: %s\n", report.TerminalLine(s.RenameUnread))
+			fmt.Fprintf(a.Out, "warning: %s\n", render.TerminalLine(s.RenameUnread))
 		}
 	}
 }
@@ -188,7 +188,7 @@ func (a *App) printUnregistered(states []targetState) {
 func (a *App) printLeft(states []targetState) {
 	for _, s := range states {
 		if s.Left != "" {
-			fmt.Fprintf(a.Out, "\nLEFT %s: %s\n→ %s\n", s.name(), report.TerminalLine(pipeline.LeftMessage("it", s.Left)), pipeline.LeftNext)
+			fmt.Fprintf(a.Out, "\nLEFT %s: %s\n→ %s\n", s.name(), render.TerminalLine(pipeline.LeftMessage("it", s.Left)), pipeline.LeftNext)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 type statusOptions struct {
@@ -70,7 +70,7 @@ func (a *App) status(ctx context.Context, o statusOptions) error {
 	if o.json {
 		err = a.printJSON(fleet)
 	} else {
-		_, err = fmt.Fprint(a.Out, report.FleetStatus(fleet))
+		_, err = fmt.Fprint(a.Out, render.FleetStatus(fleet))
 	}
 	if unread := fleet.Unread(); err == nil && unread > 0 {
 		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d targets could not be read", unread, len(fleet.Targets)), Next: "the list says why for each"}

@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 type sweepOptions struct {
@@ -75,11 +75,11 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 	if stopped != nil && ctx.Err() == nil {
 		return stopped
 	}
-	err = m.summarize(report.Sweep(result))
+	err = m.summarize(render.Sweep(result))
 	if o.json {
 		err = errors.Join(err, a.printJSON(result))
 	} else {
-		_, printErr := fmt.Fprint(a.Out, report.SweepLines(result))
+		_, printErr := fmt.Fprint(a.Out, render.SweepLines(result))
 		err = errors.Join(err, printErr)
 		if !o.fix && len(result.Findings) > 0 {
 			a.logf("nothing was changed: `metapipe sweep --fix` repairs what can be repaired")

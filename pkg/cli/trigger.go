@@ -15,7 +15,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
 
@@ -113,7 +113,7 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	}
 	if err != nil {
 		err = t.Unsent(ctx, in, err)
-		return errors.Join(err, s.summarize(report.Renderer{}.Customer(report.CustomerJob{Err: err, Manager: in.Manager})))
+		return errors.Join(err, s.summarize(render.Renderer{}.Customer(render.CustomerJob{Err: err, Manager: in.Manager})))
 	}
 	result, err := t.Run(ctx, in)
 	return errors.Join(err, triggeringOf(s).result(in, result, err))
@@ -258,11 +258,11 @@ func (s triggering) result(in intake.TriggerInput, r intake.TriggerResult, cause
 	if len(left) > 0 {
 		err = s.warnLeftOut(left)
 	}
-	job := report.CustomerJob{Result: r, Err: cause, Manager: in.Manager, LeftOut: left}
+	job := render.CustomerJob{Result: r, Err: cause, Manager: in.Manager, LeftOut: left}
 	if n := in.Event.PullRequest; n > 0 {
 		job.Pull = fmt.Sprintf("%s/%s/pull/%d", s.context.ServerURL, in.Event.Repository.Slug, n)
 	}
-	return errors.Join(err, s.summarize(report.Renderer{}.Customer(job)),
+	return errors.Join(err, s.summarize(render.Renderer{}.Customer(job)),
 		s.outputs("request-id", string(r.Request), "run-url", r.RunURL, "outcome", string(r.Outcome), "skipped", r.Skipped, "stage", r.Stage,
 			"ready", ready, "setup", setup, "outputs", outputs))
 }

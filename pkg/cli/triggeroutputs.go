@@ -8,7 +8,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // maxJobOutputs is what the outputs of the infrastructure may have together in bytes:
@@ -18,9 +18,9 @@ const maxJobOutputs = 1<<20 - 16<<10
 
 // fitOutputs returns the outputs as JSON (name of the target → name → JSON text) within limit,
 // and what had to be left out: the largest first, so that as many as possible stay.
-func fitOutputs(all map[string]map[string]string, limit int) (string, []report.LeftOut, error) {
+func fitOutputs(all map[string]map[string]string, limit int) (string, []render.LeftOut, error) {
 	type output struct {
-		report.LeftOut
+		render.LeftOut
 		value string
 		cost  int
 	}
@@ -34,10 +34,10 @@ func fitOutputs(all map[string]map[string]string, limit int) (string, []report.L
 			if err != nil {
 				return "", nil, err
 			}
-			each = append(each, output{report.LeftOut{Target: target, Name: name, Bytes: len(value)}, value, utf16Bytes(string(text))})
+			each = append(each, output{render.LeftOut{Target: target, Name: name, Bytes: len(value)}, value, utf16Bytes(string(text))})
 		}
 	}
-	byName := func(a, b report.LeftOut) int {
+	byName := func(a, b render.LeftOut) int {
 		if c := strings.Compare(a.Target, b.Target); c != 0 {
 			return c
 		}
@@ -49,7 +49,7 @@ func fitOutputs(all map[string]map[string]string, limit int) (string, []report.L
 		}
 		return byName(a.LeftOut, b.LeftOut)
 	})
-	var left []report.LeftOut
+	var left []render.LeftOut
 	for _, o := range each {
 		if used+o.cost > limit {
 			left = append(left, o.LeftOut)
@@ -66,7 +66,7 @@ func fitOutputs(all map[string]map[string]string, limit int) (string, []report.L
 func utf16Bytes(s string) int { return 2 * len(utf16.Encode([]rune(s))) }
 
 // warnLeftOut annotates the outputs that are left out.
-func (s triggering) warnLeftOut(left []report.LeftOut) error {
+func (s triggering) warnLeftOut(left []render.LeftOut) error {
 	var problems pipeline.Problems
 	for _, l := range left {
 		message := fmt.Sprintf("the output %s of %s has %d bytes and is left out of the job's outputs, which GitHub limits to 1 MiB", l.Name, l.Target, l.Bytes)

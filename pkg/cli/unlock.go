@@ -8,7 +8,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 type unlockOptions struct {
@@ -90,7 +90,7 @@ func (a *App) printUnlocked(o unlockOptions, r unlockResult) (err error) {
 	case o.json:
 		return a.printJSON(r)
 	case r.Released:
-		_, err = fmt.Fprintf(a.Out, "the lock of %s is released: %s\n", r.Target, report.TerminalLine(r.Lock.String()))
+		_, err = fmt.Fprintf(a.Out, "the lock of %s is released: %s\n", r.Target, render.TerminalLine(r.Lock.String()))
 	default:
 		_, err = fmt.Fprintf(a.Out, "the state of %s is not locked: nothing to do\n", r.Target)
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
@@ -34,7 +34,7 @@ func (v *validation) show() error {
 
 func (v *validation) print() error {
 	pen := v.app.pen
-	if err := report.Problems(v.app.Out, pen, v.result.Problems); err != nil {
+	if err := render.Problems(v.app.Out, pen, v.result.Problems); err != nil {
 		return err
 	}
 	errs, warnings := 0, 0
@@ -49,7 +49,7 @@ func (v *validation) print() error {
 	if v.o.customerDir != "" {
 		what = v.o.customerDir
 	}
-	what = report.TerminalLine(what)
+	what = render.TerminalLine(what)
 	switch {
 	case errs > 0:
 		v.line("\n%s: %s, %s", what, pen.Paint(text.Red, count(errs, "error")), count(warnings, "warning"))
@@ -96,7 +96,7 @@ func (v *validation) printMissing(whom string) {
 
 // paragraph prints running text behind a beginning, broken at the terminal's width.
 func (v *validation) paragraph(begin, running string) {
-	running = report.TerminalLine(running)
+	running = render.TerminalLine(running)
 	if v.app.pen.Width <= 0 {
 		v.line("%s%s", begin, running)
 		return

@@ -8,7 +8,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // TestOperatorStepsStayWithTheManager: a report names no command that only the operator
@@ -48,12 +48,12 @@ func TestOperatorStepsStayWithTheManager(t *testing.T) {
 				t.Errorf("the operator reads %v", err)
 			}
 			rep := w.Report(request, true)
-			shown := report.Renderer{}.Comment(rep) + report.Renderer{}.Status(rep, rep.Request.Customer.In("staging")) + report.Renderer{}.Status(rep, pipeline.Target{})
+			shown := render.Renderer{}.Comment(rep) + render.Renderer{}.Status(rep, rep.Request.Customer.In("staging")) + render.Renderer{}.Status(rep, pipeline.Target{})
 			for _, comment := range w.Hub.CommentList {
 				shown += comment.Body
 			}
-			if c.operator != "" && (strings.Contains(shown, c.operator) || !strings.Contains(report.Renderer{}.Summary(rep), c.operator)) {
-				t.Errorf("the customer reads\n%s\nand the summary of the manager is\n%s", shown, report.Renderer{}.Summary(rep))
+			if c.operator != "" && (strings.Contains(shown, c.operator) || !strings.Contains(render.Renderer{}.Summary(rep), c.operator)) {
+				t.Errorf("the customer reads\n%s\nand the summary of the manager is\n%s", shown, render.Renderer{}.Summary(rep))
 			}
 			if got := rep.Targets[0]; got.Outcome != pipeline.OutcomeFailed || got.Next == "" {
 				t.Errorf("reported as %+v", got)

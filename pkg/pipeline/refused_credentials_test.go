@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 	"github.com/metapipe/metapipe/testdata/untrusted"
 )
 
@@ -85,7 +85,7 @@ func refuseCredential(t *testing.T, c untrusted.Credential) {
 		if err != nil {
 			t.Fatalf("in %s: no record: %v", place, err)
 		}
-		if strings.Contains(report.Unverified(rejected), c.Secret) {
+		if strings.Contains(render.Unverified(rejected), c.Secret) {
 			t.Errorf("in %s: the summary shows it", place)
 		}
 	}

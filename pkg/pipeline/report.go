@@ -8,7 +8,7 @@ import (
 )
 
 // Report is everything that is to be reported about one request. It is a value:
-// the renderers in pkg/report turn it into Markdown or JSON.
+// the renderers in pkg/render turn it into Markdown or JSON.
 type Report struct {
 	Request Request        `json:"request"`
 	Manager Slug           `json:"manager"`

@@ -17,7 +17,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/engine/terraform/planjson"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 )
 
 // rendered is one way from plan JSON to comment.
@@ -72,7 +72,7 @@ func (b *bench) render(t *testing.T, changes, times int) rendered {
 			Request: pipeline.Request{ID: "00000000-0000-4000-8000-000000000000", Customer: "acme", Targets: []pipeline.RequestTarget{{Target: pipeline.Target{Customer: "acme", Environment: "staging"}}}},
 			Targets: []pipeline.TargetReport{{Target: pipeline.Target{Customer: "acme", Environment: "staging"}, Outcome: pipeline.OutcomeWaiting, Applies: true, Plan: &plan, RunURL: "https://github.example/run/1"}},
 		}
-		comment = append(comment, timed(func() { text = report.Renderer{}.Comment(rep) }))
+		comment = append(comment, timed(func() { text = render.Renderer{}.Comment(rep) }))
 		checkComment(t, text, dangers)
 	}
 	r.decode, r.read, r.comment = median(decode), median(read), median(comment)
@@ -117,7 +117,7 @@ func checkComment(t *testing.T, text string, dangers []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := utf8.RuneCountInString(text); n > report.DefaultCommentChars || len(encoded) > 65_536 {
+	if n := utf8.RuneCountInString(text); n > render.DefaultCommentChars || len(encoded) > 65_536 {
 		t.Errorf("the comment has %d characters, %d bytes encoded", n, len(encoded))
 	}
 	seen := 0

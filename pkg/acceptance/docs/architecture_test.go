@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"actions":          {"pipeline", "retry", "text"},
 	"config":           {"pipeline", "strictyaml", "text"},
 	"github":           {"pipeline", "retry", "text"},
-	"report":           {"pipeline", "text"},
+	"render":           {"pipeline", "text"},
 	"store":            {"pipeline", "retry", "text"},
 	"engine/terraform": {"pipeline", "text"},
 	// What every engine must do. No shipped package imports it.
@@ -51,11 +51,11 @@ var mayImport = map[string][]string{
 	// The one place that starts git.
 	"gitrepo": {},
 	// Tests of the whole program. No shipped package imports them.
-	"acceptance": {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
+	"acceptance": {"pipeline", "actions", "config", "github", "render", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
 	// Plays the workflows of both sides, as Actions does. It reads the manager's configuration
 	// to know the customer, and writes the shipped workflows where a side has none.
 	"rehearsal": {"pipeline", "config", "workflow", "gitrepo", "tempdir", "text"},
-	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
+	"cli":       {"pipeline", "actions", "config", "github", "render", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 
 // rooms says which other rooms below pkg/pipeline a room may import, beside pipeline

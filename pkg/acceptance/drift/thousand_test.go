@@ -20,7 +20,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/scans"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
-	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/render"
 	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
@@ -179,7 +179,7 @@ func (f *thousand) scan(stale time.Duration) drift.Scan {
 func (f *thousand) issues(scan *drift.Scan, budget int) map[issues.Action]int {
 	f.t.Helper()
 	var err error
-	issuer := &drift.Issuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
+	issuer := &drift.Issuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: render.Renderer{}.Issue, Closing: render.Renderer{}.IssueClosing, Now: f.now}
 	scan.Issues, err = issuer.Run(f.t.Context(), *scan, f.customers, budget)
 	fixture.Check(f.t, err)
 	did := map[issues.Action]int{}
@@ -207,10 +207,10 @@ func (f *thousand) wants(scan drift.Scan, want map[string]int) string {
 		t.Errorf("causes %v, want %v", got, want)
 	}
 	var raw bytes.Buffer
-	fixture.Check(t, report.DriftJSON(&raw, scan))
+	fixture.Check(t, render.DriftJSON(&raw, scan))
 	fixture.WantDriftSchema(t, raw.Bytes())
-	summary := report.Renderer{}.Drift(scan)
-	if len(summary) > report.DefaultSummaryBytes {
+	summary := render.Renderer{}.Drift(scan)
+	if len(summary) > render.DefaultSummaryBytes {
 		t.Errorf("the summary has %d bytes", len(summary))
 	}
 	for _, r := range scan.Results {
@@ -301,7 +301,7 @@ func TestAStoppedRunOfIssuesIsKept(t *testing.T) {
 	scan := f.scan(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	opened := 0
-	body := func(r drift.Result) string { return report.Renderer{}.Issue(r) }
+	body := func(r drift.Result) string { return render.Renderer{}.Issue(r) }
 	issuer := &drift.Issuer{Store: f.store, Sealer: f.sealer, GitHub: noticing{f.client(), func() {
 		if opened++; opened == 2 {
 			cancel()

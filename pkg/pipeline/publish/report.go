@@ -28,7 +28,7 @@ type Reporter struct {
 	seen *record.View // of Store, for what one report reads more than once
 }
 
-// Renderer turns a report into text. pkg/report implements it.
+// Renderer turns a report into text. pkg/render implements it.
 type Renderer interface {
 	// Comment is the body of the pull request comment, within GitHub's limit and
 	// without a marker.

@@ -18,7 +18,7 @@ import (
 	"github.com/metapipe/metapipe/testdata/untrusted"
 )
 
-// viaGoldmark is what HTML shows, by the renderer that pkg/report is tested with.
+// viaGoldmark is what HTML shows, by the renderer that pkg/render is tested with.
 func viaGoldmark(t *testing.T, markdown string) string {
 	t.Helper()
 	renderer := goldmark.New(
@@ -53,7 +53,7 @@ func TestReportsAsGoldmark(t *testing.T) {
 	t.Parallel()
 	reports := 0
 	for _, pattern := range []string{"*.md", "*/*.md"} {
-		files, err := filepath.Glob(filepath.Join("..", "..", "report", "testdata", pattern))
+		files, err := filepath.Glob(filepath.Join("..", "..", "render", "testdata", pattern))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -144,8 +144,8 @@ func (q *query) measure(set ast.SelectionSet, times int) {
 	for _, f := range q.fields(set, nil) {
 		inside := times
 		if f.Definition.Arguments.ForName("first") != nil {
-			first, _ := f.ArgumentMap(q.variables)["first"].(int64)
-			inside = times * int(min(max(first, 0), maxNodesPage))
+			first, _ := whole(f.ArgumentMap(q.variables)["first"])
+			inside = times * min(max(first, 0), maxNodesPage)
 			q.connections, q.nodes = q.connections+times, q.nodes+inside
 		}
 		q.measure(f.SelectionSet, inside)

@@ -112,10 +112,21 @@ func (r *Repo) propertyNodes() ([]any, bool) {
 	return list, true
 }
 
+// whole is a number of the query, or one of its variables.
+func whole(v any) (int, bool) {
+	switch n := v.(type) {
+	case int64:
+		return int(n), true
+	case float64:
+		return int(n), true
+	}
+	return 0, false
+}
+
 // pageOf reads the arguments of a list. before says how many entries lie before a place, or
 // that there is no such place.
 func pageOf(args map[string]any, before func(place string) (int, bool)) (first, after int, wrong *queryProblem) {
-	asked, isNumber := args["first"].(int64)
+	asked, isNumber := whole(args["first"])
 	if !isNumber {
 		return 0, 0, &queryProblem{Type: "MISSING_PAGINATION_BOUNDARIES", Message: "You must provide a `first` or `last` value to properly paginate the connection."}
 	}
@@ -124,12 +135,12 @@ func pageOf(args map[string]any, before func(place string) (int, bool)) (first, 
 	}
 	text, given := args["after"].(string)
 	if !given {
-		return int(asked), 0, nil
+		return asked, 0, nil
 	}
 	if raw, err := base64.StdEncoding.DecodeString(text); err == nil {
 		if place, isCursor := strings.CutPrefix(string(raw), cursorPrefix); isCursor {
 			if after, known := before(place); known {
-				return int(asked), after, nil
+				return asked, after, nil
 			}
 		}
 	}

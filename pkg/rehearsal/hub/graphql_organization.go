@@ -99,9 +99,10 @@ func ordinal(id int64) string { return fmt.Sprintf("%020d", id) }
 // repositoriesOf is a page of the repositories that the token sees.
 func (q *query) repositoriesOf(org *User, args map[string]any) (any, *queryProblem) {
 	order, _ := args["orderBy"].(map[string]any)
+	affiliations, some := args["ownerAffiliations"].([]any) // an organization owns its repositories
 	var list []listed
 	for _, r := range q.s.reposOf(org.Login) {
-		if !q.token.sees(r) {
+		if !q.token.sees(r) || some && !slices.Contains(affiliations, any("OWNER")) {
 			continue
 		}
 		place := ordinal(r.created.UnixNano())

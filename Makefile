@@ -71,7 +71,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 
 # Tokens, payloads, receipts and the two kinds of YAML: what strangers write.
 fuzz-borders: ## run the fuzz targets of what crosses a trust border
-	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz ./pkg/actions:FuzzVerify ./pkg/github:FuzzAnswers ./pkg/github:FuzzQueryAnswers ./pkg/pipeline:FuzzParsePayload ./pkg/pipeline:FuzzProperties ./pkg/pipeline:FuzzParseReceipt ./pkg/pipeline:FuzzOutputs ./pkg/engine/terraform/statefile:FuzzOutputs ./pkg/pipeline/record:FuzzRecord ./pkg/pipeline:FuzzDecodeExact \
+	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz ./pkg/actions:FuzzVerify ./pkg/github:FuzzAnswers ./pkg/github:FuzzQueryAnswers ./pkg/github:FuzzOrganizationAnswers ./pkg/pipeline:FuzzParsePayload ./pkg/pipeline:FuzzProperties ./pkg/pipeline:FuzzParseReceipt ./pkg/pipeline:FuzzOutputs ./pkg/engine/terraform/statefile:FuzzOutputs ./pkg/pipeline/record:FuzzRecord ./pkg/pipeline:FuzzDecodeExact \
 		./pkg/variables:FuzzParse ./pkg/strictyaml:FuzzLexer ./pkg/config:FuzzDecode ./pkg/content:FuzzMatch ./pkg/engine/terraform/jsonvalue:FuzzJSONText ./pkg/pipeline/change:FuzzParseFile ./pkg/pipeline/properties:FuzzParseAssignment
 
 bench: ## measure metapipe against bare terraform, as ratios

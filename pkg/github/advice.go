@@ -13,6 +13,14 @@ import (
 const movedNext = "find out which name and owner the repository has now; with the same owner, run this again: metapipe looks up the new name; otherwise " +
 	"make sure that the new owner may deploy, then change `repository` in the file of the customer"
 
+// advise is what the reader can do about a status of this call.
+func (c *Client) advise(k call, status int, h http.Header) string {
+	if advice := k.advice[status]; advice != "" {
+		return advice
+	}
+	return c.next(status, h)
+}
+
 // next is what the reader can do about a status.
 func (c *Client) next(status int, h http.Header) string {
 	switch status {

@@ -85,9 +85,7 @@ func (c *Client) explain(k call, resp *github.Response, err error) error {
 	case gone(e.Status, e.Message):
 		e.Err = &pipeline.GoneError{Err: err}
 	}
-	if e.Next = k.advice[e.Status]; e.Next == "" {
-		e.Next = c.next(e.Status, resp.Header)
-	}
+	e.Next = c.advise(k, e.Status, resp.Header)
 	return e
 }
 

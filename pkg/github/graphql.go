@@ -129,13 +129,13 @@ func (c *Client) unanswered(k call, p *graphQLProblem, h http.Header) *Error {
 	e.Message = c.transport.secrets.hide(oneLine(p.Message, 500))
 	switch {
 	case p.Type == "NOT_FOUND":
-		e.Err, e.Next = &pipeline.NotVisibleError{Err: p}, c.next(http.StatusNotFound, h)
+		e.Err, e.Next = &pipeline.NotVisibleError{Err: p}, c.advise(k, http.StatusNotFound, h)
 	case p.forbidden():
-		e.Next = c.next(http.StatusForbidden, h)
+		e.Next = c.advise(k, http.StatusForbidden, h)
 	case p.code() == "undefinedField":
 		e.Err = errors.Join(p, errors.ErrUnsupported)
 	case p.overload():
-		e.Next = c.next(http.StatusBadGateway, h)
+		e.Next = c.advise(k, http.StatusBadGateway, h)
 	}
 	return e
 }

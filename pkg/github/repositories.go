@@ -36,6 +36,12 @@ func (c *Client) RepositoriesProperties(ctx context.Context, repos []pipeline.Sl
 	for i, repo := range repos {
 		queue[i] = &repositoryQuestion{repo: repo, answer: &answers[i]}
 	}
+	c.askAll(ctx, queue)
+	return answers
+}
+
+// askAll asks until each question has its answer.
+func (c *Client) askAll(ctx context.Context, queue []*repositoryQuestion) {
 	size := repositoriesPerQuery
 	if c.app != nil {
 		size = 1
@@ -45,7 +51,6 @@ func (c *Client) RepositoriesProperties(ctx context.Context, repos []pipeline.Sl
 		batch := queue[:min(size, len(queue))]
 		queue = append(queue[len(batch):], r.ask(ctx, batch)...)
 	}
-	return answers
 }
 
 // repositoryQuestion is one repository on its way through the queries.
@@ -189,6 +194,11 @@ type repositoryNode struct {
 	ID       int64  `json:"databaseId"`
 	Name     string `json:"nameWithOwner"`
 	Archived *bool  `json:"isArchived"`
+	// These are asked for in lists of an organization.
+	Fork     *bool           `json:"isFork"`
+	Template *bool           `json:"isTemplate"`
+	Branch   json.RawMessage `json:"defaultBranchRef"`
+	Root     json.RawMessage `json:"object"`
 	Values   *struct {
 		Nodes []*struct {
 			Name  string          `json:"propertyName"`

@@ -186,6 +186,46 @@ func (t *Token) grants(r *Repo, n need) bool {
 	return n.name == "metadata" || have == "write" || have == "admin" || have == n.level
 }
 
+// installed reports whether a token is for a repository of the account.
+func (s *Server) installed(t *Token, account *User) bool {
+	return slices.ContainsFunc(s.reposOf(account.Login), func(r *Repo) bool { return t.repos[r.id] })
+}
+
+// has reports whether the token has a permission of an organization, or a higher one.
+func (t *Token) has(n need) bool {
+	ranks := []string{"read", "write", "admin"}
+	return slices.Index(ranks, t.Permissions[n.name]) >= slices.Index(ranks, n.level)
+}
+
+// notAccessible is what GitHub says to a token without a permission.
+func (t *Token) notAccessible() string {
+	if t.app() {
+		return "Resource not accessible by integration"
+	}
+	return "Resource not accessible by personal access token"
+}
+
+// member reports whether a person belongs to the organization: as an owner, in a team, or by a
+// role in one of its repositories.
+func (s *Server) member(org *User, login string) bool {
+	inTeam := slices.ContainsFunc(s.teams, func(t *Team) bool { return t.org == org && t.members[strings.ToLower(login)] })
+	return inTeam || s.owners[strings.ToLower(org.Login+"/"+login)] || slices.ContainsFunc(s.reposOf(org.Login), func(r *Repo) bool { return r.role(login) > NoRole })
+}
+
+// role is what the members of a team may do in a repository, as far as this server tells
+// roles apart.
+func (p Permission) role() Role {
+	switch p {
+	case PermissionRead, PermissionTriage:
+		return Read
+	case PermissionWrite, PermissionMaintain:
+		return Write
+	case PermissionAdmin:
+		return Admin
+	}
+	return NoRole
+}
+
 // actor is the account behind the call; nil when anonymous.
 func (c *call) actor() *User {
 	if c.token == nil {

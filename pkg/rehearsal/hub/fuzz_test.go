@@ -24,6 +24,8 @@ func FuzzServeHTTP(f *testing.F) {
 		{"POST", repo + "/actions/runs/9000000001/pending_deployments", `{"environment_ids":["1"],"state":"approved","comment":""}`},
 		{"POST", repo + "/actions/workflows/infra.yml/dispatches", `{"ref":"main","inputs":{"a":{}}}`}, {"GET", repo + "/actions/runs?created=2026..", ""},
 		{"POST", repo + "/issues/1/comments", `{"body":"\u0000"}`}, {"GET", "//%2e%2e/%zz", ""}, {"GET", "/_raw/acme/shop/main/../x", ""},
+		{"POST", "/graphql", `{"query":"{repository(owner:\"acme\",name:\"shop\"){defaultBranchRef{name}object(expression:\"topic:infra\"){__typename ...on Tree{entries{name type}}}}}"}`},
+		{"POST", "/graphql", `{"query":"query($n:Int!$c:String){organization(login:\"guild\"){repositories(first:$n,after:$c){nodes{databaseId}pageInfo{endCursor}}teams(first:1){nodes{slug}}}}","variables":{"n":1e3,"c":"Y3Vyc29yOnYyOg=="}}`},
 		{"GET", "/_services/idtoken/1/x", ""}, {"HEAD", "/user", ""}, {"GET", repo + "/environments/infra%2Fx", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2])
@@ -54,6 +56,8 @@ func FuzzServeHTTP(f *testing.F) {
 func smallFixture(t *testing.T) (*hub.Server, string) {
 	h := hub.New(hub.Options{})
 	got(h.AddUser(hub.User{Login: "acme"}))(t)
+	got(h.AddUser(hub.User{Login: "guild", Type: hub.Organization}))(t)
+	got(h.AddRepo("guild", "hall", hub.RepoOptions{}))(t)
 	r := got(h.AddRepo("acme", "shop", hub.RepoOptions{ID: 4711, Private: true}))(t)
 	head := got(r.Commit("main", hub.Change{Files: map[string]hub.File{"infra/variables.yml": {Content: []byte("a: 1\n")}}}))(t)
 	got(r.Commit("topic", hub.Change{Files: map[string]hub.File{"link": {Content: []byte("infra"), Mode: hub.ModeSymlink}}}))(t)

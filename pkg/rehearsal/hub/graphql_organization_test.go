@@ -93,7 +93,8 @@ func TestOrganizationRepositories(t *testing.T) {
 			`{"data":{"organization":{"login":"acme","repositories":{"nodes":[{"defaultBranchRef":null,"isArchived":true,"isFork":false,"isTemplate":false},` +
 				`{"defaultBranchRef":null,"isArchived":false,"isFork":false,"isTemplate":false},{"defaultBranchRef":{"name":"main"},"isArchived":false,"isFork":true,"isTemplate":false},` +
 				`{"defaultBranchRef":{"name":"main"},"isArchived":false,"isFork":false,"isTemplate":false},{"defaultBranchRef":null,"isArchived":false,"isFork":false,"isTemplate":true}]},"viewerIsAMember":true}}}`},
-		"stranger": {"outsider", organization(`viewerIsAMember`), `{"data":{"organization":{"viewerIsAMember":false}}}`},
+		"of others": {"owner", organization(`repositories(first:1,ownerAffiliations:[COLLABORATOR]){totalCount}`), `{"data":{"organization":{"repositories":{"totalCount":0}}}}`},
+		"stranger":  {"outsider", organization(`viewerIsAMember`), `{"data":{"organization":{"viewerIsAMember":false}}}`},
 	})
 	if a := c.send("owner", "GET", "/repos/acme/starter", "").object(t); a["is_template"] != true {
 		t.Errorf("the other API does not know the template: %v", a["is_template"])

@@ -1,11 +1,11 @@
 package hub
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
-
-	"errors"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/gitstore"
 )
@@ -137,6 +137,18 @@ func (r *Repo) Transfer(owner string) error {
 		r.roles[strings.ToLower(account.Login)] = Admin
 	}
 	return nil
+}
+
+// reposOf are the repositories of an account, by their names.
+func (s *Server) reposOf(login string) []*Repo {
+	var list []*Repo
+	for _, r := range s.repos {
+		if strings.EqualFold(r.owner, login) {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Repo) int { return strings.Compare(a.name, b.name) })
+	return list
 }
 
 // ID is the immutable numeric id.

@@ -6,20 +6,6 @@ import (
 	"strings"
 )
 
-// role is what the members of a team may do in a repository, as far as this server tells
-// roles apart.
-func (p Permission) role() Role {
-	switch p {
-	case PermissionRead, PermissionTriage:
-		return Read
-	case PermissionWrite, PermissionMaintain:
-		return Write
-	case PermissionAdmin:
-		return Admin
-	}
-	return NoRole
-}
-
 // AddTeam makes a team of an organization.
 func (s *Server) AddTeam(org string, n NewTeam) (*Team, error) {
 	s.mu.Lock()

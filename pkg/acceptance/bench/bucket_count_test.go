@@ -18,6 +18,8 @@ type RoundTrips struct {
 	// Store are those of metapipe, Tool those of the tool's backend. A key is a
 	// method of HTTP; listings are LIST.
 	Store, Tool map[string]int
+	// Asked are the requests of metapipe in their order: method, key or prefix.
+	Asked []string
 }
 
 // BucketRoundTrips carries one merge to two environments through the shipped workflows, with
@@ -76,11 +78,12 @@ func (c *requestCounter) count(r *http.Request) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	by := c.seen.Store
 	if agent := r.UserAgent(); strings.Contains(agent, "HashiCorp") || strings.Contains(agent, "OpenTofu") {
-		by = c.seen.Tool
+		c.seen.Tool[method]++
+		return
 	}
-	by[method]++
+	c.seen.Store[method]++
+	c.seen.Asked = append(c.seen.Asked, method+" "+r.URL.Path+r.URL.Query().Get("prefix"))
 }
 
 func (c *requestCounter) begin() {

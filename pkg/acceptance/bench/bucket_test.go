@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ func (b *bench) bucket(t *testing.T) {
 	b.largePlan(t)
 	counts, tool := map[string]float64{}, 0
 	for _, step := range BucketRoundTrips(t) {
-		t.Logf("%s: store %v, tool %v", step.Command, step.Store, step.Tool)
+		t.Logf("%s: store %v, tool %v\n\t%s", step.Command, step.Store, step.Tool, strings.Join(step.Asked, "\n\t"))
 		for _, n := range step.Store {
 			counts[step.Command] += float64(n)
 		}

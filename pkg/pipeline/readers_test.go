@@ -13,7 +13,7 @@ import (
 )
 
 // rawReads are the functions that see an object of the store before it is verified. A
-// record has one reading function, Records.ReadRecord, and it verifies. Whoever wants to add
+// record has one reading function, Records.readAttached, and it verifies. Whoever wants to add
 // a line here reads something that a writer of the store can make up.
 var rawReads = map[string][]string{
 	// The store itself.
@@ -28,7 +28,7 @@ var rawReads = map[string][]string{
 		"ReadAtMost", "Unseal",   // the two below
 	},
 	"ReadAtMost":    {"Ledger.entry", "Ledger.put", "readAll"}, // put compares it with what it has written
-	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedReader.ReadRecord"},
+	"readAll":       {"DecodeReceipt", "Records.readAttached", "UnverifiedReader.ReadRecord"},
 	"Content":       {"Ledger.entry", "UnverifiedReader.ReadRecord"},           // of a ledger, the last entry is verified next
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What CheckClaim, checkClaimedUnrecorded, checkFormerPath, requestPath,

@@ -155,8 +155,7 @@ func (s Scope) grants() map[Role]grant {
 	const lastApplies = "*/applied/*.json"                         // of all customers, since a renamed one has another name
 	fetched := []string{requests, pulls, queue, chain, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*", registered}
 	open := "_metapipe/open/" + c + "/*"
-	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
-	shown := []string{c + "/*/plans/*.json", c + "/*/plans/*/model.sealed"}
+	superseded := []string{open, target + "/plans/*.json"} // older requests that wait in vain
 	spent := func(of string) string { return of + "/plans/*/artifacts.sealed" }
 	return map[Role]grant{
 		// The names in the store, and what was applied last, distinguish a renamed customer
@@ -177,12 +176,12 @@ func (s Scope) grants() map[Role]grant {
 		},
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
-			read:  append(shown, requests, pulls, c+"/*/queue/*", c+"/*/ledger/*", c+"/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"),
+			read:  slices.Concat(records, []string{requests, pulls, c + "/*/queue/*", c + "/*/ledger/*", c + "/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}),
 			write: []string{c + "/*/ledger/*", c + "/ledger/*"}, remove: []string{spent(c + "/*"), open}, sealLedgers: true, open: true, openFleet: true, allEnvironments: true,
 		},
 		RoleSweep: {
 			list: []string{c + "/*", "_metapipe/open/*"},
-			read: []string{state, lock, requests, pulls, queue, target + "/plans/*.json", target + "/plans/*/model.sealed", chain, c + "/ledger/*"},
+			read: []string{state, lock, requests, pulls, queue, target + "/plans/*.json", chain, c + "/ledger/*"},
 			// Of a plan it may write nothing but that it is out of use.
 			write: []string{target + "/plans/*/apply-??????????.json", chain, c + "/ledger/*"}, remove: []string{spent(target), lock, open}, lock: true, seal: true, sealLedgers: true, open: true,
 		},

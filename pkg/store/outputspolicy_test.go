@@ -30,7 +30,7 @@ func TestOutputsPolicies(t *testing.T) {
 		for key, want := range map[string]bool{
 			"acme/staging.network/outputs/1.sealed": true, "acme/production.network/outputs/1.sealed": false, "acme/staging.dns/outputs/1.sealed": false,
 			"crm/staging.network/outputs/1.sealed": false, "acme/staging.network/terraform.tfstate": false, "acme/staging.network/plans/r/0001/artifacts.sealed": false,
-			"acme/staging.network/plans/r/0001/model.sealed": false,
+			"acme/staging.network/plans/r/0001/plan-log.sealed": false,
 		} {
 			if got := allows(t, policy, s3Request{action: "s3:GetObject", resource: at + key}); got != want {
 				t.Errorf("%s reads %s: %v", name, key, got)

@@ -227,7 +227,7 @@ func TestSessionPolicy(t *testing.T) {
 		{"s3:GetObject", states + "/live/shop/production/plans/1/apply-0000000003.json", "", true},
 		{"s3:PutObject", states + "/live/shop/production/plans/1/apply-0000000003.json", "", false},
 		{"s3:GetObject", states + "/live/shop/production/plans/1/artifacts.sealed", "", false},
-		{"s3:GetObject", states + "/live/shop/production/plans/1/model.sealed", "", false},
+		{"s3:GetObject", states + "/live/shop/production/plans/1/plan-log.sealed", "", false},
 		{"s3:GetObject", states + "/live/shop/staging/plans/1/artifacts.sealed", "", true},
 		{"s3:DeleteObject", states + "/live/shop/staging/plans/1/artifacts.sealed", "", true},
 		{"s3:DeleteObject", states + "/live/shop/staging/applied/1.json", "", true},

@@ -213,20 +213,19 @@ func (a *attempt) reseal(args []string) {
 	bound := func(r pipeline.Receipt, object string) pipeline.Binding {
 		return pipeline.Binding{Target: r.Target(), Data: append([]byte(object+"\x00"), r.Bytes()...)}
 	}
-	for _, object := range []string{"artifacts.sealed", "model.sealed"} {
-		sealed := fixture.Must(os.ReadFile(filepath.Join(from, object)))(t)
-		plaintext := fixture.Must(io.ReadAll(fixture.Must(sealer.Unseal(t.Context(), bytes.NewReader(sealed), bound(old, object)))(t)))(t)
-		var again bytes.Buffer
-		w := fixture.Must(sealer.Seal(t.Context(), &again, bound(forged, object)))(t)
-		fixture.Must(w.Write(plaintext))(t)
-		fixture.Check(t, w.Close())
-		a.overwrite(filepath.Join(to, object), again.Bytes())
-	}
+	const object = "artifacts.sealed"
+	sealed := fixture.Must(os.ReadFile(filepath.Join(from, object)))(t)
+	plaintext := fixture.Must(io.ReadAll(fixture.Must(sealer.Unseal(t.Context(), bytes.NewReader(sealed), bound(old, object)))(t)))(t)
+	var again bytes.Buffer
+	w := fixture.Must(sealer.Seal(t.Context(), &again, bound(forged, object)))(t)
+	fixture.Must(w.Write(plaintext))(t)
+	fixture.Check(t, w.Close())
+	a.overwrite(filepath.Join(to, object), again.Bytes())
 	planned.Receipt = &forged
 	fixture.Check(t, os.Remove(filepath.Join(to, record.ObjectPlanned)))
 	records := record.Records{Store: fixture.Must(store.NewDirectory(a.Store))(t), Sealer: sealer}
 	prefix := filepath.ToSlash(fixture.Must(filepath.Rel(a.Store, to))(t)) + "/"
-	fixture.Check(t, records.CreateRecord(t.Context(), record.PlanAttempt{Target: forged.Target(), Prefix: prefix}, record.ObjectPlanned, planned))
+	fixture.Check(t, records.CreateAttached(t.Context(), record.PlanAttempt{Target: forged.Target(), Prefix: prefix}, record.ObjectPlanned, planned, []byte("{}")))
 }
 
 // plannedIn is how the plan in a folder ended, as its record says.

@@ -24,9 +24,9 @@ var roundTripBudget = []struct {
 	aim, limit float64
 }{
 	{"fetch-vars", 13, 15}, // the ledger has 2 to 4 of each step's
-	{"plan", 32, 36},
-	{"apply", 49, 54},
-	{"report", 65, 66}, // of these 16 tell that an apply begins, also to the apply that waits for it
+	{"plan", 32, 33},
+	{"apply", 48, 50},
+	{"report", 57, 58}, // of these 14 tell that an apply begins, also to the apply that waits for it
 }
 
 // bucket counts what a request asks of S3, and streams a large plan through it.

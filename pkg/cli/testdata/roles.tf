@@ -151,7 +151,6 @@ resource "aws_iam_role_policy" "fetch-vars-fetch-vars" {
           "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/_metapipe/open/*/*",
           "arn:aws:s3:::provider-states/*/*/plans/*.json",
-          "arn:aws:s3:::provider-states/*/*/plans/*/model.sealed",
           "arn:aws:s3:::provider-states/*/applied/*.json",
           "arn:aws:s3:::provider-states/*/*/applied/*",
         ]
@@ -298,7 +297,6 @@ resource "aws_iam_role_policy" "report-report" {
         Action = ["s3:GetObject"]
         Resource = [
           "arn:aws:s3:::provider-states/*/*/plans/*.json",
-          "arn:aws:s3:::provider-states/*/*/plans/*/model.sealed",
           "arn:aws:s3:::provider-states/*/requests/*",
           "arn:aws:s3:::provider-states/*/pulls/*",
           "arn:aws:s3:::provider-states/*/*/queue/*",
@@ -576,7 +574,6 @@ resource "aws_iam_role_policy" "sweep-sweep" {
           "arn:aws:s3:::provider-states/*/pulls/*",
           "arn:aws:s3:::provider-states/*/*/queue/*",
           "arn:aws:s3:::provider-states/*/*/plans/*.json",
-          "arn:aws:s3:::provider-states/*/*/plans/*/model.sealed",
           "arn:aws:s3:::provider-states/*/*/ledger/*",
           "arn:aws:s3:::provider-states/*/ledger/*",
         ]

@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +42,8 @@ type TargetResult struct {
 	StateKept bool
 	SpareFile string // where it is when the store could not take it
 
-	tip ledger.Tip // of the target's ledger, when this apply had begun
+	tip   ledger.Tip // of the target's ledger, when this apply had begun
+	model []byte     // of a plan that has a receipt
 }
 
 // Run plans the target. A tool that failed is a *FailedError whose record stands
@@ -80,7 +80,7 @@ func (p *Planner) run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 		}
 		err = errors.Join(err, recordErr)
 	}
-	recordErr := p.records().CreateRecord(last, folder, record.ObjectPlanned, ended)
+	recordErr := p.records().CreateAttached(last, folder, record.ObjectPlanned, ended, result.model)
 	log.Keep(last, p.Store, p.Sealer, in, folder.Key(record.ObjectPlanLog))
 	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the plan of %s: %w", in.Target(), recordErr))
@@ -154,8 +154,12 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 	if err != nil {
 		return TargetResult{}, err
 	}
-	if err := p.keep(ctx, folder, receipt, planned, raw); err != nil {
-		return TargetResult{}, err
+	model, err := json.Marshal(planned.Plan)
+	if err != nil {
+		return TargetResult{}, fmt.Errorf("encode the plan of %s: %w", in.Target(), err)
+	}
+	if err := record.SealArtifacts(ctx, p.records(), folder, receipt, planned.Artifacts, raw); err != nil {
+		return TargetResult{}, fmt.Errorf("store %s: %w", record.ObjectArtifacts, err)
 	}
 	if outputs != nil {
 		if err := p.passOutputs(ctx, folder, request, receipt, outputs); err != nil {
@@ -163,7 +167,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 		}
 	}
 	ended.Receipt = &receipt
-	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
+	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code(), model: model}
 	return result, p.checkPlan(ctx, in, request, receipt, ended)
 }
 
@@ -254,22 +258,6 @@ func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, job
 		Exactness: planned.Plan.Exactness, Artifacts: digests, Evidence: planned.Evidence,
 		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),
 	}, nil
-}
-
-// keep stores everything that apply and report need. Both objects are bound to the receipt
-// and to their own names; the receipt itself goes into the record of the plan.
-func (p *Planner) keep(ctx context.Context, folder record.PlanAttempt, receipt pipeline.Receipt, planned pipeline.Planned, variables []byte) error {
-	model, err := json.Marshal(planned.Plan)
-	if err != nil {
-		return fmt.Errorf("encode the plan: %w", err)
-	}
-	if err := record.SealArtifacts(ctx, p.records(), folder, receipt, planned.Artifacts, variables); err != nil {
-		return fmt.Errorf("store %s: %w", record.ObjectArtifacts, err)
-	}
-	if err := record.SealInto(ctx, p.Store, p.Sealer, folder.Key(record.ObjectModel), pipeline.BindTo(receipt, record.ObjectModel), bytes.NewReader(model)); err != nil {
-		return fmt.Errorf("store %s: %w", record.ObjectModel, err)
-	}
-	return nil
 }
 
 // loadTarget reads the request and checks that the target is part of it.

@@ -211,6 +211,7 @@ type TargetStatus struct {
 	Result  record.Result
 	Folder  record.PlanAttempt
 	Receipt *pipeline.Receipt // of its plan; nil where none was kept
+	Planned record.Result     // how the plan ended, which holds the receipt
 	Attempt ApplyAttempt      // the last one of its plan
 	Doubt   error             // what of it cannot be believed: ErrTampered or ErrUnknownKey
 }
@@ -248,8 +249,8 @@ func readStatus(ctx context.Context, s record.Records, request pipeline.Request,
 	st.Folder = folder
 	switch {
 	case folder.Has(record.ObjectPlanned):
-		if st.Result, err = record.ReadPlanned(ctx, s, folder); err == nil {
-			st.Receipt = st.Result.Receipt
+		if st.Planned, err = record.ReadPlanned(ctx, s, folder); err == nil {
+			st.Result, st.Receipt = st.Planned, st.Planned.Receipt
 		}
 	case folder.Has(record.ObjectStart):
 		var b record.StartRecord

@@ -325,7 +325,7 @@ func (r *Reporter) plan(ctx context.Context, st ledger.TargetStatus, t *pipeline
 	if receipt == nil {
 		return nil
 	}
-	model, err := record.ReadModel(ctx, r.records(), st.Folder, *receipt)
+	model, err := st.Planned.OpenModel(ctx, r.Sealer)
 	switch {
 	case errors.Is(err, pipeline.ErrTampered), errors.Is(err, pipeline.ErrUnknownKey):
 		t.Message = strings.TrimPrefix(t.Message+"; the stored plan cannot be shown: it or its receipt is not what was stored", "; ")

@@ -23,9 +23,8 @@ import (
 const (
 	ObjectStart     = "begun.json"
 	ObjectVariables = "variables.sealed"
-	ObjectModel     = "model.sealed"
 	ObjectReceipt   = "receipt.json" // of a kept state, beside it
-	ObjectPlanned   = "planned.json"
+	ObjectPlanned   = "planned.json" // with the model of the plan attached: what may be shown of it
 	ObjectErrored   = "errored-state.sealed" // a state that could not be written
 	ObjectRecovered = "recovered.json"       // it is in its backend again
 )
@@ -68,6 +67,13 @@ type Result struct {
 	Retryable bool `json:"retryable,omitempty"`
 	// Revoked: no apply has ended so; a newer request or the sweep has taken the plan out of use.
 	Revoked bool `json:"revoked,omitempty"`
+
+	attached Attached
+}
+
+// OpenModel returns the model of the plan whose receipt the result holds.
+func (e Result) OpenModel(ctx context.Context, sealer pipeline.Sealer) ([]byte, error) {
+	return e.attached.Text(ctx, sealer)
 }
 
 // PlanAttempt names the numbered folder of one planning. Records that lie elsewhere have
@@ -186,26 +192,17 @@ func LoadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, 
 
 // ReadPlanned reads how a planning ended: the one place where that is read. A receipt in
 // it is of the target.
-func ReadPlanned(ctx context.Context, s Reader, folder PlanAttempt) (Result, error) {
+func ReadPlanned(ctx context.Context, s Records, folder PlanAttempt) (Result, error) {
 	var ended Result
-	err := s.ReadRecord(ctx, folder, ObjectPlanned, &ended)
+	attached, err := s.readAttached(ctx, folder, ObjectPlanned, &ended)
 	if r := ended.Receipt; err == nil && r != nil && r.Target() != folder.Target {
 		err = fmt.Errorf("%s: %w: its receipt is of %s", folder.Key(ObjectPlanned), pipeline.ErrTampered, r.Target())
 	}
 	if err != nil {
 		return Result{}, err
 	}
+	ended.attached = attached
 	return ended, nil
-}
-
-// ReadModel opens the model of a plan, which is bound to its receipt. One that is gone is
-// ErrTampered: it is written before the receipt, and stays.
-func ReadModel(ctx context.Context, s Records, folder PlanAttempt, receipt pipeline.Receipt) ([]byte, error) {
-	model, err := UnsealBytes(ctx, s, s.Sealer, folder.Key(ObjectModel), pipeline.BindTo(receipt, ObjectModel))
-	if errors.Is(err, pipeline.ErrNotFound) {
-		err = fmt.Errorf("%s: %w: the model of its plan is gone", folder.Key(ObjectPlanned), pipeline.ErrTampered)
-	}
-	return model, err
 }
 
 // DecodeReceipt reads a receipt that the caller verifies by what is sealed with it. One
@@ -231,8 +228,8 @@ func encode(key string, value any) ([]byte, error) {
 }
 
 // maxRecord bounds what is read of a record before it is verified: no store can fill
-// the memory.
-const maxRecord = 64 << 20
+// the memory. The model of a plan of a hundred thousand resources fits.
+const maxRecord = 256 << 20
 
 // ErrTooLarge is the error of ReadAtMost about a larger object.
 var ErrTooLarge = errors.New("it is larger than anything that is written there")

@@ -19,9 +19,10 @@ import (
 // with the key, for this very place.
 //
 // A record stays readable; its seal is an empty object under the Sealer, bound to
-// the key path and the content:
+// the key path and the content. What belongs to a record and may not be read by everyone is
+// attached to it, sealed for that very record:
 //
-//	{"record": {…}, "seal": "<base64>"}
+//	{"record": {…}, "seal": "<base64>", "attached": "<base64>"}
 type Records struct {
 	pipeline.Store
 	pipeline.Sealer
@@ -45,8 +46,33 @@ const FleetName pipeline.CustomerName = "_metapipe"
 
 // signedRecord is the stored form.
 type signedRecord struct {
-	Record json.RawMessage `json:"record"`
-	Seal   []byte          `json:"seal"`
+	Record   json.RawMessage `json:"record"`
+	Seal     []byte          `json:"seal"`
+	Attached []byte          `json:"attached,omitempty"`
+}
+
+// Attached is what is sealed with a record.
+type Attached struct {
+	key    string // of the record
+	sealed []byte
+	to     pipeline.Binding
+}
+
+// Text returns it in clear. It is ErrTampered where nothing is attached, or what belongs to
+// another record.
+func (a Attached) Text(ctx context.Context, sealer pipeline.Sealer) ([]byte, error) {
+	if len(a.sealed) == 0 {
+		return nil, fmt.Errorf("%s: %w: what is attached to it is gone", a.key, pipeline.ErrTampered)
+	}
+	plaintext, err := sealer.Unseal(ctx, bytes.NewReader(a.sealed), a.to)
+	var b []byte
+	if err == nil {
+		b, err = io.ReadAll(plaintext)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open what is attached to %s: %w", a.key, err)
+	}
+	return b, nil
 }
 
 // recordBinding ties a record to its place and content. An apply reads how the
@@ -60,9 +86,23 @@ func (p PlanAttempt) recordBinding(key string, content []byte) pipeline.Binding 
 	return pipeline.Binding{Target: p.Target, Kind: kind, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
 }
 
+// attachedBinding ties what is attached to a record to its place and content. It is of no kind:
+// a role that may open the records of other environments opens nothing that is attached to them.
+func (p PlanAttempt) attachedBinding(key string, content []byte) pipeline.Binding {
+	return pipeline.Binding{Target: p.Target, Data: append([]byte("metapipe attached\x00"+key+"\x00"), content...)}
+}
+
 // CreateRecord writes a record with its seal. A taken key is ErrExists.
 func (s Records) CreateRecord(ctx context.Context, p PlanAttempt, object string, value any) error {
-	b, err := s.Sign(ctx, p, object, value)
+	return s.CreateAttached(ctx, p, object, value, nil)
+}
+
+// CreateAttached is CreateRecord with a text that is attached to the record, unless it is nil.
+func (s Records) CreateAttached(ctx context.Context, p PlanAttempt, object string, value any, text []byte) error {
+	b, err := s.sign(ctx, p, object, value, text)
+	if err == nil && len(b) > maxRecord {
+		err = fmt.Errorf("write %s: %w", p.Key(object), ErrTooLarge)
+	}
 	if err != nil {
 		return err
 	}
@@ -71,20 +111,33 @@ func (s Records) CreateRecord(ctx context.Context, p PlanAttempt, object string,
 
 // Sign returns the stored form of a record.
 func (s Records) Sign(ctx context.Context, p PlanAttempt, object string, value any) ([]byte, error) {
+	return s.sign(ctx, p, object, value, nil)
+}
+
+func (s Records) sign(ctx context.Context, p PlanAttempt, object string, value any, text []byte) ([]byte, error) {
 	key := p.Key(object)
 	content, err := json.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", key, err)
 	}
-	var seal bytes.Buffer
-	w, err := s.Seal(ctx, &seal, p.recordBinding(key, content))
-	if err == nil {
-		err = w.Close()
+	stored := signedRecord{Record: content}
+	if stored.Seal, err = s.sealBytes(ctx, p.recordBinding(key, content), nil); err == nil && text != nil {
+		stored.Attached, err = s.sealBytes(ctx, p.attachedBinding(key, content), text)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sign %s: %w", key, err)
 	}
-	return encode(key, signedRecord{Record: content, Seal: seal.Bytes()})
+	return encode(key, stored)
+}
+
+func (s Records) sealBytes(ctx context.Context, to pipeline.Binding, text []byte) ([]byte, error) {
+	var sealed bytes.Buffer
+	w, err := s.Seal(ctx, &sealed, to)
+	if err == nil {
+		_, err = w.Write(text)
+		err = errors.Join(err, w.Close())
+	}
+	return sealed.Bytes(), err
 }
 
 // Unsigned returns the stored form of a record without a seal. No reader of records believes
@@ -101,42 +154,51 @@ func Unsigned(key string, value any) ([]byte, error) {
 // ErrTampered, one under a key that is
 // not at hand ErrUnknownKey; into is untouched then.
 func (s Records) ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error {
+	_, err := s.readAttached(ctx, p, object, into)
+	return err
+}
+
+// readAttached is ReadRecord with what is attached to the record.
+func (s Records) readAttached(ctx context.Context, p PlanAttempt, object string, into any) (Attached, error) {
 	key := p.Key(object)
 	b, err := readAll(ctx, s.Store, key)
 	if err != nil {
-		return err
+		return Attached{}, err
 	}
-	content, err := s.Verify(ctx, p, object, b)
+	content, sealed, err := s.verify(ctx, p, key, b)
 	if err != nil {
-		return err
+		return Attached{}, err
 	}
 	if err := pipeline.DecodeExact(content, into); err != nil {
-		return fmt.Errorf("decode %s: %w", key, err)
+		return Attached{}, fmt.Errorf("decode %s: %w", key, err)
 	}
-	return nil
+	return Attached{key: key, sealed: sealed, to: p.attachedBinding(key, content)}, nil
 }
 
 // Verify checks the seal of the stored form b of a record and returns what it authenticates.
 // Its errors are those of ReadRecord.
 func (s Records) Verify(ctx context.Context, p PlanAttempt, object string, b []byte) ([]byte, error) {
-	key := p.Key(object)
+	content, _, err := s.verify(ctx, p, p.Key(object), b)
+	return content, err
+}
+
+func (s Records) verify(ctx context.Context, p PlanAttempt, key string, b []byte) (record, attached []byte, err error) {
 	var stored signedRecord
 	var content bytes.Buffer
-	err := pipeline.DecodeExact(b, &stored)
-	if err == nil {
+	if err = pipeline.DecodeExact(b, &stored); err == nil {
 		err = json.Compact(&content, stored.Record)
 	}
 	if err != nil || len(stored.Seal) == 0 {
-		return nil, fmt.Errorf("%s: %w: it carries no seal", key, pipeline.ErrTampered)
+		return nil, nil, fmt.Errorf("%s: %w: it carries no seal", key, pipeline.ErrTampered)
 	}
 	plaintext, err := s.Unseal(ctx, bytes.NewReader(stored.Seal), p.recordBinding(key, content.Bytes()))
 	if err == nil {
 		_, err = io.Copy(io.Discard, plaintext)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
+		return nil, nil, fmt.Errorf("%s: %w", key, err)
 	}
-	return content.Bytes(), nil
+	return content.Bytes(), stored.Attached, nil
 }
 
 // Content is the record in its stored form b, which nothing has verified.

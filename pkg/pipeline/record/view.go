@@ -48,9 +48,9 @@ func (v *View) Now() *View {
 	return &View{Store: v.Store, lists: map[question][]string{}, objects: v.objects}
 }
 
-// maxViewed is the size of the largest object that a view keeps: far more than a small
-// record has.
-const maxViewed = 64 << 10
+// maxViewed is the size of the largest object that a view keeps: far more than a record has,
+// unless a large plan is attached to it.
+const maxViewed = 512 << 10
 
 // Open implements pipeline.Store. A missing object is asked for again, unless a list has
 // shown that nothing begins with a folder of its key.

@@ -28,8 +28,8 @@ var rawReads = map[string][]string{
 		"ReadAtMost", "Unseal",   // the two below
 	},
 	"ReadAtMost":    {"Ledger.entry", "Ledger.put", "readAll"}, // put compares it with what it has written
-	"readAll":       {"DecodeReceipt", "Records.readAttached", "UnverifiedReader.ReadRecord"},
-	"Content":       {"Ledger.entry", "UnverifiedReader.ReadRecord"},           // of a ledger, the last entry is verified next
+	"readAll":       {"DecodeReceipt", "Records.readAttached", "UnverifiedReader.readAttached"},
+	"Content":       {"Ledger.entry", "UnverifiedReader.readAttached"},         // of a ledger, the last entry is verified next
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What CheckClaim, checkClaimedUnrecorded, checkFormerPath, requestPath,
 	// claimedByOther, claimedEvidence, claimedFrom and pathsOf read can refuse a customer, and do nothing else.

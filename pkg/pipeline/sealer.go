@@ -2,10 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"hash"
 	"io"
-	"time"
 )
 
 // Sealer encrypts with authentication and makes keyed hashes.
@@ -42,22 +40,4 @@ const (
 // BindTo ties one sealed object of a plan to the receipt and to its own name.
 func BindTo(receipt Receipt, object string) Binding {
 	return Binding{Target: receipt.Target(), Data: append([]byte(object+"\x00"), receipt.Bytes()...)}
-}
-
-// VariablesBinding ties the stored variables to the facts of their request. What a
-// fetch-vars that runs again may find different is left out.
-func VariablesBinding(r Request) Binding {
-	facts := r
-	facts.Targets, facts.Properties = nil, nil
-	facts.CreatedAt, facts.Problems, facts.Removed, facts.RemovedStacks, facts.Disabled, facts.ManagerRun = time.Time{}, nil, nil, nil, nil, Run{
-		ID:           r.ManagerRun.ID,
-		Repository:   r.ManagerRun.Repository,
-		RepositoryID: r.ManagerRun.RepositoryID,
-		URL:          r.ManagerRun.URL,
-	}
-	b, err := json.Marshal(facts)
-	if err != nil {
-		panic("request: " + err.Error()) // plain strings, numbers and times always encode
-	}
-	return Binding{Target: Target{Customer: r.Customer}, Data: append([]byte("metapipe variables\x00"), b...)}
 }

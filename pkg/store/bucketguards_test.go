@@ -48,7 +48,7 @@ func asWrite(r *http.Request) (s3Request, bool) {
 // writtenOnce has an object of each kind that is written once, overwritten what the tool
 // writes as it likes.
 var (
-	writtenOnce = []string{"acme/requests/r.json", "acme/requests/r.variables", "acme/requests/by-commit/s/1-r", "acme/pulls/1/1-r", "acme/ledger/9999999998-1.json",
+	writtenOnce = []string{"acme/requests/r.json", "acme/requests/by-commit/s/1-r", "acme/pulls/1/1-r", "acme/ledger/9999999998-1.json",
 		"acme/staging/ledger/9999999998-1.json", "acme/staging/queue/1-r", "acme/staging/plans/r/0001/begun.json", "acme/staging/plans/r/0001/artifacts.sealed",
 		"acme/staging/plans/r/0001/apply-0000000003.json", "acme/staging/kept/r/0001/receipt.json", "acme/staging/replaced/20300101T000000.000000000Z.json", "acme/staging/applied/1-r.json", "acme/staging/keys/k.sealed",
 		"_metapipe/open/acme/1-r", "_metapipe/tokens/t", "_metapipe/rejected/1-1.json", "_metapipe/ledger/9999999998-1.json", "_metapipe/scans/begun/s.json",

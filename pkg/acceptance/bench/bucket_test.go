@@ -23,9 +23,9 @@ var roundTripBudget = []struct {
 	command    string
 	aim, limit float64
 }{
-	{"fetch-vars", 13, 15}, // the ledger has 2 to 4 of each step's
-	{"plan", 32, 33},
-	{"apply", 48, 50},
+	{"fetch-vars", 13, 14}, // the ledger has 2 to 4 of each step's
+	{"plan", 30, 31},
+	{"apply", 46, 48},
 	{"report", 57, 58}, // of these 14 tell that an apply begins, also to the apply that waits for it
 }
 

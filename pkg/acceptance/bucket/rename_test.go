@@ -134,10 +134,10 @@ type bucketMove struct {
 	before  []byte // the state of shop
 }
 
-// progress is how many objects the bucket has, without variables that no record names yet.
+// progress is how many objects the bucket has.
 func (m bucketMove) progress() int {
 	m.T.Helper()
-	return len(m.Keys("")) - len(m.Keys(".variables"))
+	return len(m.Keys(""))
 }
 
 // stopped runs the move until a number of writes has passed, and reports whether it was

@@ -26,7 +26,7 @@ func (p *Planner) applied(ctx context.Context, in pipeline.TargetInput, request 
 	if !found || last.Receipt.RepositoryID != request.Repository.ID { // an ended target of another customer
 		return nil, pipeline.ComparedNothing
 	}
-	raw, err := last.OpenVariables(ctx, p.Store, p.Sealer)
+	raw, err := last.OpenVariables(ctx, p.Sealer)
 	if err != nil {
 		return unknown(fmt.Errorf("read the variables of the last apply of %s: %w", in.Target(), err))
 	}

@@ -222,7 +222,7 @@ func checkExactness(in pipeline.TargetInput, receipt pipeline.Receipt, rule pipe
 }
 
 func (p *Planner) variables(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) ([]byte, pipeline.Document, error) {
-	raw, err := record.UnsealBytes(ctx, p.Store, p.Sealer, record.RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request))
+	raw, err := record.RequestVariables(ctx, p.viewed(), request)
 	if err != nil {
 		return nil, nil, record.TamperedOr(err, "the variables of request "+request.ID.Short())
 	}

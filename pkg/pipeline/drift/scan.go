@@ -241,7 +241,7 @@ func (r *Result) take(l inspection, kinds []pipeline.DriftKind, rules pipeline.D
 
 // lastVariables is the configuration that was applied last.
 func (w *scanWork) lastVariables(ctx context.Context, c pipeline.Customer, last record.LastApply) (pipeline.Document, error) {
-	raw, err := last.OpenVariables(ctx, w.Store, w.Sealer)
+	raw, err := last.OpenVariables(ctx, w.Sealer)
 	if err != nil {
 		return nil, record.TamperedOr(err, "the variables that were applied last")
 	}

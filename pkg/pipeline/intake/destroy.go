@@ -136,7 +136,7 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pip
 			return refuse("destroy "+reader.String()+" first", "%s needs its outputs, and is not destroyed", reader.Name())
 		}
 	}
-	raw, err := last.OpenVariables(ctx, f.Store, f.Sealer)
+	raw, err := last.OpenVariables(ctx, f.Sealer)
 	if err != nil {
 		return nil, record.TamperedOr(err, "the variables that were applied last to "+target)
 	}

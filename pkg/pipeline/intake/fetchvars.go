@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -291,19 +290,9 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 	return file.Content, errors.Join(f.removed(ctx, from, document.Environments(), request), f.deployed(ctx, from.customer, request))
 }
 
-// write stores the request: variables and index entries first, the request
-// itself last, so that what can be found is complete.
+// write stores the request: index entries first, the request itself with its variables
+// last, so that what can be found is complete.
 func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Request, raw []byte) error {
-	if raw != nil {
-		if err := record.SealInto(ctx, f.Store, f.Sealer, record.RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request),
-			bytes.NewReader(raw)); err != nil && !errors.Is(err, pipeline.ErrExists) {
-			return fmt.Errorf("store variables of request %s: %w", request.ID.Short(), err)
-		} else if err != nil { // of a run that died here before, and may have known less
-			if err := record.VerifyRequest(ctx, f.records(), request); err != nil {
-				return record.TamperedOr(err, "what an earlier attempt has stored of request "+request.ID.Short())
-			}
-		}
-	}
 	for _, key := range append([]string{record.OpenKey(request)}, record.Places(request)...) { // a run that died here before has left some of them
 		if err := f.Store.Create(ctx, key, strings.NewReader(string(request.ID))); err != nil && !errors.Is(err, pipeline.ErrExists) {
 			return fmt.Errorf("queue request %s: %w", request.ID.Short(), err)
@@ -312,7 +301,7 @@ func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Req
 	if err := f.appendLedger(ctx, from, request); err != nil {
 		return err
 	}
-	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Target: pipeline.Target{Customer: request.Customer}}, record.RequestKey(request.Customer, request.ID), request); err != nil {
+	if err := record.CreateRequest(ctx, f.records(), request, raw); err != nil {
 		return fmt.Errorf("store request %s: %w", request.ID.Short(), err)
 	}
 	return nil

@@ -131,6 +131,19 @@ func (w *Setup) SpoilApplied(suffix string) {
 	}
 }
 
+// Detach takes away what is attached to the records below a prefix.
+func (w *Setup) Detach(prefix string) {
+	w.T.Helper()
+	for _, key := range w.Keys(prefix) {
+		b := w.Read(key)
+		changed := bytes.Replace(b, []byte(`"attached": "`), []byte(`"detached": "`), 1)
+		if bytes.Equal(changed, b) {
+			w.T.Fatalf("nothing is attached to %s", key)
+		}
+		w.Write(key, changed)
+	}
+}
+
 // Keys lists the objects with a prefix.
 func (w *Setup) Keys(prefix string) []string {
 	w.T.Helper()

@@ -34,11 +34,6 @@ func RequestsLike(ctx context.Context, s pipeline.Store, c pipeline.CustomerName
 	return ids, nil
 }
 
-// RequestVariablesKey is the key of the sealed variables of a request.
-func RequestVariablesKey(c pipeline.CustomerName, id pipeline.RequestID) string {
-	return fmt.Sprintf("%s/requests/%s.variables", c, id)
-}
-
 // PlansPrefix holds one numbered folder for each time the target of a request
 // was planned, since a job may be run again.
 func PlansPrefix(t pipeline.Target, id pipeline.RequestID) string {

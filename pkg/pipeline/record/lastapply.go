@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +14,9 @@ import (
 
 // LastApply is the record of the newest apply of a target that went well. It lies
 // where it is found without going through the history of the target, and with the
-// variables beside it, since it outlasts the plan.
+// variables attached, since it outlasts the plan.
 type LastApply struct {
-	Receipt   pipeline.Receipt `json:"receipt"`
-	Variables string           `json:"variables"` // key of the sealed variables.yml
+	Receipt pipeline.Receipt `json:"receipt"`
 	// Path is the directory of variables.yml in the customer's repository; empty in
 	// records of earlier versions.
 	Path string `json:"path,omitempty"`
@@ -33,6 +31,8 @@ type LastApply struct {
 	State *pipeline.StateRecord `json:"state,omitempty"`
 	// Accepted says who set State by hand; nil where the apply did.
 	Accepted *Acceptance `json:"accepted,omitempty"`
+
+	attached Attached // variables.yml
 }
 
 // Acceptance is the decision of an operator to go on with a state as it is.
@@ -55,40 +55,33 @@ func LastApplyPrefix(t pipeline.Target) string {
 	return fmt.Sprintf("%s/applied/", t.Folder())
 }
 
-// LastApplyBase is the name of a record and of its variables, without the ending: they
-// come in the order of their times.
-func LastApplyBase(t pipeline.Target, at time.Time, id pipeline.RequestID) string {
-	return LastApplyPrefix(t) + at.UTC().Format(LastApplyTimes) + "-" + string(id)
+// LastApplyKey is the key of a record: they come in the order of their times.
+func LastApplyKey(t pipeline.Target, at time.Time, id pipeline.RequestID) string {
+	return LastApplyPrefix(t) + at.UTC().Format(LastApplyTimes) + "-" + string(id) + ".json"
 }
 
-// NextLastApplyBase is LastApplyBase, and behind every record that the target has: clocks
+// NextLastApplyKey is LastApplyKey, and behind every record that the target has: clocks
 // of runners differ, and the last key counts.
-func NextLastApplyBase(ctx context.Context, s pipeline.Store, t pipeline.Target, at time.Time, id pipeline.RequestID) (string, error) {
+func NextLastApplyKey(ctx context.Context, s pipeline.Store, t pipeline.Target, at time.Time, id pipeline.RequestID) (string, error) {
 	keys, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
 		return "", fmt.Errorf("look for the last apply of %s: %w", t, err)
 	}
-	return lastApplyBaseAfter(keys, t, at, id), nil
+	return lastApplyKeyAfter(keys, t, at, id), nil
 }
 
-func lastApplyBaseAfter(keys []string, t pipeline.Target, at time.Time, id pipeline.RequestID) string {
+func lastApplyKeyAfter(keys []string, t pipeline.Target, at time.Time, id pipeline.RequestID) string {
 	for _, key := range keys {
-		// Variables without a record are of a write that was stopped: their key is taken.
-		if newest, ok := LastAppliedAt(strings.TrimSuffix(strings.TrimSuffix(key, ".json"), ".variables") + ".json"); ok && !at.After(newest) {
+		if newest, ok := LastAppliedAt(key); ok && !at.After(newest) {
 			at = newest.Add(time.Nanosecond)
 		}
 	}
-	return LastApplyBase(t, at, id)
+	return LastApplyKey(t, at, id)
 }
 
-// Seal writes a record and its variables anew under base. The variables come first: a
-// record without them never stands.
-func (l LastApply) Seal(ctx context.Context, s Records, base string, variables []byte) error {
-	l.Variables = base + ".variables"
-	if err := SealInto(ctx, s, s.Sealer, l.Variables, pipeline.BindTo(l.Receipt, ObjectVariables), bytes.NewReader(variables)); err != nil {
-		return err
-	}
-	return s.CreateRecord(ctx, LastApplyRecord(l.Receipt.Target()), base+".json", l)
+// Seal writes a record with its variables under a key.
+func (l LastApply) Seal(ctx context.Context, s Records, key string, variables []byte) error {
+	return s.CreateAttached(ctx, LastApplyRecord(l.Receipt.Target()), key, l, variables)
 }
 
 // NoteLastApply writes the record, with the variables of the plan beside it, and removes
@@ -98,22 +91,8 @@ func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, rec
 	if err != nil {
 		return err
 	}
-	base := lastApplyBaseAfter(older, receipt.Target(), ended.At, request.ID)
-	err = SealInto(ctx, s, s.Sealer, base+".variables", pipeline.BindTo(receipt, ObjectVariables), bytes.NewReader(variables))
-	if err != nil && !errors.Is(err, pipeline.ErrExists) {
-		return err
-	}
-	key := base + ".json" // comes before its variables
-	stored := LastApply{Receipt: receipt, Variables: base + ".variables", Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: left}
-	if err := s.CreateRecord(ctx, LastApplyRecord(receipt.Target()), key, stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
-		return err
-	}
-	for _, k := range older {
-		if k < key {
-			err = errors.Join(err, s.Delete(ctx, k))
-		}
-	}
-	return err
+	stored := LastApply{Receipt: receipt, Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: left}
+	return stored.replaceWith(ctx, s, older, lastApplyKeyAfter(older, receipt.Target(), ended.At, request.ID), variables)
 }
 
 // LoadLastApply returns the record, and false where metapipe applied nothing yet.
@@ -131,18 +110,18 @@ func LoadLastApply(ctx context.Context, s Records, t pipeline.Target) (LastApply
 	}
 	var stored LastApply
 	key := keys[len(keys)-1]
-	if err = s.ReadRecord(ctx, LastApplyRecord(t), key, &stored); err != nil {
+	if stored.attached, err = s.readAttached(ctx, LastApplyRecord(t), key, &stored); err != nil {
 		return fail(err)
 	}
-	if stored.Receipt.Target() != t || !strings.HasPrefix(stored.Variables, LastApplyPrefix(t)) {
+	if stored.Receipt.Target() != t {
 		return fail(fmt.Errorf("%w: the record is of %s", pipeline.ErrTampered, stored.Receipt.Target()))
 	}
 	return stored, true, nil
 }
 
 // OpenVariables opens the variables.yml that was applied.
-func (l LastApply) OpenVariables(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer) ([]byte, error) {
-	return UnsealBytes(ctx, s, sealer, l.Variables, pipeline.BindTo(l.Receipt, ObjectVariables))
+func (l LastApply) OpenVariables(ctx context.Context, sealer pipeline.Sealer) ([]byte, error) {
+	return l.attached.Text(ctx, sealer)
 }
 
 // From is where the record says that the target was built from.
@@ -188,10 +167,7 @@ func OpenLastApply(ctx context.Context, s Records, t pipeline.Target) (Opened, e
 	if err != nil || !found {
 		return Opened{}, err
 	}
-	variables, err := stored.OpenVariables(ctx, s, s.Sealer)
-	if errors.Is(err, pipeline.ErrNotFound) {
-		err = fmt.Errorf("%s: %w: the variables of the last apply are gone", stored.Variables, pipeline.ErrTampered)
-	}
+	variables, err := stored.OpenVariables(ctx, s.Sealer)
 	return Opened{stored, variables, true}, err
 }
 
@@ -207,25 +183,11 @@ func NoteState(ctx context.Context, s Records, t pipeline.Target, state pipeline
 	if err != nil && !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey) {
 		return err
 	}
-	if err != nil {
+	if err != nil || !found {
 		return deleteAll(ctx, s, older)
 	}
-	key := ""
-	if found {
-		key = lastApplyBaseAfter(older, t, by.At, stored.Receipt.Request) + ".json"
-		stored.State, stored.Accepted = &state, &by
-		if err := s.CreateRecord(ctx, LastApplyRecord(t), key, stored); err != nil {
-			return err
-		}
-	}
-	for _, old := range older {
-		if old != key && strings.HasSuffix(old, ".json") {
-			if err := s.Delete(ctx, old); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	stored.State, stored.Accepted = &state, &by
+	return stored.replace(ctx, s, older, by.At)
 }
 
 // NoteFailedApply keeps beside the newest apply that went well what a later one, which
@@ -279,35 +241,30 @@ func lacksPath(ctx context.Context, s Records, of pipeline.Customer, t pipeline.
 	return stored, err == nil && found && stored.Receipt.RepositoryID == of.RepositoryID && !known, err
 }
 
-// replace writes a record again, and then removes the older ones. Their variables stay.
+// replace writes a record again with its variables, and then removes the older ones. Variables
+// that cannot be opened stay away: whoever needs them is told that they are gone.
 func (l LastApply) replace(ctx context.Context, s Records, older []string, at time.Time) error {
-	t := l.Receipt.Target()
-	key := lastApplyBaseAfter(older, t, at, l.Receipt.Request) + ".json"
-	err := s.CreateRecord(ctx, LastApplyRecord(t), key, l)
-	if err != nil && !errors.Is(err, pipeline.ErrExists) {
+	variables, err := l.OpenVariables(ctx, s.Sealer)
+	if err != nil && !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey) {
 		return err
 	}
-	err = nil
-	for _, old := range older {
-		if old < key && strings.HasSuffix(old, ".json") {
-			err = errors.Join(err, s.Delete(ctx, old))
-		}
-	}
-	return err
+	return l.replaceWith(ctx, s, older, lastApplyKeyAfter(older, l.Receipt.Target(), at, l.Receipt.Request), variables)
 }
 
-// deleteAll deletes records of the last apply, the records before their variables.
-func deleteAll(ctx context.Context, s pipeline.Store, keys []string) error {
-	for _, ending := range []string{".json", ""} {
-		for _, key := range keys {
-			if strings.HasSuffix(key, ending) {
-				if err := s.Delete(ctx, key); err != nil {
-					return err
-				}
-			}
-		}
+// replaceWith writes a record, and then removes the older ones.
+func (l LastApply) replaceWith(ctx context.Context, s Records, older []string, key string, variables []byte) error {
+	if err := l.Seal(ctx, s, key, variables); err != nil {
+		return err
 	}
-	return nil
+	return deleteAll(ctx, s, older)
+}
+
+func deleteAll(ctx context.Context, s pipeline.Store, keys []string) error {
+	var err error
+	for _, key := range keys {
+		err = errors.Join(err, s.Delete(ctx, key))
+	}
+	return err
 }
 
 // ForgetLastApply removes the records of the last apply of a target, and reports whether
@@ -338,11 +295,7 @@ func NoteOwner(ctx context.Context, s Records, of pipeline.Customer, t pipeline.
 	}
 	stored := last.Record
 	stored.Receipt.RepositoryID, stored.State, stored.Accepted = of.RepositoryID, &state, &by
-	base := lastApplyBaseAfter(older, t, by.At, stored.Receipt.Request)
-	if err := stored.Seal(ctx, s, base, last.Variables); err != nil {
-		return err
-	}
-	return deleteAll(ctx, s, older)
+	return stored.replaceWith(ctx, s, older, lastApplyKeyAfter(older, t, by.At, stored.Receipt.Request), last.Variables)
 }
 
 // LastAppliedAt reads the time out of the key of a record of the last apply.

@@ -22,9 +22,8 @@ import (
 // authenticates.
 const (
 	ObjectStart     = "begun.json"
-	ObjectVariables = "variables.sealed"
-	ObjectReceipt   = "receipt.json" // of a kept state, beside it
-	ObjectPlanned   = "planned.json" // with the model of the plan attached: what may be shown of it
+	ObjectReceipt   = "receipt.json"         // of a kept state, beside it
+	ObjectPlanned   = "planned.json"         // with the model of the plan attached: what may be shown of it
 	ObjectErrored   = "errored-state.sealed" // a state that could not be written
 	ObjectRecovered = "recovered.json"       // it is in its backend again
 )
@@ -176,18 +175,40 @@ func folders(ctx context.Context, s pipeline.Store, request pipeline.Request, t 
 // where it is read. One that is not the request with this id, or that asks for nothing
 // and was not rejected, is ErrTampered; fetch-vars writes none such.
 func LoadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, id pipeline.RequestID) (pipeline.Request, error) {
+	request, _, err := loadRequest(ctx, s, customer, id)
+	return request, err
+}
+
+// RequestVariables opens the variables.yml that a request works with.
+func RequestVariables(ctx context.Context, s Records, request pipeline.Request) ([]byte, error) {
+	_, attached, err := loadRequest(ctx, s, request.Customer, request.ID)
+	if err != nil {
+		return nil, err
+	}
+	return attached.Text(ctx, s.Sealer)
+}
+
+// CreateRequest writes the record of a request with the variables.yml that it works with; nil:
+// it has none.
+func CreateRequest(ctx context.Context, s Records, request pipeline.Request, variables []byte) error {
+	place := PlanAttempt{Target: pipeline.Target{Customer: request.Customer}}
+	return s.CreateAttached(ctx, place, RequestKey(request.Customer, request.ID), request, variables)
+}
+
+func loadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, id pipeline.RequestID) (pipeline.Request, Attached, error) {
 	var r pipeline.Request
 	key := RequestKey(customer, id)
-	if err := s.ReadRecord(ctx, PlanAttempt{Target: pipeline.Target{Customer: customer}}, key, &r); err != nil {
-		return pipeline.Request{}, fmt.Errorf("request %s of %s: %w", id.Short(), customer, err)
+	attached, err := s.readAttached(ctx, PlanAttempt{Target: pipeline.Target{Customer: customer}}, key, &r)
+	if err != nil {
+		return pipeline.Request{}, Attached{}, fmt.Errorf("request %s of %s: %w", id.Short(), customer, err)
 	}
 	switch {
 	case r.ID != id || r.Customer != customer:
-		return pipeline.Request{}, fmt.Errorf("request %s of %s: %w: %s is of request %s of %s", id.Short(), customer, pipeline.ErrTampered, key, r.ID, r.Customer)
+		return pipeline.Request{}, Attached{}, fmt.Errorf("request %s of %s: %w: %s is of request %s of %s", id.Short(), customer, pipeline.ErrTampered, key, r.ID, r.Customer)
 	case !r.Rejected() && len(r.Targets) == 0 && !r.NoTools(), r.NoTools() && len(r.Targets) > 0:
-		return pipeline.Request{}, fmt.Errorf("request %s of %s: %w: %s is accepted and names no environment", id.Short(), customer, pipeline.ErrTampered, key)
+		return pipeline.Request{}, Attached{}, fmt.Errorf("request %s of %s: %w: %s is accepted and names no environment", id.Short(), customer, pipeline.ErrTampered, key)
 	}
-	return r, nil
+	return r, attached, nil
 }
 
 // ReadPlanned reads how a planning ended: the one place where that is read. A receipt in

@@ -34,6 +34,8 @@ type Reader interface {
 	pipeline.Store
 	// ReadRecord decodes the record of p that is called object into into.
 	ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error
+	// readAttached is ReadRecord with what is attached to the record, which UnverifiedReader leaves out.
+	readAttached(ctx context.Context, p PlanAttempt, object string, into any) (Attached, error)
 }
 
 // UnverifiedReader reads records without a key. `unlock` asks it whose run took a lock:
@@ -158,7 +160,6 @@ func (s Records) ReadRecord(ctx context.Context, p PlanAttempt, object string, i
 	return err
 }
 
-// readAttached is ReadRecord with what is attached to the record.
 func (s Records) readAttached(ctx context.Context, p PlanAttempt, object string, into any) (Attached, error) {
 	key := p.Key(object)
 	b, err := readAll(ctx, s.Store, key)
@@ -210,21 +211,26 @@ func Content(b []byte) ([]byte, error) {
 	return stored.Record, nil
 }
 
-// ReadRecord implements reader and verifies nothing.
+// ReadRecord implements Reader and verifies nothing.
 func (u UnverifiedReader) ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error {
+	_, err := u.readAttached(ctx, p, object, into)
+	return err
+}
+
+func (u UnverifiedReader) readAttached(ctx context.Context, p PlanAttempt, object string, into any) (Attached, error) {
 	key := p.Key(object)
 	b, err := readAll(ctx, u.Store, key)
 	if err != nil {
-		return err
+		return Attached{}, err
 	}
 	content, err := Content(b)
 	if err == nil {
 		err = pipeline.DecodeExact(content, into)
 	}
 	if err != nil {
-		return fmt.Errorf("decode %s: %w", key, err)
+		return Attached{}, fmt.Errorf("decode %s: %w", key, err)
 	}
-	return nil
+	return Attached{}, nil
 }
 
 // Doubted is how a target stands whose record cannot be believed: not as that
@@ -316,10 +322,3 @@ func TamperedOr(err error, what string) error {
 
 // RekeyNext is what the operator does about a record under a key that is not at hand.
 const RekeyNext = "add the key of that id behind the first one, run `metapipe rekey`, and run this again; where the key is gone, see docs/RECOVERY.md, \"METAPIPE_KEY has leaked\""
-
-// VerifyRequest holds the variables that are stored of a request to its facts:
-// ErrTampered when they are of another one.
-func VerifyRequest(ctx context.Context, s Records, request pipeline.Request) error {
-	_, err := UnsealBytes(ctx, s, s.Sealer, RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request))
-	return err
-}

@@ -229,7 +229,7 @@ func (r *RekeyResult) add(ctx context.Context, advice rekeyAdvice, key string, f
 
 func (r *Rekeyer) reseal(ctx context.Context, newest string, last record.Opened) error {
 	name, _, _ := strings.Cut(strings.TrimSuffix(newest, ".json"), rekeyed)
-	return last.Record.Seal(ctx, record.Records{Store: r.Store, Sealer: r.First}, name+rekeyed+r.Now().UTC().Format(record.LastApplyTimes), last.Variables)
+	return last.Record.Seal(ctx, record.Records{Store: r.Store, Sealer: r.First}, name+rekeyed+r.Now().UTC().Format(record.LastApplyTimes)+".json", last.Variables)
 }
 
 // rekeyed stands in the names of records that were sealed again. It sorts behind ".json",

@@ -212,8 +212,8 @@ func dropRecordedPath(w *pipelinetest.Setup) {
 	last := pipelinetest.Must[record.Opened](w.T)(record.OpenLastApply(ctx, s, pipeline.Target{Customer: "acme", Environment: "staging"}))
 	w.DeleteAll("acme/staging/applied/")
 	last.Record.Path = ""
-	base := record.LastApplyBase(pipeline.Target{Customer: "acme", Environment: "staging"}, last.Record.At, last.Record.Receipt.Request)
-	if err := last.Record.Seal(ctx, s, base, last.Variables); err != nil {
+	key := record.LastApplyKey(pipeline.Target{Customer: "acme", Environment: "staging"}, last.Record.At, last.Record.Receipt.Request)
+	if err := last.Record.Seal(ctx, s, key, last.Variables); err != nil {
 		w.T.Fatal(err)
 	}
 }

@@ -83,7 +83,7 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, k known, t movi
 	}
 	// Listed before the names are read: what an apply of the new name writes after that
 	// comes behind this record.
-	base, err := record.NextLastApplyBase(ctx, s, t.new, stored.At, stored.Receipt.Request)
+	key, err := record.NextLastApplyKey(ctx, s, t.new, stored.At, stored.Receipt.Request)
 	if err != nil {
 		return false, err
 	}
@@ -100,7 +100,7 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, k known, t movi
 	if err := r.unchanged(ctx, in, k); err != nil {
 		return false, err
 	}
-	return true, stored.Seal(ctx, s, base, t.last.Variables)
+	return true, stored.Seal(ctx, s, key, t.last.Variables)
 }
 
 // copyOutputs lets the new name have the outputs that the old one has, for the stacks that

@@ -25,7 +25,7 @@ var roundTripBudget = []struct {
 }{
 	{"fetch-vars", 13, 14}, // the ledger has 2 to 4 of each step's
 	{"plan", 30, 31},
-	{"apply", 46, 48},
+	{"apply", 42, 44},
 	{"report", 57, 58}, // of these 14 tell that an apply begins, also to the apply that waits for it
 }
 

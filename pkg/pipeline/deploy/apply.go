@@ -97,6 +97,9 @@ func (a *Applier) begin(ctx context.Context, in pipeline.TargetInput, request pi
 		}
 	}
 	if last.Number > 0 || in.Run.Attempt > 1 { // the report of an earlier attempt may have closed the request
+		if err := registry.CheckRegistered(ctx, a.seen, nil, in.Customer); err != nil { // then a rename may have come
+			return nil, folder, result, err
+		}
 		if err := record.MarkOpen(ctx, a.Store, request); err != nil {
 			return nil, folder, result, err
 		}

@@ -107,6 +107,9 @@ func (p *Planner) viewed() record.Records { return record.Records{Store: p.seen,
 
 func (p *Planner) begin(ctx context.Context, in pipeline.TargetInput) (pipeline.Request, error) {
 	request, err := loadTarget(ctx, p.viewed(), in)
+	if err == nil { // fetch-vars has verified it. Here it can only refuse, so it needs no key of the fleet.
+		err = registry.CheckRegistered(ctx, p.seen, nil, in.Customer)
+	}
 	if err != nil {
 		return pipeline.Request{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Records: p.records(), Now: p.Now}, in, request, err))
 	}
@@ -290,12 +293,5 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 			Operator: "use one of the environments that fetch-vars put out",
 		}
 	}
-	if err := in.Customer.CheckOffboarded(request.Mode); err != nil { // the file may have changed since
-		return request, err
-	}
-	// fetch-vars has verified it. Here it can only refuse, so it needs no key of the fleet.
-	if err := registry.CheckRegistered(ctx, s.Store, nil, in.Customer); err != nil {
-		return request, err
-	}
-	return request, nil
+	return request, in.Customer.CheckOffboarded(request.Mode) // the file may have changed since
 }

@@ -24,7 +24,7 @@ var roundTripBudget = []struct {
 	aim, limit float64
 }{
 	{"fetch-vars", 13, 14}, // the ledger has 2 to 4 of each step's
-	{"plan", 30, 31},
+	{"plan", 28, 29},
 	{"apply", 42, 44},
 	{"report", 57, 58}, // of these 14 tell that an apply begins, also to the apply that waits for it
 }

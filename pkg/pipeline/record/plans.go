@@ -95,16 +95,22 @@ func (p PlanAttempt) Has(object string) bool { return slices.Contains(p.Objects,
 func (p PlanAttempt) Key(object string) string { return p.Prefix + object }
 
 // NewPlanAttempt claims the next number. Two claims at once get different numbers,
-// since begun.json is write-once.
+// since begun.json is write-once. The first attempt of a run finds number 1 free in most cases,
+// so it looks for others only where it is taken.
 func NewPlanAttempt(ctx context.Context, s Records, request pipeline.Request, t pipeline.Target, begun StartRecord) (PlanAttempt, error) {
-	last, _, err := lastPlanAttempt(ctx, s, request, t)
-	if err != nil {
-		return PlanAttempt{}, err
-	}
-	for n := last + 1; ; n++ {
+	n, look := 1, begun.Run.Attempt > 1
+	for ; ; n++ {
+		if look {
+			last, _, err := lastPlanAttempt(ctx, s, request, t)
+			if err != nil {
+				return PlanAttempt{}, err
+			}
+			n, look = max(n, last+1), false
+		}
 		p := PlanAttempt{Target: t, Prefix: folderOf(request, t, n)}
 		err := s.CreateRecord(ctx, p, ObjectStart, begun)
 		if errors.Is(err, pipeline.ErrExists) {
+			look = n == 1
 			continue
 		}
 		if err != nil {

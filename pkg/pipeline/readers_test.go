@@ -27,7 +27,7 @@ var rawReads = map[string][]string{
 		"View.Open",              // hands on what was read once
 		"ReadAtMost", "Unseal",   // the two below
 	},
-	"ReadAtMost":    {"Ledger.entry", "Ledger.put", "readAll"}, // put compares it with what it has written
+	"ReadAtMost":    {"Ledger.entry", "Ledger.write", "readAll"}, // write compares it with what it has written
 	"readAll":       {"DecodeReceipt", "Records.readAttached", "UnverifiedReader.readAttached"},
 	"Content":       {"Ledger.entry", "UnverifiedReader.readAttached"},         // of a ledger, the last entry is verified next
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens"}, // what is sealed with it is opened next

@@ -25,8 +25,8 @@ var roundTripBudget = []struct {
 }{
 	{"fetch-vars", 13, 14}, // the ledger has 2 to 4 of each step's
 	{"plan", 28, 29},
-	{"apply", 42, 44},
-	{"report", 57, 58}, // of these 14 tell that an apply begins, also to the apply that waits for it
+	{"apply", 41, 42},
+	{"report", 49, 50}, // of these 14 tell that an apply begins, also to the apply that waits for it
 }
 
 // bucket counts what a request asks of S3, and streams a large plan through it.

@@ -104,7 +104,8 @@ func (a *Applier) begin(ctx context.Context, in pipeline.TargetInput, request pi
 			return nil, folder, result, err
 		}
 	}
-	return &applyWork{Result: record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied}, receipt: *planned.Receipt}, folder, result, nil
+	ended := record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied, Reviewed: planned.Reviewed}
+	return &applyWork{Result: ended, planned: planned, receipt: *planned.Receipt}, folder, result, nil
 }
 
 func (a *Applier) records() record.Records { return record.Records{Store: a.Store, Sealer: a.Sealer} }
@@ -120,6 +121,7 @@ func (a *Applier) ledger() ledger.Ledger {
 // applyWork is the result of an apply while it is made, and how far the apply got.
 type applyWork struct {
 	record.Result
+	planned   record.Result
 	receipt   pipeline.Receipt // of the plan
 	variables []byte           // of the plan, once they are opened
 	attempt   int              // number of the entry that this attempt began with; 0: it has not begun

@@ -76,13 +76,28 @@ func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, request p
 	e.State = ended.left
 	chain := a.ledger()
 	if ended.attempt > 0 {
-		err := a.records().CreateRecord(ctx, folder, record.ApplyResultObject(ended.attempt), ended.Result)
-		_, ledgerErr := chain.AppendAfter(ctx, result.tip, e)
+		next := chain.Prepare(ctx, result.tip, e)
+		ended.Ledger = next.Head()
+		err := a.createResult(ctx, folder, ended.attempt, ended)
+		_, ledgerErr := chain.AppendPrepared(ctx, next)
 		return errors.Join(err, ledgerErr)
 	}
 	tip, err := chain.Append(ctx, e)
 	if err == nil && tip.Decided {
-		err = a.records().CreateRecord(ctx, folder, record.ApplyResultObject(tip.Sequence), ended.Result)
+		err = a.createResult(ctx, folder, tip.Sequence, ended)
 	}
 	return err
+}
+
+// createResult writes the result of an attempt. One that ends its plan holds what a report needs
+// of the plan, where that can be read.
+func (a *Applier) createResult(ctx context.Context, folder record.PlanAttempt, number int, ended applyWork) error {
+	var model []byte
+	if !ended.Retryable {
+		var err error
+		if model, err = ended.planned.OpenModel(ctx, a.Sealer); err == nil {
+			ended.Receipt = &ended.receipt
+		}
+	}
+	return a.records().CreateAttached(ctx, folder, record.ApplyResultObject(number), ended.Result, model)
 }

@@ -192,10 +192,11 @@ func planSteps(ctx context.Context, s record.Reader, request pipeline.Request, t
 		}
 		var ended *record.Result
 		if folder.Has(record.ObjectPlanned) {
-			ended = &record.Result{}
-			if err := s.ReadRecord(ctx, folder, record.ObjectPlanned, ended); err != nil {
+			planned, err := record.ReadPlanned(ctx, s, folder)
+			if err != nil {
 				return nil, nil, err
 			}
+			ended = &planned
 		}
 		h := Holder{Request: request, Command: "plan", Run: begun.Run, StartedAt: begun.At, mark: folder.Key(record.ObjectStart)}
 		if fits(&h, begun.Host, ended) {

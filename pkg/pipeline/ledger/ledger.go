@@ -199,14 +199,50 @@ func (e Entry) answersForState() bool {
 // AppendAfter is Append for an entry that follows one of our own, and cannot be
 // there yet: in most cases after is still the last one, and nothing has to be read.
 func (l Ledger) AppendAfter(ctx context.Context, after Tip, e Entry) (Tip, error) {
-	if e = e.plain(); after.Sequence == 0 || e.check() != nil {
-		return l.Append(ctx, e)
+	return l.AppendPrepared(ctx, l.Prepare(ctx, after, e))
+}
+
+// Prepared is an entry that is not written yet.
+type Prepared struct {
+	entry  Entry
+	stored []byte // nil where the place of the entry is not known
+	next   Tip    // once it is written
+}
+
+// Head is what the entry will be; nil where its place is not known.
+func (p Prepared) Head() *pipeline.LedgerHead {
+	if p.stored == nil {
+		return nil
 	}
-	next, err := l.put(ctx, after, e)
-	if err != nil { // which says what is the matter with the store
-		return l.Append(ctx, e)
+	return &p.next.LedgerHead
+}
+
+// Prepare makes the entry that AppendAfter appends.
+func (l Ledger) Prepare(ctx context.Context, after Tip, e Entry) Prepared {
+	p := Prepared{entry: e.plain()}
+	if after.Sequence > 0 && p.entry.check() == nil {
+		if stored, next, err := l.follow(ctx, after, p.entry); err == nil {
+			p.stored, p.next = stored, next
+		}
 	}
-	return next, nil
+	return p
+}
+
+// AppendPrepared writes a prepared entry. Where another one is in its place it is made anew.
+func (l Ledger) AppendPrepared(ctx context.Context, p Prepared) (Tip, error) {
+	if p.stored == nil || l.write(ctx, p.entry.Target, p.next, p.stored) != nil {
+		return l.Append(ctx, p.entry) // which says what is the matter with the store
+	}
+	return p.next, nil
+}
+
+// Holds reports whether the ledger has an entry, for a head that is believed.
+func (l Ledger) Holds(ctx context.Context, t pipeline.Target, head pipeline.LedgerHead) (bool, error) {
+	read := l.entry(ctx, t, head.Sequence)
+	if errors.Is(read.err, pipeline.ErrNotFound) || errors.Is(read.err, ErrBroken) {
+		return false, nil
+	}
+	return read.sum == head.SHA256, read.err
 }
 
 // Finish appends how an apply ended, when the ledger knows of its beginning alone.
@@ -224,37 +260,49 @@ func (l Ledger) Finish(ctx context.Context, e Entry) error {
 
 // put writes e behind tip. It is ErrExists when tip is not the last entry.
 func (l Ledger) put(ctx context.Context, tip Tip, e Entry) (Tip, error) {
-	if err := tip.Fold.checkNext(e); err != nil {
-		return Tip{}, err
-	}
-	e.Version, e.At = 1, l.Now().UTC()
-	e.Sequence, e.Previous = tip.Sequence+1, tip.SHA256
-	e.Fold = tip.Fold.After(e)
-	next := Tip{Fold: e.Fold, Decided: e.Plan != "" && !slices.Equal(tip.Fold.Plans, e.Fold.Plans)}
-	key := record.LedgerKey(e.Target, e.Sequence)
-	var b []byte
-	var err error
-	switch {
-	case e.isUnsigned():
-		e.Fold = Fold{}
-		b, err = record.Unsigned(key, e)
-	case l.Sealer == nil:
-		err = errors.New("no key is at hand that seals it")
-	default:
-		b, err = l.Sign(ctx, record.LedgerOf(e.Target), key, e)
-	}
+	stored, next, err := l.follow(ctx, tip, e)
 	if err == nil {
-		if err = l.Store.Create(ctx, key, bytes.NewReader(b)); err != nil { // the answer may have been lost, and no two seals are the same
-			if stored, readErr := record.ReadAtMost(ctx, l.Store, key, maxEntry); readErr == nil && bytes.Equal(stored, b) {
-				err = nil
-			}
-		}
+		err = l.write(ctx, e.Target, next, stored)
 	}
 	if err != nil {
 		return Tip{}, err
 	}
-	next.Last, next.LedgerHead = e, pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(b)}
 	return next, nil
+}
+
+// follow makes the stored form of e behind tip, and the tip that it will be.
+func (l Ledger) follow(ctx context.Context, tip Tip, e Entry) (stored []byte, next Tip, err error) {
+	if err := tip.Fold.checkNext(e); err != nil {
+		return nil, Tip{}, err
+	}
+	e.Version, e.At = 1, l.Now().UTC()
+	e.Sequence, e.Previous = tip.Sequence+1, tip.SHA256
+	e.Fold = tip.Fold.After(e)
+	next = Tip{Fold: e.Fold, Decided: e.Plan != "" && !slices.Equal(tip.Fold.Plans, e.Fold.Plans)}
+	key := record.LedgerKey(e.Target, e.Sequence)
+	switch {
+	case e.isUnsigned():
+		e.Fold = Fold{}
+		stored, err = record.Unsigned(key, e)
+	case l.Sealer == nil:
+		err = errors.New("no key is at hand that seals it")
+	default:
+		stored, err = l.Sign(ctx, record.LedgerOf(e.Target), key, e)
+	}
+	next.Last, next.LedgerHead = e, pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(stored)}
+	return stored, next, err
+}
+
+// write writes an entry in its place.
+func (l Ledger) write(ctx context.Context, t pipeline.Target, next Tip, stored []byte) error {
+	key := record.LedgerKey(t, next.Sequence)
+	err := l.Store.Create(ctx, key, bytes.NewReader(stored))
+	if err != nil { // the answer may have been lost, and no two seals are the same
+		if there, readErr := record.ReadAtMost(ctx, l.Store, key, maxEntry); readErr == nil && bytes.Equal(there, stored) {
+			return nil
+		}
+	}
+	return err
 }
 
 // maxLookBack is how many entries are asked whether they record an event. Anyone who

@@ -211,7 +211,7 @@ type TargetStatus struct {
 	Result  record.Result
 	Folder  record.PlanAttempt
 	Receipt *pipeline.Receipt // of its plan; nil where none was kept
-	Planned record.Result     // how the plan ended, which holds the receipt
+	Planned record.Result     // what holds the receipt
 	Attempt ApplyAttempt      // the last one of its plan
 	Doubt   error             // what of it cannot be believed: ErrTampered or ErrUnknownKey
 }
@@ -247,6 +247,12 @@ func readStatus(ctx context.Context, s record.Records, request pipeline.Request,
 		return st, err
 	}
 	st.Folder = folder
+	if n := folder.LastResult(); n > 0 {
+		if ended, err := record.ReadApplyResult(ctx, s, folder, n); err == nil && !ended.Retryable && ended.Receipt != nil {
+			st.Result, st.Planned, st.Receipt, st.Attempt = ended, ended, ended.Receipt, ApplyAttempt{Number: n, Result: &ended}
+			return st, nil
+		}
+	}
 	switch {
 	case folder.Has(record.ObjectPlanned):
 		if st.Planned, err = record.ReadPlanned(ctx, s, folder); err == nil {

@@ -71,6 +71,11 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 // anchor is the head of the target's ledger, for the deployment that reports its
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
+	if end := t.attempt.Result; end != nil && end.Ledger != nil {
+		if there, err := r.ledger().Holds(ctx, t.Target, *end.Ledger); err != nil || there {
+			return end.Ledger, err
+		}
+	}
 	e := ledger.ApplyEndEntry(request, t.Target, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt, t.attempt.Number)
 	tip, err := r.ledger().Append(ctx, e)
 	if err != nil {

@@ -121,8 +121,7 @@ func (s Records) waited(ctx context.Context, p PlanAttempt, run int64) (attempt 
 	if err := s.ReadRecord(ctx, p, ObjectStart, &made); err != nil || made.Run.ID != run {
 		return 0, false, err
 	}
-	var ended Result
-	err = s.ReadRecord(ctx, p, ObjectPlanned, &ended)
+	ended, err := ReadPlanned(ctx, s, p)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return 0, false, nil // no apply begins before this record is written
 	}

@@ -58,9 +58,12 @@ type Result struct {
 	Outputs     []pipeline.Output          `json:"outputs,omitempty"`
 	Run         pipeline.Run               `json:"run"`
 	At          time.Time                  `json:"at"`
-	// Receipt is what a plan was made from; nil in the result of an apply, and of a plan
-	// that was not kept.
+	// Receipt is what a plan was made from; nil in the result of a plan that was not kept, and of
+	// an apply after which the plan can be applied still or which could not read it.
 	Receipt *pipeline.Receipt `json:"receipt,omitempty"`
+	// Ledger is the entry that is about to say the same in the ledger, after an apply; nil: the
+	// ledger has to be looked through for it.
+	Ledger *pipeline.LedgerHead `json:"ledger,omitempty"`
 	// Retryable: an apply that ended before it could change anything, for a reason
 	// that does not lie in the plan. That can be applied still.
 	Retryable bool `json:"retryable,omitempty"`
@@ -105,7 +108,7 @@ func NewPlanAttempt(ctx context.Context, s Records, request pipeline.Request, t 
 			if err != nil {
 				return PlanAttempt{}, err
 			}
-			n, look = max(n, last+1), false
+			n = max(n, last+1)
 		}
 		p := PlanAttempt{Target: t, Prefix: folderOf(request, t, n)}
 		err := s.CreateRecord(ctx, p, ObjectStart, begun)
@@ -219,11 +222,15 @@ func loadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, 
 
 // ReadPlanned reads how a planning ended: the one place where that is read. A receipt in
 // it is of the target.
-func ReadPlanned(ctx context.Context, s Records, folder PlanAttempt) (Result, error) {
+func ReadPlanned(ctx context.Context, s Reader, folder PlanAttempt) (Result, error) {
+	return readResult(ctx, s, folder, ObjectPlanned)
+}
+
+func readResult(ctx context.Context, s Reader, folder PlanAttempt, object string) (Result, error) {
 	var ended Result
-	attached, err := s.readAttached(ctx, folder, ObjectPlanned, &ended)
+	attached, err := s.readAttached(ctx, folder, object, &ended)
 	if r := ended.Receipt; err == nil && r != nil && r.Target() != folder.Target {
-		err = fmt.Errorf("%s: %w: its receipt is of %s", folder.Key(ObjectPlanned), pipeline.ErrTampered, r.Target())
+		err = fmt.Errorf("%s: %w: its receipt is of %s", folder.Key(object), pipeline.ErrTampered, r.Target())
 	}
 	if err != nil {
 		return Result{}, err

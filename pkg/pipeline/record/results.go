@@ -39,9 +39,8 @@ func (p PlanAttempt) LastResult() int {
 	return numbers[len(numbers)-1]
 }
 
-// ReadApplyResult reads what apply attempt n came to.
+// ReadApplyResult reads what apply attempt n came to. That of an attempt which has ended its
+// plan holds the receipt and the model, too, so that no one needs to read the plan again.
 func ReadApplyResult(ctx context.Context, s Reader, folder PlanAttempt, n int) (Result, error) {
-	var ended Result
-	err := s.ReadRecord(ctx, folder, ApplyResultObject(n), &ended)
-	return ended, err
+	return readResult(ctx, s, folder, ApplyResultObject(n))
 }

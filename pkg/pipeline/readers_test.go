@@ -35,7 +35,7 @@ var rawReads = map[string][]string{
 	// claimedByOther, claimedEvidence, claimedFrom and pathsOf read can refuse a customer, and do nothing else.
 	// Rekeyer.registration only chooses the advice, and unreadRenames what an operator, who names
 	// both names, records anew.
-	"UnverifiedReader": {"CheckClaim", "CheckTargetOwner", "NameRecords.checkClaimedUnrecorded", "NameRecords.checkFormerPath", "NameRecords.claimedByOther", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "NameRecords.requestPath", "Rekeyer.registration", "RenamedTo", "Renamer.unreadRenames", "Unlocker.check", "WhoHolds", "pathsOf"},
+	"UnverifiedReader": {"CheckClaim", "CheckRequested", "CheckTargetOwner", "NameRecords.checkClaimedUnrecorded", "NameRecords.checkFormerPath", "NameRecords.claimedByOther", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "NameRecords.requestPath", "Rekeyer.registration", "RenamedTo", "Renamer.unreadRenames", "Unlocker.check", "WhoHolds", "pathsOf"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

@@ -104,9 +104,11 @@ type Request struct {
 	// for statuses of that name. Such a request is always a rejected one.
 	AskedAs       CustomerName `json:"asked_as,omitempty"`
 	ManagerCommit SHA          `json:"manager_commit"`
-	CustomerRun   Run          `json:"customer_run"`
-	ManagerRun    Run          `json:"manager_run"`
-	CreatedAt     time.Time    `json:"created_at"`
+	// Registration is the number of the registration that names the customer; 0: not known.
+	Registration int       `json:"registration,omitempty"`
+	CustomerRun  Run       `json:"customer_run"`
+	ManagerRun   Run       `json:"manager_run"`
+	CreatedAt    time.Time `json:"created_at"`
 }
 
 // RequestTarget is one target of a request, with what fetch-vars has found out about it:

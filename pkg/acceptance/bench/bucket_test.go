@@ -24,8 +24,8 @@ var roundTripBudget = []struct {
 	aim, limit float64
 }{
 	{"fetch-vars", 13, 14}, // the ledger has 2 to 4 of each step's
-	{"plan", 28, 29},
-	{"apply", 41, 42},
+	{"plan", 26, 27},
+	{"apply", 39, 40},
 	{"report", 49, 50}, // of these 14 tell that an apply begins, also to the apply that waits for it
 }
 

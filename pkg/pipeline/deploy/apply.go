@@ -55,6 +55,10 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 	if work != nil {
 		return a.recorded(ctx, in, request, folder, *work)
 	}
+	// A claim is made after this look. Without one, that the customer has another name comes first.
+	if renamed := registry.CheckRequested(ctx, a.seen, in.Customer, request.Registration); renamed != nil {
+		result, err = TargetResult{}, renamed
+	}
 	return result, errors.Join(err, a.appendRefused(ctx, in, request, result, err))
 }
 
@@ -97,7 +101,7 @@ func (a *Applier) begin(ctx context.Context, in pipeline.TargetInput, request pi
 		}
 	}
 	if last.Number > 0 || in.Run.Attempt > 1 { // the report of an earlier attempt may have closed the request
-		if err := registry.CheckRegistered(ctx, a.seen, nil, in.Customer); err != nil { // then a rename may have come
+		if err := registry.CheckRequested(ctx, a.seen, in.Customer, request.Registration); err != nil { // then a rename may have come
 			return nil, folder, result, err
 		}
 		if err := record.MarkOpen(ctx, a.Store, request); err != nil {
@@ -288,7 +292,7 @@ func (a *Applier) use(ctx context.Context, in pipeline.TargetInput, request pipe
 func (a *Applier) checkOwner(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) error {
 	// The request is marked open by now, and a rename looks for open requests after it has
 	// written where the customer moves: one of the two sees the other.
-	if err := registry.CheckRegistered(ctx, a.seen.Now(), nil, in.Customer); err != nil {
+	if err := registry.CheckRequested(ctx, a.seen.Now(), in.Customer, request.Registration); err != nil {
 		return err
 	}
 	verified := request.Find(in.Target()).OwnerVerified

@@ -108,7 +108,7 @@ func (p *Planner) viewed() record.Records { return record.Records{Store: p.seen,
 func (p *Planner) begin(ctx context.Context, in pipeline.TargetInput) (pipeline.Request, error) {
 	request, err := loadTarget(ctx, p.viewed(), in)
 	if err == nil { // fetch-vars has verified it. Here it can only refuse, so it needs no key of the fleet.
-		err = registry.CheckRegistered(ctx, p.seen, nil, in.Customer)
+		err = registry.CheckRequested(ctx, p.seen, in.Customer, request.Registration)
 	}
 	if err != nil {
 		return pipeline.Request{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Records: p.records(), Now: p.Now}, in, request, err))

@@ -134,7 +134,7 @@ func (f *FetchVars) run(ctx context.Context, in FetchInput) (pipeline.Request, e
 		ID: from.id, Customer: from.customer.Name, Repository: from.repository, Event: from.event, Actor: from.actor, Requesters: from.requesters,
 		Mode: from.mode, Commit: from.commit, Branch: from.branch, PullRequest: from.pullRequest,
 		File:             path.Join(from.customer.Path, pipeline.VariablesFile),
-		SharedRepository: from.qualified, AskedAs: from.askedAs, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,
+		SharedRepository: from.qualified, AskedAs: from.askedAs, Registration: from.registered, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,
 		CreatedAt: f.Now().UTC(),
 	}
 	if request.Event != "pull_request" && !request.Mode.Changes() {

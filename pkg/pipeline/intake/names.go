@@ -92,6 +92,12 @@ func (f *FetchVars) look(ctx context.Context, c pipeline.Customer) (fresh bool, 
 // request, and again where that is recorded under a key that is not at hand. Where the
 // store knows another name, it is a *RenamedError.
 func (f *FetchVars) Register(ctx context.Context, c pipeline.Customer) error {
+	_, err := f.register(ctx, c)
+	return err
+}
+
+// register returns the number of the registration; 0 where it is another run's.
+func (f *FetchVars) register(ctx context.Context, c pipeline.Customer) (int, error) {
 	seen := f.viewed()
 	last, number, err := registry.LoadRegistration(ctx, seen, seen, c)
 	unknown := errors.Is(err, pipeline.ErrUnknownKey)
@@ -103,28 +109,28 @@ func (f *FetchVars) Register(ctx context.Context, c pipeline.Customer) error {
 		err = registry.NameRecords{Records: f.viewed()}.SameName(ctx, c, last, number)
 	}
 	if err != nil || number > 0 && !unknown {
-		return registry.RegistrationError(err, c)
+		return number, registry.RegistrationError(err, c)
 	}
 	former, err := registry.NameRecords{Records: f.viewed()}.NameByApplies(ctx, c)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if former != "" && former != c.Name {
-		return &pipeline.RenamedError{Old: former, New: c}
+		return 0, &pipeline.RenamedError{Old: former, New: c}
 	}
 	if err := f.nameIsFree(ctx, c); err != nil {
-		return err
+		return 0, err
 	}
 	if number == 0 {
 		if err := f.noneLeft(ctx, c); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	err = registry.Create(ctx, f.records(), c, number+1, f.Now())
 	if errors.Is(err, pipeline.ErrExists) { // another run was quicker
-		return registry.CheckRegistered(ctx, f.Store, f.Sealer, c)
+		return 0, registry.CheckRegistered(ctx, f.Store, f.Sealer, c)
 	}
-	return err
+	return number + 1, err
 }
 
 // nameIsFree refuses a new customer under a name with the history of another repository:
@@ -144,7 +150,8 @@ func (f *FetchVars) registered(ctx context.Context, from *origin) (*pipeline.Ren
 	if from.customer.Offboarded && from.mode != pipeline.ModeDestroy {
 		return nil, nil // only a customer that is there gets a registration
 	}
-	err := f.Register(ctx, from.customer)
+	var err error
+	from.registered, err = f.register(ctx, from.customer)
 	var renamed *pipeline.RenamedError
 	if errors.As(err, &renamed) {
 		if old, stays := f.Customers.Customer(renamed.Old); stays && old.RepositoryID == from.customer.RepositoryID && old.Path != from.customer.Path {

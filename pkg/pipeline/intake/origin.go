@@ -38,6 +38,7 @@ type origin struct {
 	qualified   bool                  // status contexts carry the customer's name
 	askedAs     pipeline.CustomerName // the former name that the trigger asks for; empty: the present one
 	unseen      string                // why nothing is reported to the repository; empty where it is
+	registered  int                   // number of the registration of the customer; 0: not known
 	claims      pipeline.Properties   // in the ID token; unknown where there is none
 	token       string                // identity of the ID token, "" when there is none
 	// rejection is a reason to reject the request that is the customer's to know:

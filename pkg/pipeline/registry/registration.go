@@ -95,6 +95,11 @@ func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) erro
 	if number > 0 && claimed.Customer != c.Name {
 		return &pipeline.RenamedError{Old: claimed.Customer, New: c, Claimed: RegistrationKey(c, number)}
 	}
+	return checkClaimedRename(ctx, read, c)
+}
+
+// checkClaimedRename is the part of CheckClaim about renames.
+func checkClaimedRename(ctx context.Context, read record.UnverifiedReader, c pipeline.Customer) error {
 	last, err := followed(ctx, read, c.Name, time.Time{}, func(r RenameRecord) bool {
 		return r.of(c) && (r.From != c.Name || r.Path == c.Path) // its name may have been another path's before
 	})
@@ -132,6 +137,20 @@ func CheckRegistered(ctx context.Context, s pipeline.Store, sealer pipeline.Seal
 		err = NameRecords{Records: r}.SameName(ctx, c, last, number)
 	}
 	return RegistrationError(err, c)
+}
+
+// CheckRequested is CheckRegistered for a job of a request, which has no key of the fleet. number
+// is that of the registration that fetch-vars has verified, 0 where the request does not say it.
+// A newer one can only refuse.
+func CheckRequested(ctx context.Context, s *record.View, c pipeline.Customer, number int) error {
+	keys, err := s.List(ctx, registrationPrefix(c))
+	if err != nil {
+		return fmt.Errorf("look for the registration of customer %s: %w", c.Name, err)
+	}
+	if number == 0 || len(keys) != number {
+		return RegistrationError(CheckClaim(ctx, s, c), c)
+	}
+	return RegistrationError(checkClaimedRename(ctx, record.UnverifiedReader{Store: s}, c), c)
 }
 
 // SameName compares a verified registration with the name of a customer; number is 0

@@ -74,13 +74,16 @@ func (p *Planner) run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	// A plan whose making cannot be recorded does not wait for an apply.
-	if _, recordErr := (ledger.Ledger{Records: p.records(), Now: p.Now, Seen: p.seen}).Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt)); recordErr != nil {
+	tip, recordErr := ledger.Ledger{Records: p.records(), Now: p.Now, Seen: p.seen}.Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt))
+	if recordErr != nil {
 		if err == nil {
 			ended.Fail(ctx, request.Mode, recordErr)
 		}
 		err = errors.Join(err, recordErr)
+	} else {
+		ended.Ledger, ended.Newest = &tip.LedgerHead, tip.Fold.IsNewest(request.ID)
 	}
-	recordErr := p.records().CreateAttached(last, folder, record.ObjectPlanned, ended, result.model)
+	recordErr = p.records().CreateAttached(last, folder, record.ObjectPlanned, ended, result.model)
 	log.Keep(last, p.Store, p.Sealer, in, folder.Key(record.ObjectPlanLog))
 	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the plan of %s: %w", in.Target(), recordErr))

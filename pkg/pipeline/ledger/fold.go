@@ -142,6 +142,9 @@ func (f Fold) After(e Entry) Fold {
 	return f
 }
 
+// IsNewest reports whether a request is the newest that was to be applied.
+func (f Fold) IsNewest(id pipeline.RequestID) bool { return f.Request != nil && f.Request.ID == id }
+
 // equals compares what two folds say.
 func (f Fold) equals(o Fold) bool {
 	own, err := json.Marshal(f)

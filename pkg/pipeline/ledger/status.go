@@ -23,7 +23,8 @@ type ApplyAttempt struct {
 	Result *record.Result
 	// Unrecorded: no record of the result stands beside the plan, and the ledger alone says it.
 	Unrecorded bool
-	tip        Tip // of the ledger, where it was read
+	tip        Tip  // of the ledger, where it was read
+	newest     bool // the record of the plan says so, and the ledger has not grown since
 }
 
 // Free reports whether the plan can be applied after this.
@@ -43,7 +44,7 @@ func (a ApplyAttempt) Another(id pipeline.RequestID, receipt pipeline.Receipt) s
 
 // IsNewest reports whether the ledger was read, and knows no newer request that is to be applied.
 func (a ApplyAttempt) IsNewest(id pipeline.RequestID) bool {
-	return a.tip.Fold.Request != nil && a.tip.Fold.Request.ID == id
+	return a.newest || a.tip.Fold.IsNewest(id)
 }
 
 // LastAttempt reads the last attempt to apply a plan. An end that stands beside the plan and spoils
@@ -220,9 +221,23 @@ type TargetStatus struct {
 // record without a valid signature is no error: the target counts as failed.
 func ReadTargetStatus(ctx context.Context, s record.Records, request pipeline.Request, t pipeline.Target) (TargetStatus, error) {
 	return readStatus(ctx, s, request, t, func(st *TargetStatus) (err error) {
+		if untouched, err := (Ledger{Records: s}).untouched(ctx, *st); err != nil || untouched {
+			st.Attempt.newest = untouched && st.Planned.Newest
+			return err
+		}
 		st.Attempt, err = Ledger{Records: s}.LastAttempt(ctx, request, st.Folder, *st.Receipt)
 		return err
 	})
+}
+
+// untouched reports whether nothing has been recorded behind a plan that waits: then the record of
+// the plan says how it stands. An apply reads the ledger itself.
+func (l Ledger) untouched(ctx context.Context, st TargetStatus) (bool, error) {
+	if st.Folder.LastResult() > 0 || st.Planned.Ledger == nil {
+		return false, nil
+	}
+	key, err := l.Store.First(ctx, record.LedgerPrefix(st.Folder.Target))
+	return key == record.LedgerKey(st.Folder.Target, st.Planned.Ledger.Sequence), err
 }
 
 // ReadEnd is ReadTargetStatus without the ledger, which a job may not read of other targets: it is

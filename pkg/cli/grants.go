@@ -16,6 +16,7 @@ var (
 	grantMoved      = grants{"deployments": "read"}                     // plan --state
 	grantIssues     = grants{"issues": "write"}                         // drift --issues
 	grantProperties = grants{"metadata": "read"}                        // properties show
+	grantCompliance = grants{"contents": "read", "members": "read", "metadata": "read", "organization_custom_properties": "read"}
 )
 
 // reportGrants are those of report, which has a small form.

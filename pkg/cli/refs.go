@@ -37,6 +37,7 @@ var refRules = map[string]refRule{
 	"metapipe customer":              onAnyRef,
 	"metapipe customer rename":       onDefaultBranch,
 	"metapipe drift":                 onDefaultBranch,
+	"metapipe compliance":            onDefaultBranch,
 	"metapipe drift list":            onDefaultBranch,
 	"metapipe drift scan":            onDefaultBranch,
 	"metapipe drift summary":         onDefaultBranch,

@@ -17,6 +17,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
+	"github.com/metapipe/metapipe/pkg/pipeline/compliance"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/properties"
@@ -33,6 +34,7 @@ var update = flag.Bool("update", false, "write the schemas of --json anew")
 // schemas. drift has a schema of its own in pkg/render.
 var outputs = map[string]reflect.Type{
 	"bootstrap-state":   reflect.TypeFor[bootstrapResult](),
+	"compliance":        reflect.TypeFor[compliance.Report](),
 	"customer-rename":   reflect.TypeFor[registry.RenameResult](),
 	"drift-list":        reflect.TypeFor[scans.Listing](),
 	"ledger":            reflect.TypeFor[[]ledger.AuditReport](),

@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/compliance"
 )
 
-const goodCompliance = `# yaml-language-server: $schema=https://raw.githubusercontent.com/metapipe/metapipe/main/pkg/config/schema/compliance.schema.json
+const goodCompliance = `# yaml-language-server: $schema=https://raw.githubusercontent.com/metapipe/metapipe/main/pkg/config/schema/compliance-file.schema.json
 organizations: [acme]
 exclude: [".github", "acme/archived-*"]
 forks: true

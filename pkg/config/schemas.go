@@ -9,7 +9,7 @@ var (
 	managerSchema string
 	//go:embed schema/customer.schema.json
 	customerSchema string
-	//go:embed schema/compliance.schema.json
+	//go:embed schema/compliance-file.schema.json
 	complianceSchema string
 )
 

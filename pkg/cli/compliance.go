@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/compliance"
 	"github.com/metapipe/metapipe/pkg/render"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 type complianceOptions struct {
@@ -64,7 +66,41 @@ severity of --fail-on, or higher.`,
 	f.BoolVar(&o.sarif, "sarif", false, "print a SARIF log")
 	f.BoolVar(&o.markdown, "markdown", false, "print Markdown, as in the job summary")
 	cmd.MarkFlagsMutuallyExclusive("json", "sarif", "markdown")
+	cmd.AddCommand(newComplianceImportCmd(app))
 	return cmd
+}
+
+func newComplianceImportCmd(app *App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "import FILE",
+		Short: "Print a compliance.yml made of the config.json of the repository template",
+		Long: `import reads the config.json with which the template for property compliance is set up,
+and prints the same rules as a compliance.yml. What has no place there is named. It
+writes no file.`,
+		Example: "  metapipe compliance import config.json >compliance.yml",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return app.complianceImport(args[0]) },
+	}
+}
+
+func (a *App) complianceImport(name string) error {
+	at, err := a.namedFile("FILE", name, "name the config.json of the template")
+	if err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(at)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, text.FileError(err))
+	}
+	file, notes, problems := config.ImportCompliance(name, raw, a.Now())
+	if err := problems.Err(); err != nil {
+		return pipeline.Usagef("%s cannot be imported", name).Because(err).Nextf("fix the file, or leave out what is named")
+	}
+	for _, note := range notes {
+		a.logf("not imported: %s", note)
+	}
+	_, err = a.Out.Write(file)
+	return err
 }
 
 // check refuses flags that say nothing sensible.

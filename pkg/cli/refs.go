@@ -38,6 +38,7 @@ var refRules = map[string]refRule{
 	"metapipe customer rename":       onDefaultBranch,
 	"metapipe drift":                 onDefaultBranch,
 	"metapipe compliance":            onDefaultBranch,
+	"metapipe compliance import":     onAnyRef,
 	"metapipe drift list":            onDefaultBranch,
 	"metapipe drift scan":            onDefaultBranch,
 	"metapipe drift summary":         onDefaultBranch,

@@ -138,7 +138,7 @@ func (a *App) compliance(ctx context.Context, o complianceOptions) error {
 	}
 	rules, problems := config.LoadCompliance(m.dir, a.Now())
 	if err := problems.Err(); err != nil {
-		return pipeline.Usagef("%s has problems", config.ComplianceFile).Because(err).Nextf("fix them")
+		return pipeline.Usagef("read the rules").Because(err).Nextf("see docs/COMPLIANCE.md")
 	}
 	client, err := m.github.clientFor(envSourceToken, grantCompliance)
 	if err != nil {
@@ -177,7 +177,7 @@ func (s *step) showCompliance(r compliance.Report, o complianceOptions) (err err
 	case o.json:
 		return s.app.printJSON(r)
 	case o.sarif:
-		raw, err := render.ComplianceSARIF(r, s.app.Version.Version)
+		raw, err := render.ComplianceSARIF(r, s.app.Version.Number)
 		if err != nil {
 			return err
 		}

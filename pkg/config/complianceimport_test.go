@@ -73,7 +73,7 @@ func TestImportCompliance(t *testing.T) {
 		`{"severity_rules": {"critical": ["x"]}}`:        `names the rule "x"`,
 		`{"severity_rules": {"invalid_team": "urgent"}}`: "of the imported rules: severities.unknown-team",
 		`{"team_mappings": {"a": "b c"}}`:                "of the imported rules: team_names.a",
-		`[]`:                                             "type",
+		`[]`:                                             "not-a-map",
 		`{`:                                              "config.json",
 	} {
 		if file, _, problems := ImportCompliance("config.json", []byte(text), complianceNow); file != nil || len(problems) == 0 || !strings.Contains(problems[0].String(), want) {

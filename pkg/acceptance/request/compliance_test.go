@@ -26,7 +26,7 @@ properties:
 func organization(t *testing.T, w *fixture.Setup) (web *hub.Team, token string) {
 	t.Helper()
 	fixture.Check(t, w.Hub.DefineProperties("acme", hub.PropertyDefinition{Name: "repo_content_type", Type: hub.MultiSelect, Allowed: []string{"app", "infra"}},
-		hub.PropertyDefinition{Name: "team_owner", Type: hub.Text}, hub.PropertyDefinition{Name: "customer_tier", Type: hub.Text}))
+		hub.PropertyDefinition{Name: "team_owner", Type: hub.TextProperty}, hub.PropertyDefinition{Name: "customer_tier", Type: hub.TextProperty}))
 	fixture.Must(w.Hub.AddUser(hub.User{Login: "ops", Type: hub.Person}))(t)
 	fixture.Check(t, w.Hub.AddOwner("acme", "ops"))
 	web = fixture.Must(w.Hub.AddTeam("acme", hub.NewTeam{Name: "Web"}))(t)
@@ -72,7 +72,7 @@ func TestCompliance(t *testing.T) {
 	holding(t, w, web, ".github", nil, "README.md")
 	printed := complianceJob(w, token).Do(6, "compliance", "--json")
 	var r compliance.Report
-	fixture.Check(t, json.Unmarshal([]byte(printed.Log[strings.Index(printed.Log, "{"):]), &r))
+	fixture.Check(t, json.NewDecoder(strings.NewReader(printed.Log[strings.Index(printed.Log, "{"):])).Decode(&r))
 	var got []string
 	for _, f := range r.Findings {
 		got = append(got, fmt.Sprintf("%s %s %s", f.Severity, f.Repository.Name, f.Rule))
@@ -116,9 +116,9 @@ func TestComplianceUnknown(t *testing.T) {
 func TestComplianceFile(t *testing.T) {
 	t.Parallel()
 	w := fixture.New(t, map[string]string{"compliance.yml": "properties:\n  team_owner: {require: all}\n"})
-	complianceJob(w, "x").Do(2, "compliance").Says(t, "compliance.yml:2:16", `did you mean "required"?`)
-	complianceJob(fixture.New(t, nil), "x").Do(2, "compliance").Says(t, "there is no compliance.yml")
-	complianceJob(w, "x").Do(2, "compliance", "--fail-on", "urgent").Says(t, "use one of: critical, high, medium, low, none")
+	complianceJob(w, "a-token").Do(2, "compliance").Says(t, "compliance.yml:2:16", `did you mean "required"?`)
+	complianceJob(fixture.New(t, nil), "a-token").Do(2, "compliance").Says(t, "there is no compliance.yml")
+	complianceJob(w, "a-token").Do(2, "compliance", "--fail-on", "urgent").Says(t, "use one of: critical, high, medium, low, none")
 }
 
 // TestComplianceOfALargeFleet: 1,000 repositories cost at most 40 calls.
@@ -137,5 +137,25 @@ func TestComplianceOfALargeFleet(t *testing.T) {
 	}
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+// TestComplianceOfHostileValues: what a customer writes into properties and names of files is shown as text.
+func TestComplianceOfHostileValues(t *testing.T) {
+	t.Parallel()
+	w := fixture.New(t, map[string]string{"compliance.yml": complianceYML})
+	web, token := organization(t, w)
+	// GitHub takes printable ASCII without quotation marks.
+	value := "::set-output name=findings::0 <img src=x onerror=alert(1)> [click](javascript:alert(1)) @acme/web ${{ github.token }} `$(id)` | a"
+	holding(t, w, web, "hostile", hub.Properties{"repo_content_type": []string{"app"}, "team_owner": value, "customer_tier": value}, "src\n::error::pwned", "${{ secrets.METAPIPE_KEY }}", "infra/x")
+	for _, flags := range [][]string{nil, {"--json"}, {"--sarif"}, {"--markdown"}} {
+		printed := complianceJob(w, token).Do(6, append([]string{"compliance", "--repository", "hostile"}, flags...)...)
+		if found := fixture.CommandsIn(printed.Log); len(found) > 0 {
+			t.Errorf("%q: the step writes commands: %q", flags, found)
+		}
+		for _, problem := range fixture.Misreadings(printed.Summary) {
+			t.Errorf("%q: %s", flags, problem)
+		}
+		printed.Want(t, "critical=1")
 	}
 }

@@ -4,25 +4,24 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/hclwrite"
-	"github.com/zclconf/go-cty/cty"
 )
 
 // encoded is jsonencode(…) of a JSON document, in the order of the document.
-func encoded(document []byte) (hclwrite.Tokens, error) {
+func encoded(document []byte) (code, error) {
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()
-	value, err := jsonTokens(d)
+	value, err := expression(d)
 	if err != nil {
 		return nil, err
 	}
-	return hclwrite.TokensForFunctionCall("jsonencode", value), nil
+	return value.wrapped("jsonencode(", ")"), nil
 }
 
-// jsonTokens reads one value and returns it as an expression.
-func jsonTokens(d *json.Decoder) (hclwrite.Tokens, error) {
+// expression reads one JSON value and returns it as an expression.
+func expression(d *json.Decoder) (code, error) {
 	token, err := d.Token()
 	if err != nil {
 		return nil, err
@@ -30,64 +29,50 @@ func jsonTokens(d *json.Decoder) (hclwrite.Tokens, error) {
 	switch t := token.(type) {
 	case string:
 		if t == providerARN {
-			return hclwrite.TokensForTraversal(attributeOf("aws_iam_openid_connect_provider", "github", "arn")), nil
+			return text("aws_iam_openid_connect_provider.github.arn"), nil
 		}
-		return hclwrite.TokensForValue(cty.StringVal(t)), nil
+		return str(t), nil
 	case bool:
-		return hclwrite.TokensForValue(cty.BoolVal(t)), nil
+		return text(strconv.FormatBool(t)), nil
 	case json.Delim:
 		if t == '[' {
-			return jsonList(d)
+			return listOf(d)
 		}
-		return jsonObject(d)
+		return objectOf(d)
 	}
 	return nil, fmt.Errorf("a policy has no %v", token)
 }
 
-// jsonList writes a list of several values on a line each.
-func jsonList(d *json.Decoder) (hclwrite.Tokens, error) {
-	var items []hclwrite.Tokens
+func listOf(d *json.Decoder) (code, error) {
+	var items []code
 	for d.More() {
-		item, err := jsonTokens(d)
+		item, err := expression(d)
 		if err != nil {
 			return nil, err
 		}
 		items = append(items, item)
 	}
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	if len(items) < 2 {
-		return hclwrite.TokensForTuple(items), nil
-	}
-	list := hclwrite.Tokens{{Type: hclsyntax.TokenOBrack, Bytes: []byte("[")}, newline()}
-	for _, item := range items {
-		list = append(append(list, item...), &hclwrite.Token{Type: hclsyntax.TokenComma, Bytes: []byte(",")}, newline())
-	}
-	return append(list, &hclwrite.Token{Type: hclsyntax.TokenCBrack, Bytes: []byte("]")}), nil
+	_, err := d.Token()
+	return list(items), err
 }
 
-func jsonObject(d *json.Decoder) (hclwrite.Tokens, error) {
-	var attributes []hclwrite.ObjectAttrTokens
+func objectOf(d *json.Decoder) (code, error) {
+	var attributes []code
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return nil, err
 		}
-		value, err := jsonTokens(d)
+		value, err := expression(d)
 		if err != nil {
 			return nil, err
 		}
-		name := hclwrite.TokensForValue(cty.StringVal(fmt.Sprint(key)))
-		if hclsyntax.ValidIdentifier(fmt.Sprint(key)) {
-			name = hclwrite.TokensForIdentifier(fmt.Sprint(key))
+		name := fmt.Sprint(key)
+		if !hclsyntax.ValidIdentifier(name) {
+			name = quoted(name)
 		}
-		attributes = append(attributes, hclwrite.ObjectAttrTokens{Name: name, Value: value})
+		attributes = append(attributes, attribute(name, value))
 	}
 	_, err := d.Token()
-	return hclwrite.TokensForObject(attributes), err
-}
-
-func newline() *hclwrite.Token {
-	return &hclwrite.Token{Type: hclsyntax.TokenNewline, Bytes: []byte("\n")}
+	return object(attributes...), err
 }

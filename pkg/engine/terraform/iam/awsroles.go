@@ -4,13 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/hclwrite"
-	"github.com/zclconf/go-cty/cty"
 )
 
 // Roles are IAM roles that GitHub Actions takes with ID tokens.
@@ -53,32 +49,42 @@ const Audience = "sts.amazonaws.com"
 
 // HCL writes the roles as Terraform, formatted as `terraform fmt` does it.
 func (r Roles) HCL() ([]byte, error) {
-	file := hclwrite.NewEmptyFile()
-	body := file.Body()
+	var parts []code // with a blank line between them
+	var head code
 	for _, line := range r.Head {
-		comment(body, line)
+		head = append(head, comment(line)...)
 	}
-	r.settings(body)
-	r.provider(body)
-	if err := r.boundary(body); err != nil {
+	parts = append(append(parts, head), r.settings()...)
+	parts = append(parts, r.provider())
+	boundary, err := r.boundary()
+	if err != nil {
 		return nil, err
 	}
+	if boundary != nil {
+		parts = append(parts, boundary)
+	}
 	for _, role := range r.Roles {
-		if err := r.role(body, role); err != nil {
+		written, err := r.role(role)
+		if err != nil {
 			return nil, fmt.Errorf("write the role %s: %w", role.Name, err)
 		}
+		parts = append(parts, written...)
 	}
 	for _, o := range r.Outputs {
-		b := addBlock(body, "output", o.Name)
-		b.SetAttributeValue("description", cty.StringVal(o.Description))
-		b.SetAttributeTraversal("value", attributeOf("aws_iam_role", o.Label, "arn"))
+		parts = append(parts, block("output", []string{o.Name},
+			attribute("description", str(o.Description)),
+			attribute("value", text("aws_iam_role."+o.Label+".arn"))))
 	}
-	return hclwrite.Format(file.Bytes()), nil
+	texts := make([]string, len(parts))
+	for i, part := range parts {
+		texts[i] = part.String()
+	}
+	return []byte(strings.Join(texts, "\n")), nil
 }
 
-func (r Roles) settings(body *hclwrite.Body) {
-	required := addBlock(body, "terraform").AppendNewBlock("required_providers", nil).Body()
-	required.SetAttributeValue("aws", cty.ObjectVal(map[string]cty.Value{"source": cty.StringVal("hashicorp/aws"), "version": cty.StringVal(">= 5.81")}))
+func (r Roles) settings() []code {
+	parts := []code{block("terraform", nil, block("required_providers", nil,
+		attribute("aws", object(attribute("source", str("hashicorp/aws")), attribute("version", str(">= 5.81"))))))}
 	var names []string
 	for _, role := range r.Roles {
 		if role.Variable != "" && !slices.Contains(names, role.Variable) {
@@ -86,70 +92,67 @@ func (r Roles) settings(body *hclwrite.Body) {
 		}
 	}
 	for _, name := range names {
-		b := addBlock(body, "variable", name)
-		b.SetAttributeValue("description", cty.StringVal("ARNs of the policies that say what Terraform may do in the cloud for `"+strings.TrimSuffix(name, "_policy_arns")+"`."))
-		b.SetAttributeRaw("type", hclwrite.TokensForFunctionCall("set", hclwrite.TokensForIdentifier("string")))
-		b.SetAttributeRaw("default", hclwrite.TokensForTuple(nil))
+		parts = append(parts, block("variable", []string{name},
+			attribute("description", str("ARNs of the policies that say what Terraform may do in the cloud for `"+strings.TrimSuffix(name, "_policy_arns")+"`.")),
+			attribute("type", text("set(string)")),
+			attribute("default", list(nil))))
 	}
+	return parts
 }
 
-func (r Roles) provider(body *hclwrite.Body) {
-	body.AppendNewline()
-	comment(body, "An account has one provider for each address. Where this one exists: terraform import aws_iam_openid_connect_provider.github ARN")
-	b := body.AppendNewBlock("resource", []string{"aws_iam_openid_connect_provider", "github"}).Body()
-	b.SetAttributeValue("url", cty.StringVal(r.Issuer))
-	b.SetAttributeValue("client_id_list", cty.ListVal([]cty.Value{cty.StringVal(Audience)}))
+func (r Roles) provider() code {
+	return append(comment("An account has one provider for each address. Where this one exists: terraform import aws_iam_openid_connect_provider.github ARN"),
+		block("resource", []string{"aws_iam_openid_connect_provider", "github"},
+			attribute("url", str(r.Issuer)),
+			attribute("client_id_list", list([]code{str(Audience)})))...)
 }
 
-func (r Roles) boundary(body *hclwrite.Body) error {
+// boundary is nil where there is none.
+func (r Roles) boundary() (code, error) {
 	if len(r.BoundaryPolicy) == 0 {
-		return nil
+		return nil, nil
 	}
 	policy, err := encoded(r.BoundaryPolicy)
 	if err != nil {
-		return fmt.Errorf("write the permissions boundary: %w", err)
+		return nil, fmt.Errorf("write the permissions boundary: %w", err)
 	}
-	body.AppendNewline()
-	comment(body, "What Terraform may never do with a role that takes it: change these roles, their provider or this boundary.")
-	b := body.AppendNewBlock("resource", []string{"aws_iam_policy", "boundary"}).Body()
-	b.SetAttributeValue("name", cty.StringVal(r.Boundary))
-	b.SetAttributeRaw("policy", policy)
-	return nil
+	return append(comment("What Terraform may never do with a role that takes it: change these roles, their provider or this boundary."),
+		block("resource", []string{"aws_iam_policy", "boundary"},
+			attribute("name", str(r.Boundary)),
+			attribute("policy", policy))...), nil
 }
 
-func (r Roles) role(body *hclwrite.Body, role Role) error {
+func (r Roles) role(role Role) ([]code, error) {
 	trust, err := encoded(r.trust(role.Subjects))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	b := addBlock(body, "resource", "aws_iam_role", role.Label)
-	b.SetAttributeValue("name", cty.StringVal(role.Name))
+	body := []code{attribute("name", str(role.Name))}
 	if role.Path != "/" {
-		b.SetAttributeValue("path", cty.StringVal(role.Path))
+		body = append(body, attribute("path", str(role.Path)))
 	}
-	b.SetAttributeValue("description", cty.StringVal(role.Description))
-	b.SetAttributeValue("max_session_duration", cty.NumberIntVal(int64(role.Session/time.Second)))
+	body = append(body, attribute("description", str(role.Description)), attribute("max_session_duration", text(strconv.FormatInt(int64(role.Session/time.Second), 10))))
 	if role.Bounded {
-		b.SetAttributeTraversal("permissions_boundary", attributeOf("aws_iam_policy", "boundary", "arn"))
+		body = append(body, attribute("permissions_boundary", text("aws_iam_policy.boundary.arn")))
 	}
-	b.SetAttributeRaw("assume_role_policy", trust)
+	parts := []code{block("resource", []string{"aws_iam_role", role.Label}, append(body, attribute("assume_role_policy", trust))...)}
 	for _, p := range role.Policies {
 		policy, err := encoded(p.Document)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		b := addBlock(body, "resource", "aws_iam_role_policy", role.Label+"-"+p.Name)
-		b.SetAttributeValue("name", cty.StringVal(p.Name))
-		b.SetAttributeTraversal("role", attributeOf("aws_iam_role", role.Label, "id"))
-		b.SetAttributeRaw("policy", policy)
+		parts = append(parts, block("resource", []string{"aws_iam_role_policy", role.Label + "-" + p.Name},
+			attribute("name", str(p.Name)),
+			attribute("role", text("aws_iam_role."+role.Label+".id")),
+			attribute("policy", policy)))
 	}
 	if role.Variable != "" {
-		b := addBlock(body, "resource", "aws_iam_role_policy_attachment", role.Label)
-		b.SetAttributeTraversal("for_each", attributeOf("var", role.Variable))
-		b.SetAttributeTraversal("role", attributeOf("aws_iam_role", role.Label, "name"))
-		b.SetAttributeTraversal("policy_arn", attributeOf("each", "value"))
+		parts = append(parts, block("resource", []string{"aws_iam_role_policy_attachment", role.Label},
+			attribute("for_each", text("var."+role.Variable)),
+			attribute("role", text("aws_iam_role."+role.Label+".name")),
+			attribute("policy_arn", text("each.value"))))
 	}
-	return nil
+	return parts, nil
 }
 
 // providerARN stands in a document for the ARN that only Terraform knows. No other
@@ -183,23 +186,4 @@ func (r Roles) trust(subjects []string) []byte {
 // TrustSize is the size of the role's trust policy as IAM counts it.
 func (r Roles) TrustSize(role Role) int {
 	return len(r.trust(role.Subjects)) + len(":oidc-provider/") + 60
-}
-
-func addBlock(body *hclwrite.Body, kind string, labels ...string) *hclwrite.Body {
-	body.AppendNewline()
-	return body.AppendNewBlock(kind, labels).Body()
-}
-
-// comment writes one line; a line break in it would begin code.
-func comment(body *hclwrite.Body, line string) {
-	line = strings.TrimRight("# "+strings.NewReplacer("\n", " ", "\r", " ").Replace(line), " ")
-	body.AppendUnstructuredTokens(hclwrite.Tokens{{Type: hclsyntax.TokenComment, Bytes: []byte(line + "\n")}})
-}
-
-func attributeOf(root string, steps ...string) hcl.Traversal {
-	t := hcl.Traversal{hcl.TraverseRoot{Name: root}}
-	for _, s := range steps {
-		t = append(t, hcl.TraverseAttr{Name: s})
-	}
-	return t
 }

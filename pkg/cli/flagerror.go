@@ -113,7 +113,6 @@ func meantFlag(cmd *cobra.Command, name string) string {
 		return "did you mean --" + near + "?"
 	}
 	others := make(map[string][]string)
-	cmd.Root().InitDefaultVersionFlag() // cobra adds it when the root runs
 	addFlags(cmd.Root(), others)
 	if commands, ok := others[name]; ok {
 		return fmt.Sprintf("%s is a flag of %s", hyphens(name), commandList(commands))

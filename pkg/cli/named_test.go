@@ -13,7 +13,9 @@ import (
 
 // eachFlag visits the flags of all commands, with the words of the command.
 func eachFlag(cmd *cobra.Command, visit func(command string, flag *pflag.Flag)) {
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { visit(strings.TrimPrefix(cmd.CommandPath(), "metapipe "), f) })
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		visit(strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), "metapipe"), " "), f)
+	})
 	for _, below := range cmd.Commands() {
 		eachFlag(below, visit)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,16 +47,27 @@ fetch-vars → plan → gate → apply → report. Each command is one step of a
 Actions workflow, and also runs on a laptop.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          noArguments,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			app.command = cmd.CommandPath()
-			return app.checkRef(cmd)
-		},
 	}
-	root.Version = app.Version.built(debug.ReadBuildInfo).String()
-	root.SetVersionTemplate("{{ .Version }}\n")
+	printVersion := root.Flags().BoolP("version", "v", false, "version for metapipe") // cobra's own is a template
+	root.Args = func(cmd *cobra.Command, args []string) error {
+		if *printVersion {
+			return nil
+		}
+		return noArguments(cmd, args)
+	}
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *printVersion {
+			return app.printVersion()
+		}
+		return cmd.Help()
+	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		app.command = cmd.CommandPath()
+		if *printVersion {
+			return nil
+		}
+		return app.checkRef(cmd)
+	}
 	root.SetFlagErrorFunc(flagError)
 	root.SuggestionsMinimumDistance = -1 // suggested here, see near
 	root.AddGroup(&cobra.Group{ID: groupCustomer, Title: "Customer commands:"}, &cobra.Group{ID: groupManager, Title: "Manager workflow commands:"},

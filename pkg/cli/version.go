@@ -17,16 +17,19 @@ func newVersionCmd(app *App) *cobra.Command {
 		Example: "  metapipe version --json",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			v := app.Version.built(debug.ReadBuildInfo)
 			if asJSON {
-				return app.printJSON(v.result())
+				return app.printJSON(app.Version.built(debug.ReadBuildInfo).result())
 			}
-			_, err := fmt.Fprintln(app.Out, v)
-			return err
+			return app.printVersion()
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+func (a *App) printVersion() error {
+	_, err := fmt.Fprintln(a.Out, a.Version.built(debug.ReadBuildInfo))
+	return err
 }
 
 // versionResult is what --json prints.

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"errors"
-	"fmt"
 	"strings"
-	"text/template"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -22,13 +20,6 @@ const (
 
 // ErrNoChain says that a file does not mark where the chain stands.
 var ErrNoChain = errors.New("the file does not mark its chain of jobs with the comments " + opens + " and " + closes)
-
-// link is one job of the chain.
-type link struct {
-	pipeline.Target
-	Job     string
-	Earlier []string // the jobs before it
-}
 
 // JobID is the id of the job that works on a target. No name holds an underscore, so no two
 // targets have one job.
@@ -48,31 +39,32 @@ func Write(raw []byte, chain []pipeline.Target) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := render(chain)
-	if err != nil {
-		return nil, err
-	}
+	text := render(chain)
 	if bytes.Contains(raw[from:to], []byte("\r\n")) { // a checkout on Windows
 		text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
 	}
 	return bytes.Join([][]byte{raw[:from], text, raw[to:]}, nil), nil
 }
 
-func render(chain []pipeline.Target) ([]byte, error) {
-	t, err := template.New("chain").Delims("<%", "%>").Parse(chainText)
-	if err != nil {
-		return nil, fmt.Errorf("parse the template of the chain: %w", err)
+// render writes the chain with what stands around it in chain.yml.tmpl.
+func render(chain []pipeline.Target) []byte {
+	head, rest, _ := strings.Cut(chainText, "# JOBS\n")
+	job, finish, _ := strings.Cut(rest, "# FINISH\n")
+	var out strings.Builder
+	out.WriteString(head)
+	needs, earlier, closed := "prepare", "", ""
+	for _, t := range chain {
+		id, stack := JobID(t), ""
+		if t.Stack != "" {
+			stack = "\n      stack: \"" + string(t.Stack) + "\""
+		}
+		out.WriteString(strings.NewReplacer("<JOB>", id, "<NAME>", t.Name(), "<NEEDS>", needs, "<EARLIER>", earlier, "<ENVIRONMENT>", string(t.Environment), "<STACK>", stack).Replace(job))
+		needs += ", " + id
+		earlier += "\n      (needs.prepare.outputs.applies == '[]' || contains(fromJSON('[\"success\", \"skipped\"]'), needs." + id + ".result)) &&"
+		closed = " && needs." + id + ".outputs.closed != 'true'"
 	}
-	links, jobs := make([]link, len(chain)), make([]string, len(chain))
-	for i, t := range chain {
-		jobs[i] = JobID(t)
-		links[i] = link{Target: t, Job: jobs[i], Earlier: jobs[:i]}
-	}
-	var out bytes.Buffer
-	if err := t.Execute(&out, links); err != nil {
-		return nil, fmt.Errorf("write the chain of jobs: %w", err)
-	}
-	return out.Bytes(), nil
+	out.WriteString(strings.NewReplacer("<NEEDS>", needs, "<CLOSED>", closed).Replace(finish))
+	return []byte(out.String())
 }
 
 // region finds the chain: whole lines, the marks included.

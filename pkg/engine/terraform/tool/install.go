@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hc-install/product"
 	"github.com/hashicorp/hc-install/releases"
-	"github.com/opentofu/tofudl"
 )
 
 // installTimeout bounds one download: a proxy that swallows packets must not
@@ -27,7 +26,7 @@ type InstallFunc func(ctx context.Context, name string, constraints version.Cons
 // the archive.
 func Download(ctx context.Context, name string, constraints version.Constraints, dir string) error {
 	if name == "tofu" {
-		return downloadTofu(ctx, constraints, dir)
+		return newTofuReleases().install(ctx, constraints, dir)
 	}
 	latest := &releases.LatestVersion{
 		Product:     product.Terraform,
@@ -45,30 +44,6 @@ type downloadError struct{ err error }
 func (e *downloadError) Error() string { return "the details follow\n" + e.err.Error() }
 
 func (e *downloadError) Unwrap() error { return e.err }
-
-func downloadTofu(ctx context.Context, constraints version.Constraints, dir string) error {
-	downloader, err := tofudl.New()
-	if err != nil {
-		return err
-	}
-	stable := tofudl.StabilityStable
-	versions, err := downloader.ListVersions(ctx, tofudl.ListVersionOptMinimumStability(stable))
-	if err != nil {
-		return err
-	}
-	for _, candidate := range versions { // newest first
-		v, err := version.NewVersion(string(candidate.ID))
-		if err != nil || constraints != nil && !constraints.Check(v) {
-			continue
-		}
-		binary, err := downloader.DownloadVersion(ctx, candidate, tofudl.PlatformAuto, tofudl.ArchitectureAuto)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(dir, executable("tofu")), binary, 0o700) //nolint:gosec // a program must be executable
-	}
-	return fmt.Errorf("no release of tofu fits %s", constraints)
-}
 
 // download installs the tool into the cache. Two that install at once both
 // succeed: the second finds the place taken by the same version.

@@ -1,10 +1,8 @@
 package story
 
 import (
-	"bytes"
-	"embed"
+	_ "embed"
 	"fmt"
-	"html/template"
 	"io"
 	"slices"
 	"strconv"
@@ -15,8 +13,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
-//go:embed page.tmpl page.css
-var files embed.FS
+//go:embed page.css
+var style string
 
 // RunAnchor is the anchor of a workflow run: links to the run lead to the event
 // that carries it.
@@ -25,30 +23,12 @@ func RunAnchor(id int64) string { return "run-" + strconv.FormatInt(id, 10) }
 // Page writes the story as one HTML page without scripts or other files. All
 // text in it counts as hostile: it is escaped, and Markdown is sanitized.
 func Page(w io.Writer, s Story) error {
-	style, err := files.ReadFile("page.css")
-	if err != nil {
-		return fmt.Errorf("story page: %w", err)
+	p := page{Story: s}
+	p.whole()
+	if p.err != nil {
+		return fmt.Errorf("story page: %w", p.err)
 	}
-	p := page{Story: s, Style: template.CSS(style)}
-	t, err := template.New("page.tmpl").Funcs(template.FuncMap{
-		"markdown": p.markdown,
-		"took":     Took,
-		"clock":    func(t time.Time) string { return t.Format("15:04:05") },
-		"day":      func(t time.Time) string { return t.Format("2 January 2006, 15:04") },
-		"lines":    func(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") },
-		"diffline": diffLine,
-		"total":    total,
-		"states":   states,
-		"chapter":  ChapterAnchor,
-	}).ParseFS(files, "page.tmpl")
-	if err != nil {
-		return fmt.Errorf("story page: %w", err)
-	}
-	var out bytes.Buffer
-	if err := t.Execute(&out, p); err != nil {
-		return fmt.Errorf("story page: %w", err)
-	}
-	if _, err := io.WriteString(w, visible(out.String())); err != nil {
+	if _, err := io.WriteString(w, visible(p.out.String())); err != nil {
 		return fmt.Errorf("story page: %w", err)
 	}
 	return nil
@@ -74,25 +54,11 @@ func visible(page string) string {
 	return out.String()
 }
 
-type page struct {
-	Story
-	Style template.CSS
-}
-
-// markdown renders a comment or summary as GitHub would show it.
-func (p page) markdown(source string) (template.HTML, error) {
-	html, err := HTML(source)
-	if err != nil {
-		return "", err
-	}
-	return template.HTML(p.anchorRuns(html)), nil
-}
-
 var runPath = text.Pattern(`^/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/actions/runs/([0-9]{1,19})(?:/[A-Za-z0-9/._-]*)?"`)
 
 // anchorRuns turns links to runs of the in-process GitHub, which is gone when
 // the page is read, into links within the page.
-func (p page) anchorRuns(html string) string {
+func (p *page) anchorRuns(html string) string {
 	if p.BaseURL == "" {
 		return html
 	}

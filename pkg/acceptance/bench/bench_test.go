@@ -212,7 +212,7 @@ func (b *bench) binary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.add(t, row{name: "binary, stripped", measured: float64(info.Size()) / 1e6, aim: 30, limit: 40, unit: "MB"})
+	b.add(t, row{name: "binary, stripped", measured: float64(info.Size()) / 1e6, aim: 30, limit: 32, unit: "MB"})
 }
 
 // startUp compares the least that both can do, in processor time: the wall time of

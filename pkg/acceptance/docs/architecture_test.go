@@ -154,6 +154,9 @@ func listPackages(t *testing.T) map[string]goPackage {
 	}
 }
 
+// methodLookups look methods up by reflection.
+var methodLookups = []string{"text/template", "html/template", "github.com/google/go-cmp/cmp", "github.com/hashicorp/hcl/v2/hclwrite"}
+
 func TestPackages(t *testing.T) {
 	t.Parallel()
 	packages := listPackages(t)
@@ -172,6 +175,11 @@ func TestPackages(t *testing.T) {
 	for _, dep := range packages[fixture.ModulePath+"/cmd/metapipe"].Deps {
 		if dep == "testing" || layers(dep) == "acceptance" || packages[dep].own() && strings.HasSuffix(dep, "test") {
 			t.Errorf("cmd/metapipe depends on %s: that is for tests", dep)
+		}
+		for _, imported := range packages[dep].Imports {
+			if packages[dep].own() && slices.Contains(methodLookups, imported) {
+				t.Errorf("%s imports %s: the linker would keep every method, see docs/decisions/0009-no-method-lookup.md", dep, imported)
+			}
 		}
 	}
 	for _, dep := range packages[fixture.ModulePath+"/pkg/pipeline"].Deps {

@@ -36,8 +36,9 @@ Where the provider has an inbox, --inbox-dir names its checkout: the customer's 
 the inbox alone then, and its workflow forwards each request to the manager.
 
 Known actions have stand-ins (checkout, upload-artifact, download-artifact, cache,
-configure-aws-credentials, setup-terraform, setup-opentofu). For any other one, write
-a composite action to .rehearsal/actions/OWNER/NAME/action.yml in the same checkout.
+configure-aws-credentials, create-github-app-token, setup-terraform, setup-opentofu). For
+any other one, write a composite action to .rehearsal/actions/OWNER/NAME/action.yml in the
+same checkout.
 
 The pull request proposes the file of --proposal. Without it, it proposes the uncommitted
 edits of the customer checkout, or else its variables.yml as a new file.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -45,6 +46,8 @@ type setup struct {
 	work     string // directory for everything that is thrown away
 	binary   string // metapipe
 	trusts   bool   // Options.CustomerWorkflow
+	// appTokens counts those of the stand-in for create-github-app-token.
+	appTokens atomic.Int64
 	// The workflows that are played, by their paths in the repositories.
 	managerFile, customerFile, inboxFile string
 }

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -175,7 +176,7 @@ func (s *setup) find(of side) (files fs.FS, found bool, err error) {
 
 // actions is metapipe's own action, with this very binary.
 func (s *setup) actions() map[string]runner.Action {
-	return hubrun.Actions(func(c *runner.Call) (dir string, err error) {
+	actions := hubrun.Actions(func(c *runner.Call) (dir string, err error) {
 		dir = filepath.Join(c.Job.Dir, "metapipe")
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return "", err
@@ -183,6 +184,42 @@ func (s *setup) actions() map[string]runner.Action {
 		c.Outputs["version"] = "source-rehearsal"
 		return dir, place(s.binary, filepath.Join(dir, "metapipe"+filepath.Ext(s.binary)))
 	})
+	actions["actions/create-github-app-token"] = s.appToken
+	return actions
+}
+
+// appToken makes a token for the repositories that the inputs name, or for the one of the run. There is no App in a
+// rehearsal: its id and its key are not looked at.
+func (s *setup) appToken(_ context.Context, c *runner.Call) error {
+	slug, _ := c.Run.GitHub["repository"].(string)
+	owner, _, _ := strings.Cut(slug, "/")
+	if o := c.Inputs["owner"]; o != "" {
+		owner = o
+	}
+	repositories := []string{slug}
+	if names := strings.FieldsFunc(c.Inputs["repositories"], func(r rune) bool { return r == ',' || r == '\n' || r == ' ' }); len(names) > 0 {
+		repositories = nil
+		for _, name := range names {
+			repositories = append(repositories, owner+"/"+name)
+		}
+	}
+	permissions := map[string]string{}
+	for name, level := range c.Inputs {
+		if right, ok := strings.CutPrefix(name, "permission-"); ok && level != "" {
+			permissions[strings.ReplaceAll(right, "-", "_")] = level
+		}
+	}
+	if len(permissions) == 0 {
+		permissions = map[string]string{"contents": "write", "issues": "write", "pull_requests": "write", "statuses": "write", "deployments": "write", "actions": "read"}
+	}
+	token, err := s.hub.AddToken(hub.Token{Name: fmt.Sprintf("App token %d", s.appTokens.Add(1)), Kind: hub.FineGrained, User: managerBot, Repositories: repositories, Permissions: permissions})
+	if err != nil {
+		return c.Fail("make a token for %s: %v", strings.Join(repositories, ", "), err)
+	}
+	c.Job.Masks.Add(token.Secret)
+	c.Outputs["token"], c.Outputs["app-slug"], c.Outputs["installation-id"] = token.Secret, "rehearsal", "1"
+	c.Log("there is no App here: the token is one of the rehearsal, for %s", strings.Join(repositories, ", "))
+	return nil
 }
 
 // place makes a program known under another path: by a link, or by a copy where there are no links.

@@ -23,9 +23,12 @@ const (
 
 const copyAgain = "copy the shipped workflow again: remove the file, run `metapipe validate --write-workflows`, and commit the result"
 
-// writes matches what gives a job a token that can write to customers' repositories, also by
-// way of all secrets at once.
-var writes = text.Pattern(`\bsecrets\s*(?:\.\s*|\[\s*')(SOURCE_REPOS_PAT|METAPIPE_APP_PRIVATE_KEY)\b|\btoJSON\(\s*(secrets)\s*\)`)
+// secretsRead matches what an expression reads of secrets: one by its name, or more of them at once. GitHub compares names
+// and functions without regard to case.
+var secretsRead = text.Pattern(`(?i)\bsecrets\s*(?:\.\s*([a-z_][a-z0-9_-]*)|\[\s*'([^']*)'\s*\]|(\.\s*\*|\[|\)))`)
+
+// harmless are the secrets of jobs that run the tool: the key of plans, the cloud, and tokens that only read.
+var harmless = []string{"METAPIPE_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SOURCE_REPOS_READ_PAT", "METAPIPE_READ_APP_PRIVATE_KEY", "GITHUB_TOKEN"}
 
 // Called are the workflows of the same repository that the jobs of the workflow raw call, each
 // once, in the order of the file.
@@ -61,7 +64,8 @@ var (
 	runsTool  = commandPattern("plan", "apply", `drift\s+scan`)
 	runsApply = commandPattern("apply")
 	// runsOnManager are the commands that work on the manager's default branch alone.
-	runsOnManager = commandPattern("fetch-vars", "plan", "apply", "report", "drift", "sweep")
+	runsOnManager = commandPattern("fetch-vars", `plan\b[^\n]*--request`, "apply", "report", "drift", "sweep")
+	asksBranch    = text.Pattern(`(?s)github\.ref\s*==\s*format\(.*default_branch`)
 )
 
 // unguarded are the problems of one workflow.
@@ -76,17 +80,25 @@ func unguarded(file, text string) (problems pipeline.Problems) {
 		add := func(line int, rule string, warning bool, message string) {
 			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: line}, Rule: rule, Warning: warning, Message: message, Remedy: copyAgain})
 		}
-		if runsOnManager().MatchString(script) && startsItself(get(root, "on")) && get(job, "needs") == nil && !strings.Contains(strings.Join(texts(get(job, "if")), ""), "default_branch") {
-			add(key.Line, RuleBranch, true, fmt.Sprintf("the job %q runs metapipe and does not ask for the default branch: a run on another branch ends in an error of metapipe, and not before it", key.Value))
+		branch := func(line int, message string) {
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: line}, Rule: RuleBranch, Warning: true, Message: message,
+				Remedy: "add to the job: if: github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"})
+		}
+		if runsOnManager().MatchString(script) && startsItself(get(root, "on")) && get(job, "needs") == nil && !asksBranch().MatchString(strings.Join(texts(get(job, "if")), "")) {
+			branch(key.Line, fmt.Sprintf("the job %q runs metapipe and does not ask for the default branch: a run on another branch ends in an error of metapipe, and not before it", key.Value))
 		}
 		if !runsTool().MatchString(script) {
 			continue
 		}
 		for _, seen := range append(secretsIn(get(root, "env")), secretsIn(job)...) {
-			add(seen.line, RuleSecrets, true, fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it and write to customers' repositories", key.Value, seen.name))
+			add(seen.line, RuleSecrets, true, fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it, and write to customers' repositories with such a token", key.Value, seen.name))
 		}
-		if runsApply().MatchString(script) && !gated(get(job, "environment")) {
+		switch environment := get(job, "environment"); {
+		case !runsApply().MatchString(script):
+		case !gated(environment):
 			add(key.Line, RuleGate, false, fmt.Sprintf("the job %q applies and has no environment of the name <environment>-apply: no reviewer is asked", key.Value))
+		case get(get(get(get(root, "on"), "workflow_call"), "inputs"), "environment") != nil && !strings.Contains(strings.Join(environmentNames(environment), ""), "inputs.environment"):
+			add(key.Line, RuleGate, false, fmt.Sprintf("the job %q applies to the environment that its workflow is called with, and always waits at the gate %s", key.Value, strings.Join(environmentNames(environment), "")))
 		}
 	}
 	return problems
@@ -113,12 +125,17 @@ func scriptsOf(job *yaml.Node) string {
 	return strings.Join(all, "\n")
 }
 
-// gated reports whether `environment` names a gate.
-func gated(environment *yaml.Node) bool {
+// environmentNames is the name under `environment`, none where there is none.
+func environmentNames(environment *yaml.Node) []string {
 	if name := get(environment, "name"); name != nil {
 		environment = name
 	}
-	named := texts(environment)
+	return texts(environment)
+}
+
+// gated reports whether `environment` names a gate.
+func gated(environment *yaml.Node) bool {
+	named := environmentNames(environment)
 	return len(named) == 1 && strings.HasSuffix(named[0], "-"+string(pipeline.WorkApply))
 }
 
@@ -127,13 +144,16 @@ type seenSecret struct {
 	line int
 }
 
-// secretsIn are the texts below a node that hold a token which can write, each secret once.
+// secretsIn are the secrets that the texts below a node read and that a job which runs the tool does not need, each once.
 func secretsIn(node *yaml.Node) (found []seenSecret) {
 	if node == nil {
 		return nil
 	}
-	for _, match := range writes().FindAllStringSubmatch(node.Value, -1) {
-		name := match[1]
+	for _, match := range secretsRead().FindAllStringSubmatch(node.Value, -1) {
+		name := strings.ToUpper(match[1] + match[2])
+		if slices.Contains(harmless, name) {
+			continue
+		}
 		if name == "" {
 			name = "all secrets"
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Run is a workflow run of a repository on the hub.
@@ -144,10 +145,15 @@ func (r *Run) Checkout(repository, ref, dir string) error {
 	return r.Repo.Checkout(ref, dir)
 }
 
+var releaseVersion = text.Pattern(`^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`)
+
 // Actions is metapipe's own action, as action.yml has it, for Run.Actions of the runner: it prepares the job, and
 // puts the directory that place returns into PATH; an empty one is left out.
 func Actions(place func(c *runner.Call) (dir string, err error)) map[string]runner.Action {
 	return map[string]runner.Action{"metapipe/metapipe": func(ctx context.Context, c *runner.Call) error {
+		if v := c.Inputs["version"]; v != "" && !releaseVersion().MatchString(v) { // .ci/action/install says the same
+			return c.Fail("the input version is %q, and must be a release such as v0.1.0", v)
+		}
 		if c.Inputs["checkout"] == "true" {
 			if err := runner.Checkout(ctx, c); err != nil {
 				return err

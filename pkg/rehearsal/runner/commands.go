@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -74,6 +75,8 @@ type interpreter struct {
 	// command.
 	stopped     string
 	annotations []Annotation
+	outputs     map[string]string // of set-output, which is deprecated and works
+	forbidden   string            // a command that fails the step
 }
 
 // Shown is a line of a log, masked.
@@ -115,8 +118,19 @@ func (i *interpreter) read(line string) Shown {
 	case "stop-commands":
 		i.stopped = strings.TrimSpace(c.message)
 		return Shown{}
-	case "debug", "echo", "save-state", "set-output", "set-env", "add-path", "add-matcher", "remove-matcher":
-		return Shown{} // not shown, or switched off by GitHub long ago
+	case "set-env", "add-path": // the runner of GitHub fails the step
+		i.forbidden = c.name
+		return Shown{LineText, fmt.Sprintf("The command %s is switched off by GitHub: write to the file GITHUB_ENV or GITHUB_PATH", c.name)}
+	case "set-output":
+		if name := c.properties["name"]; name != "" {
+			if i.outputs == nil {
+				i.outputs = map[string]string{}
+			}
+			i.outputs[name] = c.message
+		}
+		return Shown{}
+	case "debug", "echo", "save-state", "add-matcher", "remove-matcher":
+		return Shown{}
 	case "group":
 		return Shown{LineGroup, i.masks.Hide(c.message)}
 	case "endgroup":

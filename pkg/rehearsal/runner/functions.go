@@ -2,6 +2,7 @@ package runner
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -49,6 +50,17 @@ var functions = map[string]function{
 			words[i] = format(item)
 		}
 		return strings.Join(words, separator), nil
+	}},
+	"case": {3, many, func(a []any) (any, error) {
+		for i := 0; i+1 < len(a); i += 2 {
+			if truthy(a[i]) {
+				return a[i+1], nil
+			}
+		}
+		if len(a)%2 == 0 {
+			return nil, errors.New("case needs a value for when no condition holds")
+		}
+		return a[len(a)-1], nil
 	}},
 	"format": {1, many, func(a []any) (any, error) { return formatted(format(a[0]), a[1:]) }},
 	"tojson": {1, 1, func(a []any) (any, error) { return toJSON(a[0]) }},

@@ -34,8 +34,11 @@ func Checkout(ctx context.Context, c *Call) error {
 			ref = format(c.Run.GitHub["sha"])
 		}
 	}
-	dir := filepath.Join(c.Job.Workspace, filepath.FromSlash(c.Inputs["path"]))
-	if inside, err := filepath.Rel(c.Job.Workspace, dir); err != nil || inside == ".." || strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
+	if level := c.Job.Permissions["contents"]; level != "read" && level != "write" && strings.EqualFold(repository, own) && c.Inputs["token"] == "" {
+		return c.Fail("the job has no permission contents: read, so its token cannot read %s", repository)
+	}
+	dir, inside := c.inWorkspace(c.Inputs["path"])
+	if !inside {
 		return c.Fail("the path %q leads out of the workspace", c.Inputs["path"])
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -43,6 +46,13 @@ func Checkout(ctx context.Context, c *Call) error {
 	}
 	c.Log("checks out %s at %s", repository, ref)
 	return c.Run.Host.Checkout(ctx, c.Job, repository, ref, dir)
+}
+
+// inWorkspace is a path of the workspace; it is not inside where it leads out of it.
+func (c *Call) inWorkspace(name string) (dir string, inside bool) {
+	dir = filepath.Join(c.Job.Workspace, filepath.FromSlash(name))
+	relative, err := filepath.Rel(c.Job.Workspace, dir)
+	return dir, err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
 }
 
 // useInstalled takes the tool that is in PATH.
@@ -174,7 +184,10 @@ func (c *Call) matching(list string) (found []match, err error) {
 // download brings artifacts into the workspace: one by its name, or those of a pattern, each in a directory of its
 // name.
 func download(_ context.Context, c *Call) error {
-	to := filepath.Join(c.Job.Workspace, filepath.FromSlash(c.Inputs["path"]))
+	to, inside := c.inWorkspace(c.Inputs["path"])
+	if !inside {
+		return c.Fail("the path %q leads out of the workspace", c.Inputs["path"])
+	}
 	if name := c.Inputs["name"]; name != "" {
 		dir, err := c.artifactDir(name)
 		if err != nil {

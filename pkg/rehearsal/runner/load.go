@@ -106,6 +106,9 @@ func load(repository fs.FS, file string, depth int) (*Workflow, error) {
 	if err := errors.Join(w.checkNeeds(), w.checkExpressions(raw)); err != nil {
 		return nil, err
 	}
+	if err := w.checkRules(); err != nil {
+		return nil, err
+	}
 	for _, id := range sorted(w.Jobs) {
 		call := w.Jobs[id].WorkflowCall
 		if call == nil {

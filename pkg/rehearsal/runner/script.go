@@ -76,6 +76,14 @@ func (q *sequence) script(ctx context.Context, def *actionlint.ExecRun, s *Step,
 	}
 	s.Annotations = reader.annotations
 	q.read(f, s)
+	for name, value := range reader.outputs {
+		if _, written := s.Outputs[name]; !written { // what stands in the file is read last
+			s.Outputs[name] = value
+		}
+	}
+	if reader.forbidden != "" && s.Problem == "" {
+		s.Problem = "the step uses the command " + reader.forbidden + ", which GitHub does not obey"
+	}
 	q.Host.End(s)
 	return nil
 }

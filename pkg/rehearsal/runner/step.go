@@ -251,8 +251,8 @@ func (j *activeJob) read(f files, s *Step) {
 		}
 	}
 	summary, summaryErr := os.ReadFile(filepath.Join(f.dir, "step_summary"))
-	if len(summary) > maxSummary {
-		summaryErr = fmt.Errorf("the summary has %d bytes, and GitHub keeps at most %d", len(summary), maxSummary)
+	if len(summary) > maxSummary { // GitHub drops it, and the step goes on
+		s.Annotations = append(s.Annotations, Annotation{Level: "error", Message: fmt.Sprintf("the summary has %d bytes, and GitHub keeps at most %d", len(summary), maxSummary)})
 		summary = nil
 	}
 	for _, e := range []*error{&pathErr, &summaryErr} {

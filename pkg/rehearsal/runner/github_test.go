@@ -1,0 +1,36 @@
+package runner
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestAsOnGitHub: what GitHub fails fails here, and what it goes on with goes on here.
+func TestAsOnGitHub(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		steps string
+		want  string // the result of the job
+		log   string // a part of it
+	}{
+		"set-env":           {`[{run: "echo '::set-env name=A::b'"}]`, Failure, "switched off"},
+		"add-path":          {`[{run: "echo '::add-path::/tmp'"}]`, Failure, "switched off"},
+		"set-output":        {`[{id: a, run: "echo '::set-output name=x::from the log'"}, {run: "echo got $X", env: {X: "${{ steps.a.outputs.x }}"}}]`, Success, "got from the log"},
+		"the file wins":     {`[{id: a, run: "echo x=from the file >>$GITHUB_OUTPUT; echo '::set-output name=x::from the log'"}, {run: "echo got $X", env: {X: "${{ steps.a.outputs.x }}"}}]`, Success, "got from the file"},
+		"a large summary":   {`[{run: "head -c 1100000 /dev/zero | tr '\\0' x >>$GITHUB_STEP_SUMMARY"}, {run: echo still here}]`, Success, "still here"},
+		"case":              {`[{run: "echo got $X", env: {X: "${{ case(github.actor == 'robin', 'first', github.actor == 'casey', 'second', 'third') }}"}}]`, Success, "got second"},
+		"otherwise":         {`[{run: "echo got $X", env: {X: "${{ case(github.actor == 'robin', 'first', 'third') }}"}}]`, Success, "got third"},
+		"a way out":         {`[{uses: actions/download-artifact@v4, with: {path: ../../escape}}]`, Failure, "leads out of the workspace"},
+		"checkout":          {`[{uses: actions/checkout@v4}, {run: cat README}]`, Success, "acme/shop@abc"},
+		"no right to do so": {`[{uses: actions/checkout@v4}]` + "\n    permissions: {issues: read}", Failure, "no permission contents: read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := &host{}
+			r := played(t, h, "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps: "+c.steps+"\n")
+			if got := r.job(t, "a").Result; got != c.want || !strings.Contains(h.log("a"), c.log) {
+				t.Errorf("%s, want %s:\n%s", got, c.want, h.log("a"))
+			}
+		})
+	}
+}

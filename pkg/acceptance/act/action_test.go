@@ -291,3 +291,31 @@ func TestReleaseNames(t *testing.T) {
 		}
 	}
 }
+
+// TestActionOnAnotherHost: releases come from github.com, which never gets the token of another host.
+func TestActionOnAnotherHost(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		server, token string
+		fails         bool
+	}{
+		{server: "https://github.com", token: "job"}, {server: "https://ghe.example", fails: true}, {server: "https://ghe.example", token: "of-github.com"},
+	} {
+		i := newInstaller(t)
+		i.offers(releaseArchive(t, "#!/bin/sh\necho metapipe v1.2.3\n"), "")
+		i.script("gh", "[ \"$GH_HOST\" = github.com ]\n"+proves)
+		out, err := i.run("VERSION=v1.2.3", "ATTESTED=refs/tags/v1.2.3", "GITHUB_SERVER_URL="+c.server, "GH_TOKEN="+c.token)
+		if (err != nil) != c.fails || c.fails && !strings.Contains(out, "set the input github-token") {
+			t.Errorf("%+v: %v\n%s", c, err, out)
+		}
+	}
+	var action struct {
+		Runs struct {
+			Steps []struct{ Env map[string]string }
+		}
+	}
+	fixture.Check(t, yaml.Unmarshal(fixture.Must(os.ReadFile(filepath.Join(fixture.Root(t), "action.yml")))(t), &action))
+	if got := action.Runs.Steps[1].Env["GH_TOKEN"]; got != "${{ inputs.github-token || (github.server_url == 'https://github.com' && github.token || '') }}" {
+		t.Errorf("GH_TOKEN is %q", got)
+	}
+}

@@ -17,7 +17,7 @@ import (
 // releasesOf are those of a mirror with one release, 1.0.0.
 func releasesOf(mirror mockmirror.Mirror, key string) tofuReleases {
 	return tofuReleases{
-		options: []tofudl.ConfigOpt{tofudl.ConfigAPIURL(mirror.APIURL()), tofudl.ConfigGPGKey(key)},
+		options: []tofudl.ConfigOpt{tofudl.ConfigAPIURL(mirror.APIURL()), tofudl.ConfigGPGKey(key), tofudl.ConfigHTTPClient(http.DefaultClient)},
 		client:  http.DefaultClient,
 		address: func(version, file string) string {
 			return strings.NewReplacer("{{ .Version }}", version, "{{ .Artifact }}", file).Replace(mirror.DownloadMirrorURLTemplate())

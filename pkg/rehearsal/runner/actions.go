@@ -176,12 +176,12 @@ func (q *sequence) composite(ctx context.Context, c *Call, files fs.FS, at, dir 
 		maps.Copy(in.env, q.action.env)
 	}
 	maps.Copy(in.env, c.own)
-	for name, input := range file.Inputs {
-		in.inputs[name] = input.Default
+	github := scope{contexts: map[string]any{"github": q.github()}}
+	for name, input := range file.Inputs { // GitHub does not hold that a required one is given
 		if v, ok := c.Inputs[strings.ToLower(name)]; ok {
 			in.inputs[name] = v
-		} else if input.Required && input.Default == "" {
-			return c.Fail("the input %q of %s is required", name, c.Uses)
+		} else if in.inputs[name], err = github.text(input.Default); err != nil {
+			return &FileError{name, 0, err.Error()}
 		}
 	}
 	status := Success
@@ -213,6 +213,11 @@ func compositeSteps(node yaml.Node) ([]*actionlint.Step, error) {
 	w, problems := actionlint.Parse(raw)
 	if len(problems) > 0 {
 		return nil, errors.New(problems[0].Message)
+	}
+	for i, step := range w.Jobs["action"].Steps {
+		if run, ok := step.Exec.(*actionlint.ExecRun); ok && (run.Shell == nil || run.Shell.Value == "") {
+			return nil, fmt.Errorf("step %d of the action has run and no shell, which GitHub requires in an action", i+1)
+		}
 	}
 	return w.Jobs["action"].Steps, nil
 }

@@ -34,3 +34,29 @@ func TestAsOnGitHub(t *testing.T) {
 		})
 	}
 }
+
+// TestCompositeActions: an action sees what it is handed, and each of its scripts names its shell.
+func TestCompositeActions(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		action, want, log string
+	}{
+		"the default of an input": {"inputs: {token: {default: '${{ github.actor }}', required: true}}\nruns: {using: composite, steps: [{shell: bash, run: 'echo got $T', env: {T: '${{ inputs.token }}'}}]}", Success, "got casey"},
+		"a required input":        {"inputs: {word: {required: true}}\nruns: {using: composite, steps: [{shell: bash, run: 'echo got [$T]', env: {T: '${{ inputs.word }}'}}]}", Success, "got []"},
+		"no shell":                {"runs: {using: composite, steps: [{run: echo x}]}", Failure, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := &host{}
+			r := played(t, h, oneJob("    steps: [{uses: o/n@v1}]\n"), ".rehearsal/actions/o/n/action.yml", c.action)
+			if got := r.job(t, "a").Result; got != c.want || !strings.Contains(h.log("a")+r.job(t, "a").Problem, c.log) {
+				t.Errorf("%s, want %s:\n%s", got, c.want, h.log("a"))
+			}
+		})
+	}
+	h := &host{settings: map[string]Settings{"": {Secrets: map[string]string{"KEY": "hush-hush"}}}}
+	r := newRun(t, repository(oneJob("    steps: [{uses: o/n@v1}]\n"), ".rehearsal/actions/o/n/action.yml", "runs: {using: composite, steps: [{shell: bash, run: 'echo $T', env: {T: '${{ secrets.KEY }}'}}]}"), h)
+	if _, err := r.Play(t.Context()); err == nil || !strings.Contains(err.Error(), "secrets") {
+		t.Errorf("an action that reads secrets: %v", err)
+	}
+}

@@ -70,6 +70,9 @@ func (q *sequence) scope(env map[string]string) scope {
 		github := maps.Clone(s.contexts["github"].(map[string]any))
 		github["action_path"] = q.action.dir
 		s = s.with("inputs", q.action.inputs).with("github", github)
+		for _, none := range []string{"secrets", "vars", "needs"} { // an action gets what it is handed
+			delete(s.contexts, none)
+		}
 	}
 	s.files = func(patterns []string) (string, error) { return hashFiles(q.Workspace, patterns) }
 	return s

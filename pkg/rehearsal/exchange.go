@@ -150,6 +150,9 @@ func (s *rehearsal) conclude(expected string, ok bool, x *exchange) {
 	if got == "" {
 		got = fmt.Sprintf("no status; trigger ended with exit code %d", x.trigger.exit)
 	}
+	if x.manager != nil && x.manager.ungated != "" {
+		ok, got = false, x.manager.ungated
+	}
 	mark := story.Done
 	if !ok {
 		mark = story.Failed

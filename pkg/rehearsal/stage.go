@@ -48,6 +48,7 @@ type stage struct {
 	printed   bool                // one of its steps was printed
 	summaries []shownSummary      // of the jobs that have ended
 	rejected  string              // target that a reviewer said no to
+	ungated   string              // a job that applied at another gate than that of its target
 	errs      []error
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/runner"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 	"github.com/metapipe/metapipe/pkg/text"
@@ -104,6 +105,9 @@ func (st *stage) End(s *runner.Step) {
 	number := on.number
 	if command != "" {
 		st.results = append(st.results, result)
+	}
+	if gate := applyEnvironment(string(targetOf(s.Job).Environment)); command == string(pipeline.WorkApply) && s.Job.Environment != gate && st.ungated == "" {
+		st.ungated = fmt.Sprintf("the job %s has the environment %q, and not %s: GitHub asks its reviewers at another gate, or at none", s.Job.Name, s.Job.Environment, gate)
 	}
 	st.mu.Unlock()
 	var errs []error

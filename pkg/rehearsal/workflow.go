@@ -68,6 +68,7 @@ type managerRun struct {
 	applies  []string          // targets by their names, such as "staging" or "staging/network"
 	outcomes map[string]string // by target
 	rejected string            // target that a reviewer said no to
+	ungated  string            // a job that applied at another gate than that of its target; empty: none
 }
 
 // answer plays the manager's workflow.
@@ -90,7 +91,7 @@ func (s *rehearsal) answer(ctx context.Context, q hub.Queued, approve Approve) (
 			m.outcomes[r.target] = r.outputs["outcome"]
 		}
 	}
-	m.rejected = st.rejected
+	m.rejected, m.ungated = st.rejected, st.ungated
 	return m, err
 }
 

@@ -120,6 +120,31 @@ func TestRemovedGateIsRefused(t *testing.T) {
 	wantPart(t, terminal.String(), "live / apply / apply  refused: missing-protection")
 }
 
+// TestGateOfAnother: an apply that does not wait at the gate of its own target is not as it should be, also where the
+// gate of another job lets it pass.
+func TestGateOfAnother(t *testing.T) {
+	t.Parallel()
+	const gate = "    environment: ${{ inputs.environment }}-apply # its reviewers are the gate\n"
+	for name, c := range map[string]struct{ by, says string }{
+		"none":          {"", `the job dev / apply / apply has the environment ""`},
+		"always of dev": {"    environment: dev-apply\n", `the job live / apply / apply has the environment "dev-apply", and not live-apply`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var terminal bytes.Buffer
+			o := options(t, tinyVariables, &terminal)
+			o.ManagerDir = tree(t, edited(t, "infra-apply.yml", gate, c.by))
+			if r, err := Run(t.Context(), o); err == nil || r.OK() {
+				t.Errorf("all is well:\n%s", terminal.String())
+			}
+			wantPart(t, terminal.String(), "Merge")
+			if !strings.Contains(strings.Join(strings.Fields(terminal.String()), " "), c.says) {
+				t.Errorf("no %q:\n%s", c.says, terminal.String())
+			}
+		})
+	}
+}
+
 // gateFile is the workflow whose jobs wait for the reviewers of an apply.
 func gateFile(files map[string]string) string {
 	for name, text := range files {

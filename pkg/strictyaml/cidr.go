@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // Formats of ours for JSON Schema: "cidr" is a private network (RFC 1918, RFC

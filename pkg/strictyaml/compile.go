@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
 )
 
 // schemaURL is the base of references inside a schema. It can be resolved

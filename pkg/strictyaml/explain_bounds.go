@@ -6,9 +6,8 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
-	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
 )
 
 // bound explains the rules that compare a quantity with a limit.

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
-	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
 )
 
 // form explains the rules that are made of schemas: which keyword failed, and what it

@@ -3,9 +3,8 @@ package strictyaml
 import (
 	"slices"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
-	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
 )
 
 // leaves flattens a tree of validation errors to those that say something.

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

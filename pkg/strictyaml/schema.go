@@ -1,7 +1,7 @@
 package strictyaml
 
 import (
-	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // maxSchemaBytes bounds a schema file; real ones have a few kilobytes.

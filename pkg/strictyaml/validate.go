@@ -4,10 +4,10 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/strictyaml/jsonschema"
 )
 
 // Validate checks the value and everything below it. Each problem carries the

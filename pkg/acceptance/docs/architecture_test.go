@@ -178,7 +178,7 @@ func TestPackages(t *testing.T) {
 		}
 		for _, imported := range packages[dep].Imports {
 			if packages[dep].own() && slices.Contains(methodLookups, imported) {
-				t.Errorf("%s imports %s: the linker would keep every method, see docs/decisions/0009-no-method-lookup.md", dep, imported)
+				t.Errorf("%s imports %s: the linker would keep every method, see docs/decisions/0008-no-method-lookup.md", dep, imported)
 			}
 		}
 	}

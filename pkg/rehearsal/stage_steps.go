@@ -94,6 +94,8 @@ func (st *stage) End(s *runner.Step) {
 		mark, answer = story.Failed, s.Problem
 	case command == "" && s.Exit == 0:
 		mark, answer = story.Done, ""
+	case command == "": // the exit codes of other programs mean something else
+		mark, answer = story.Failed, fmt.Sprintf("failed (exit code %d)", s.Exit)
 	}
 	e.end(mark, answer)
 	e.showLog()

@@ -145,6 +145,9 @@ func (s *setup) addWorkflow(narrator *narrator, of side) error {
 	registered := hub.Workflow{Path: *of.file, Name: w.Title()}
 	if w.Listens(runner.Event{Name: "repository_dispatch", Type: pipeline.DispatchEvent}) {
 		registered.Dispatches = []string{pipeline.DispatchEvent}
+	} else if of.repo != s.customer {
+		return pipeline.Usagef("%s of the %s does not start on a repository_dispatch of the type %s, so it gets no request", *of.file, of.who, pipeline.DispatchEvent).
+			Nextf("add to the file: on: {repository_dispatch: {types: [%s]}}", pipeline.DispatchEvent)
 	}
 	return of.repo.AddWorkflow(registered)
 }

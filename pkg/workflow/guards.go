@@ -28,7 +28,10 @@ const copyAgain = "copy the shipped workflow again: remove the file, run `metapi
 var secretsRead = text.Pattern(`(?i)\bsecrets\s*(?:\.\s*([a-z_][a-z0-9_-]*)|\[\s*'([^']*)'\s*\]|(\.\s*\*|\[|\)))`)
 
 // harmless are the secrets of jobs that run the tool: the key of plans, the cloud, and tokens that only read.
-var harmless = []string{"METAPIPE_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SOURCE_REPOS_READ_PAT", "METAPIPE_READ_APP_PRIVATE_KEY", "GITHUB_TOKEN"}
+var harmless = []string{"METAPIPE_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SOURCE_REPOS_READ_PAT", "METAPIPE_READ_APP_PRIVATE_KEY", "GITHUB_TOKEN", "GITHUB_COM_TOKEN"}
+
+// writers are those that can write to repositories.
+var writers = []string{"SOURCE_REPOS_PAT", "METAPIPE_APP_PRIVATE_KEY", "MANAGER_REPO_PAT", "all secrets"}
 
 // Called are the workflows of the same repository that the jobs of the workflow raw call, each
 // once, in the order of the file.
@@ -91,7 +94,13 @@ func unguarded(file, text string) (problems pipeline.Problems) {
 			continue
 		}
 		for _, seen := range append(secretsIn(get(root, "env")), secretsIn(job)...) {
-			add(seen.line, RuleSecrets, true, fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it, and write to customers' repositories with such a token", key.Value, seen.name))
+			if slices.Contains(writers, seen.name) {
+				add(seen.line, RuleSecrets, true, fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it and write to customers' repositories", key.Value, seen.name))
+				continue
+			}
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: seen.line}, Rule: RuleSecrets, Warning: true,
+				Message: fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it", key.Value, seen.name),
+				Remedy:  "move the step that needs it to a job of its own"})
 		}
 		switch environment := get(job, "environment"); {
 		case !runsApply().MatchString(script):

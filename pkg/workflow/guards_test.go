@@ -36,7 +36,7 @@ func TestGuardsOfJobs(t *testing.T) {
 		"a token of the job":       {job + "    env: {T: \"${{ secrets['METAPIPE_APP_PRIVATE_KEY'] }}\"}\n", []string{"x.yml:6: workflow-secrets: the job \"a\" runs the tool and sees METAPIPE_APP_PRIVATE_KEY"}},
 		"a token of the workflow":  {"env: {T: \"${{ secrets.SOURCE_REPOS_PAT }}\"}\n" + job, []string{"x.yml:1: workflow-secrets"}},
 		"in small letters":         {job + "        env: {T: \"${{ Secrets.source_repos_pat }}\"}\n", []string{"sees SOURCE_REPOS_PAT"}},
-		"another name":             {job + "        env: {T: \"${{ secrets.CUSTOMERS_PAT }}\"}\n", []string{"sees CUSTOMERS_PAT"}},
+		"another name":             {job + "        env: {T: \"${{ secrets.CUSTOMERS_PAT }}\"}\n", []string{"sees CUSTOMERS_PAT: every provider and module of a plan could take it → move the step"}},
 		"an index":                 {job + "        env: {T: \"${{ secrets[format('{0}_PAT', 'SOURCE_REPOS')] }}\"}\n", []string{"sees all secrets"}},
 		"a star":                   {job + "        env: {T: \"${{ join(secrets.*, ' ') }}\"}\n", []string{"sees all secrets"}},
 		"all in small letters":     {job + "        env: {T: \"${{ tojson( secrets ) }}\"}\n", []string{"sees all secrets"}},

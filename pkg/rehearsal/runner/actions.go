@@ -69,12 +69,23 @@ func (r *Run) check(w *Workflow) error {
 func (r *Run) checkAction(file string, action *actionlint.ExecAction) error {
 	uses := action.Uses.Value
 	name := actionName(uses)
-	if strings.HasPrefix(uses, "./") || r.Actions[name] != nil || known[name] != nil {
+	local := strings.HasPrefix(uses, "./")
+	if !local && (r.Actions[name] != nil || known[name] != nil) {
 		return nil
 	}
 	at := path.Join(StandIns, name, "action.yml")
-	if _, err := fs.Stat(r.Repository, at); err == nil && fs.ValidPath(at) {
+	if local {
+		at = path.Join(path.Clean(strings.TrimPrefix(uses, "./")), "action.yml")
+	}
+	raw, err := actionFile(r.Repository, &at)
+	switch {
+	case err == nil:
+		if _, _, err = readComposite(raw); err != nil {
+			return &FileError{at, 0, err.Error()}
+		}
 		return nil
+	case local:
+		return &FileError{file, action.Uses.Pos.Line, fmt.Sprintf("the action %s is not in this commit: there is no %s", uses, at)}
 	}
 	return &FileError{file, action.Uses.Pos.Line, fmt.Sprintf("the action %s cannot run here: write %s, a composite action that stands in for it", uses, at)}
 }
@@ -148,26 +159,41 @@ type compositeFile struct {
 	}
 }
 
+// actionFile reads an action.yml, or the action.yaml beside it, whose name is in *at then.
+func actionFile(files fs.FS, at *string) ([]byte, error) {
+	if !fs.ValidPath(*at) {
+		return nil, fs.ErrNotExist
+	}
+	raw, err := fs.ReadFile(files, *at)
+	if other := strings.TrimSuffix(*at, ".yml") + ".yaml"; errors.Is(err, fs.ErrNotExist) {
+		if raw, err := fs.ReadFile(files, other); err == nil {
+			*at = other
+			return raw, nil
+		}
+	}
+	return raw, err
+}
+
+// readComposite reads an action.yml and its steps.
+func readComposite(raw []byte) (file compositeFile, steps []*actionlint.Step, err error) {
+	if err = yaml.Unmarshal(raw, &file); err != nil {
+		return file, nil, err
+	}
+	if file.Runs.Using != "composite" {
+		return file, nil, fmt.Errorf("it uses %q, and only composite actions run here: write %s, which stands in for it", file.Runs.Using, path.Join(StandIns, "<owner>/<name>/action.yml"))
+	}
+	steps, err = compositeSteps(file.Runs.Steps)
+	return file, steps, err
+}
+
 // composite runs a composite action: files holds it below at, and dir is where its scripts find it.
 func (q *sequence) composite(ctx context.Context, c *Call, files fs.FS, at, dir string) error {
-	var raw []byte
-	var err error
 	name := path.Join(at, "action.yml")
-	if raw, err = fs.ReadFile(files, name); errors.Is(err, fs.ErrNotExist) {
-		name = path.Join(at, "action.yaml")
-		raw, err = fs.ReadFile(files, name)
-	}
+	raw, err := actionFile(files, &name)
 	if err != nil {
 		return c.Fail("%s has no action.yml here: check the repository out first", c.Uses)
 	}
-	var file compositeFile
-	if err := yaml.Unmarshal(raw, &file); err != nil {
-		return c.Fail("%s: %v", c.Uses, err)
-	}
-	if file.Runs.Using != "composite" {
-		return c.Fail("%s uses %q, and only composite actions run here: write %s, which stands in for it", c.Uses, file.Runs.Using, path.Join(StandIns, "<owner>/<name>/action.yml"))
-	}
-	steps, err := compositeSteps(file.Runs.Steps)
+	file, steps, err := readComposite(raw)
 	if err != nil {
 		return c.Fail("%s: %v", c.Uses, err)
 	}

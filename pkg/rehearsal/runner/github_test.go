@@ -43,7 +43,6 @@ func TestCompositeActions(t *testing.T) {
 	}{
 		"the default of an input": {"inputs: {token: {default: '${{ github.actor }}', required: true}}\nruns: {using: composite, steps: [{shell: bash, run: 'echo got $T', env: {T: '${{ inputs.token }}'}}]}", Success, "got casey"},
 		"a required input":        {"inputs: {word: {required: true}}\nruns: {using: composite, steps: [{shell: bash, run: 'echo got [$T]', env: {T: '${{ inputs.word }}'}}]}", Success, "got []"},
-		"no shell":                {"runs: {using: composite, steps: [{run: echo x}]}", Failure, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,6 +52,20 @@ func TestCompositeActions(t *testing.T) {
 				t.Errorf("%s, want %s:\n%s", got, c.want, h.log("a"))
 			}
 		})
+	}
+	for action, want := range map[string]string{
+		"runs: {using: composite, steps: [{run: echo x}]}":         ".rehearsal/actions/o/n/action.yml: step 1 of the action has run and no shell",
+		"runs: {using: node20, main: x.js}":                        `.rehearsal/actions/o/n/action.yml: it uses "node20", and only composite actions run here`,
+		"runs: [":                                                  ".rehearsal/actions/o/n/action.yml: ",
+		"runs: {using: composite, steps: [{shell: bash, rum: x}]}": "action.yml: step must run script",
+	} {
+		files := repository(oneJob("    steps: [{uses: o/n@v1}]\n"), ".rehearsal/actions/o/n/action.yml", action)
+		if err := newRun(t, files, &host{}).Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", action, err, want)
+		}
+	}
+	if err := newRun(t, repository(oneJob("    steps: [{run: x}, {uses: ./actions/tell}]\n")), &host{}).Check(); err == nil || !strings.Contains(err.Error(), "the action ./actions/tell is not in this commit") {
+		t.Errorf("an action that is not there: %v", err)
 	}
 	h := &host{settings: map[string]Settings{"": {Secrets: map[string]string{"KEY": "hush-hush"}}}}
 	r := newRun(t, repository(oneJob("    steps: [{uses: o/n@v1}]\n"), ".rehearsal/actions/o/n/action.yml", "runs: {using: composite, steps: [{shell: bash, run: 'echo $T', env: {T: '${{ secrets.KEY }}'}}]}"), h)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -56,6 +57,7 @@ type Workflow struct {
 	*actionlint.Workflow
 	// queues are the values of concurrency.queue by job; that of the workflow has no name.
 	queues map[string]string
+	queued bool                 // the file has one, also where it cannot be read
 	calls  map[string]*Workflow // by job
 }
 
@@ -91,7 +93,7 @@ func load(repository fs.FS, file string, depth int) (*Workflow, error) {
 	}
 	w := &Workflow{File: file, calls: map[string]*Workflow{}}
 	parsed, problems := actionlint.Parse(raw)
-	w.queues = queuesOf(raw)
+	w.queues, w.queued = queuesOf(raw), bytes.Contains(raw, []byte("queue:"))
 	var errs []error
 	for _, p := range problems {
 		if w.knows(p) {
@@ -129,7 +131,7 @@ func load(repository fs.FS, file string, depth int) (*Workflow, error) {
 
 // knows reports whether the parser complains of a key that is newer than itself: concurrency.queue.
 func (w *Workflow) knows(p *actionlint.Error) bool {
-	return len(w.queues) > 0 && p.Kind == "syntax-check" && strings.HasPrefix(p.Message, `unexpected key "queue" for "concurrency" section`)
+	return w.queued && p.Kind == "syntax-check" && strings.HasPrefix(p.Message, `unexpected key "queue" for "concurrency" section`)
 }
 
 // queuesOf reads concurrency.queue of the workflow and of each job.

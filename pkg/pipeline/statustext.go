@@ -26,14 +26,6 @@ func StatusOf(statuses []Status, statusContext string, id RequestID) (Status, bo
 	return Status{}, false
 }
 
-// HasCommit reports whether the manager has posted the overall status among those of a commit for
-// this request. A request posts it only while none that is newer has the commit, so no newer one
-// has been announced then.
-func (r Request) HasCommit(statuses []Status) bool {
-	s, found := StatusOf(statuses, r.StatusContext(Target{}), r.ID)
-	return found && s.TargetURL != "" && s.TargetURL == r.ManagerRun.URL
-}
-
 // A mark precedes the digest of a receipt in the fragment of a status's
 // target_url: a place that people's browsers ignore, and that who can write to
 // the store cannot change. It shows a waiting trigger the stage.

@@ -315,21 +315,13 @@ func (f *FetchVars) announce(ctx context.Context, from origin, request pipeline.
 		f.Logf("request %s: %s of %s for %s; %s", request.ID.Short(), request.Mode, request.Customer, request.TargetNames(), from.unseen)
 		return nil
 	}
-	newer, found, err := record.CommitOf(request).Newest(ctx, f.records(), request, nil)
-	if err != nil {
-		return err
-	}
-	if found {
-		f.Logf("request %s is newer: it has the statuses of %s", newer.ID.Short(), request.Commit.Short())
-		return nil
-	}
 	report := pipeline.Report{Request: request, At: f.Now().UTC()}
 	for _, t := range request.Targets {
 		report.Targets = append(report.Targets, pipeline.TargetReport{Target: t.Target, Outcome: pipeline.OutcomeRequested, Applies: request.Applies(t.Target), PlanOnly: t.PlanOnly})
 	}
 	s := pipeline.Status{Context: request.StatusContext(pipeline.Target{}), State: pipeline.StatusPending, TargetURL: request.ManagerRun.URL,
 		Description: pipeline.WithRequestTag(f.Status(report, pipeline.Target{}), request.ID)}
-	err = f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s, nil)
+	err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s, nil)
 	if cause, refused := pipeline.RefusalOf(err); refused { // the report says it too; the plan does not depend on it
 		f.Logf("status %s on %s cannot be posted: %s", s.Context, request.Commit.Short(), cause)
 	} else if err != nil {

@@ -42,11 +42,9 @@ func (r *Reporter) showApplying(ctx context.Context, in ReportInput, report pipe
 	if withdrawn, err := r.withdrawTarget(ctx, in, request, applying, found.Properties); err != nil || withdrawn {
 		return report, err
 	}
-	if !request.HasCommit(found.List) {
-		_, taken, err := record.CommitOf(request).Newest(ctx, r.records(), request, func(o pipeline.Request) bool { return o.WorksOn(applying) })
-		if err != nil || taken {
-			return report, err
-		}
+	_, taken, err := record.CommitOf(request).Newest(ctx, r.records(), request, func(o pipeline.Request) bool { return o.WorksOn(applying) })
+	if err != nil || taken {
+		return report, err
 	}
 	if in.Run.Attempt > 1 { // an earlier attempt may have closed the request, and nothing may be pending that no sweep finds
 		if err := record.MarkOpen(ctx, r.Store, request); err != nil {

@@ -32,9 +32,7 @@ type commitStatuses struct {
 // newest of all over the rest.
 func (r *Reporter) environments(ctx context.Context, report pipeline.Report, statuses *commitStatuses) error {
 	request := report.Request
-	if !request.HasCommit(statuses.known) {
-		statuses.newest, _, statuses.err = record.CommitOf(request).Newest(ctx, r.records(), request, nil)
-	}
+	statuses.newest, _, statuses.err = record.CommitOf(request).Newest(ctx, r.records(), request, nil)
 	if statuses.err != nil {
 		return statuses.err
 	}

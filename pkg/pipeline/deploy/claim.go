@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
@@ -79,7 +80,9 @@ func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, request p
 		next := chain.Prepare(ctx, result.tip, e)
 		ended.Ledger = next.Head()
 		err := a.createResult(ctx, folder, ended.attempt, ended)
-		_, ledgerErr := chain.AppendPrepared(ctx, next)
+		last, cancel := record.CleanupContext(ctx) // whatever time the result has taken
+		defer cancel()
+		_, ledgerErr := chain.AppendPrepared(last, next)
 		return errors.Join(err, ledgerErr)
 	}
 	tip, err := chain.Append(ctx, e)
@@ -89,14 +92,21 @@ func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, request p
 	return err
 }
 
+// Bounds of what a result holds for the sake of its report: it must be written in any case, and soon.
+const (
+	maxResultModel = 256 << 10
+	openModelFor   = 5 * time.Second
+)
+
 // createResult writes the result of an attempt. One that ends its plan holds what a report needs
-// of the plan, where that can be read.
+// of the plan, where that is small and can be read at once; otherwise the report reads the plan.
 func (a *Applier) createResult(ctx context.Context, folder record.PlanAttempt, number int, ended applyWork) error {
 	var model []byte
 	if !ended.Retryable {
-		var err error
-		if model, err = ended.planned.OpenModel(ctx, a.Sealer); err == nil {
-			ended.Receipt = &ended.receipt
+		soon, cancel := context.WithTimeout(ctx, openModelFor)
+		defer cancel()
+		if opened, err := ended.planned.OpenModel(soon, a.Sealer); err == nil && len(opened) <= maxResultModel {
+			model, ended.Receipt = opened, &ended.receipt
 		}
 	}
 	return a.records().CreateAttached(ctx, folder, record.ApplyResultObject(number), ended.Result, model)

@@ -237,7 +237,10 @@ func (l Ledger) untouched(ctx context.Context, st TargetStatus) (bool, error) {
 		return false, nil
 	}
 	key, err := l.Store.First(ctx, record.LedgerPrefix(st.Folder.Target))
-	return key == record.LedgerKey(st.Folder.Target, st.Planned.Ledger.Sequence), err
+	if err != nil || key != record.LedgerKey(st.Folder.Target, st.Planned.Ledger.Sequence) {
+		return false, err
+	}
+	return l.Holds(ctx, st.Folder.Target, *st.Planned.Ledger) // and not another entry under its key
 }
 
 // ReadEnd is ReadTargetStatus without the ledger, which a job may not read of other targets: it is

@@ -72,8 +72,12 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
 	if end := t.attempt.Result; end != nil && end.Ledger != nil {
-		if there, err := r.ledger().Holds(ctx, t.Target, *end.Ledger); err != nil || there {
-			return end.Ledger, err
+		there, err := r.ledger().Holds(ctx, t.Target, *end.Ledger)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			return end.Ledger, nil
 		}
 	}
 	e := ledger.ApplyEndEntry(request, t.Target, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt, t.attempt.Number)

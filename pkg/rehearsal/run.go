@@ -83,6 +83,11 @@ func (s *rehearsal) verdict(ctx context.Context, r Result, played error) error {
 			failed.Message += fmt.Sprintf("; %s: expected %s, got %s", step.Name, step.Expected, step.Got)
 		}
 	}
+	s.mu.Lock()
+	if s.firstFailed != "" {
+		failed.Message += "; the first step that failed: " + s.firstFailed
+	}
+	s.mu.Unlock()
 	for _, p := range r.Pending {
 		failed.Message += "; the status never ended: " + p
 	}

@@ -67,6 +67,7 @@ type onStage struct {
 	number int // of the last step that was shown
 	events map[*runner.Step]*event
 	lines  map[*runner.Step][]runner.Shown // of actions
+	failed string                          // the first step of somebody's own that has failed
 }
 
 // newStage makes the tokens of a run.
@@ -218,6 +219,11 @@ func (st *stage) Close(j *runner.Job) error {
 	if j.Problem != "" {
 		st.narrator.say(st.run.who, story.Waiting, j.Name, j.Problem)
 	}
+	st.mu.Lock()
+	if on := st.jobs[j.Path]; on != nil && on.failed != "" && j.Result == runner.Failure {
+		st.rehearsal.failedStep(on.failed)
+	}
+	st.mu.Unlock()
 	var kept error
 	if j.Summary != "" {
 		shown := shownSummary{targetOf(j).Name(), st.fileName(j) + ".md", j.Summary}

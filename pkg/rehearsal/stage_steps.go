@@ -103,6 +103,9 @@ func (st *stage) End(s *runner.Step) {
 		e.show(story.Part{Kind: story.Summary, Title: "Job summary", Markdown: s.Summary})
 	}
 	st.mu.Lock()
+	if command == "" && mark == story.Failed && on.failed == "" {
+		on.failed = fmt.Sprintf("the step %q of the job %s (%s:%d): %s", s.Name, s.Job.Name, s.File, s.Line, answer)
+	}
 	on.number++
 	number := on.number
 	if command != "" {
@@ -125,6 +128,15 @@ func (st *stage) End(s *runner.Step) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.errs = append(st.errs, errs...)
+}
+
+// failedStep notes the first step of somebody's own with which a job has failed.
+func (s *rehearsal) failedStep(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.firstFailed == "" {
+		s.firstFailed = what
+	}
 }
 
 // showLog puts the step's log below it, folded, if there is one.

@@ -21,6 +21,7 @@ type rehearsal struct {
 
 	mu          sync.Mutex
 	calls       []stepCalls
+	firstFailed string // the first step of somebody's own with which a job has failed
 	concurrency map[*hub.Repo]*runner.Groups
 
 	part   int // of the story

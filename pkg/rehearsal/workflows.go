@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rhysd/actionlint"
@@ -142,6 +143,9 @@ func (s *setup) addWorkflow(narrator *narrator, of side) error {
 	if err != nil {
 		return pipeline.Usagef("the workflow of the %s cannot run", of.who).Because(err).Nextf("fix the file, or copy it again: https://github.com/metapipe/metapipe/tree/main/workflows")
 	}
+	if empty := withoutValue(files, shipped); len(empty) > 0 && of.repo != s.customer {
+		narrator.note("These settings of the %s have no value here: %s.", of.who, strings.Join(empty, ", "))
+	}
 	registered := hub.Workflow{Path: *of.file, Name: w.Title()}
 	if w.Listens(runner.Event{Name: "repository_dispatch", Type: pipeline.DispatchEvent}) {
 		registered.Dispatches = []string{pipeline.DispatchEvent}
@@ -150,6 +154,21 @@ func (s *setup) addWorkflow(narrator *narrator, of side) error {
 			Nextf("add to the file: on: {repository_dispatch: {types: [%s]}}", pipeline.DispatchEvent)
 	}
 	return of.repo.AddWorkflow(registered)
+}
+
+// withoutValue are the secrets and variables that workflows read and the shipped ones do not: those are the only ones
+// that a rehearsal has.
+func withoutValue(files fs.FS, shipped map[string]hub.File) (names []string) {
+	known := []string{"secrets.GITHUB_TOKEN"}
+	for _, file := range shipped {
+		known = append(known, workflow.SettingsIn(string(file.Content))...)
+	}
+	for _, name := range workflow.Settings(files) {
+		if !slices.Contains(known, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // asShipped reports whether the customer's workflow is the shipped one, as it is or with the customer's branch and

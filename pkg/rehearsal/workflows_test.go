@@ -55,16 +55,17 @@ func TestEditedWorkflowIsPlayed(t *testing.T) {
 		more  map[string]string
 		steps []string
 		says  []string
+		fails string // a part of the error
 	}{
 		"own steps": {edits: []string{beforePlan, "      - uses: acme/notify@v1\n        with: {text: a plan begins}\n      - name: Own check\n        run: echo \"checked $(ls customers | wc -l) customers\"\n" + beforePlan},
 			more: map[string]string{".rehearsal/actions/acme/notify/action.yml": "inputs: {text: {required: true}}\nruns: {using: composite, steps: [{name: Notify, shell: bash, run: 'echo \"would say: ${{ inputs.text }}\"'}]}\n"},
 			says: []string{"dev / plan › Notify", "would say: a plan begins", "dev / plan › Own check", "checked 1 customers"}, steps: []string{"Pull request: ok", "Merge: ok", "Second push: ok", "A mistake: ok"}},
 		"a token of an App": {edits: []string{beforePlan, "      - id: app\n        uses: actions/create-github-app-token@v2\n        with: {app-id: \"${{ vars.APP }}\", private-key: \"${{ secrets.KEY }}\", permission-contents: read}\n      - name: Own check\n        env: {TOKEN: \"${{ steps.app.outputs.token }}\"}\n        run: echo \"a token of ${#TOKEN} characters, $TOKEN\"\n" + beforePlan},
-			says: []string{"characters, ***"}, steps: []string{"Pull request: ok", "Merge: ok", "Second push: ok", "A mistake: ok"}},
+			says: []string{"characters, ***", "These settings of the manager have no value here: secrets.KEY, vars.APP."}, steps: []string{"Pull request: ok", "Merge: ok", "Second push: ok", "A mistake: ok"}},
 		"a version that is none": {edits: []string{"          version: v0.1.0\n", "          version: latest\n"},
 			says: []string{`must be a release such as v0.1.0`}, steps: []string{"Pull request: not ok", "Merge: left out", "A mistake: ok"}},
-		"a step that fails": {edits: []string{beforePlan, "      - name: Own check\n        run: echo no disk >&2; exit 7\n" + beforePlan},
-			says: []string{"dev / plan › Own check  failed (exit code 7)", "no disk"}, steps: []string{"Pull request: not ok", "Merge: left out", "A mistake: ok"}},
+		"a step that fails": {edits: []string{beforePlan, "      - name: Own check\n        run: echo no disk >&2; exit 3\n" + beforePlan}, fails: `the first step that failed: the step "Own check" of the job dev / plan (.github/workflows/infra-target.yml:`,
+			says: []string{"dev / plan › Own check  failed (exit code 3)", "no disk"}, steps: []string{"Pull request: not ok", "Merge: left out", "A mistake: ok"}},
 		"a wrong condition": {edits: []string{"needs.plan.outputs.outcome == 'waiting'", "needs.plan.outputs.outcome == 'never'"},
 			steps: []string{"Pull request: ok", "Merge: not ok", "Second push: left out", "A mistake: ok"}},
 	} {
@@ -85,6 +86,9 @@ func TestEditedWorkflowIsPlayed(t *testing.T) {
 			wantSteps(t, r, c.steps...)
 			for _, text := range c.says {
 				wantPart(t, terminal.String(), text)
+			}
+			if c.fails != "" && (err == nil || !strings.Contains(err.Error(), c.fails)) {
+				t.Errorf("error %v, want %q", err, c.fails)
 			}
 			if len(r.Pending) > 0 {
 				t.Errorf("pending: %v", r.Pending)

@@ -19,13 +19,15 @@ type scope struct {
 	status func(function string) bool
 	// files answers hashFiles; nil where it is not available.
 	files func(patterns []string) (string, error)
+	// quoted are the places of texts in quotation marks: they are texts whatever stands in them.
+	quoted map[actionlint.Pos]bool
 }
 
 // at is what of the scope is available under a key of a workflow, such as "jobs.<job_id>.if". Source:
 // https://docs.github.com/actions/reference/workflows-and-actions/contexts#context-availability
 func (s scope) at(key string) scope {
 	names, special := actionlint.WorkflowKeyAvailability(key)
-	out := scope{contexts: map[string]any{}}
+	out := scope{contexts: map[string]any{}, quoted: s.quoted}
 	for _, name := range names {
 		if value, ok := s.contexts[name]; ok {
 			out.contexts[name] = value

@@ -57,6 +57,8 @@ type Workflow struct {
 	*actionlint.Workflow
 	// queues are the values of concurrency.queue by job; that of the workflow has no name.
 	queues map[string]string
+	// quoted are the places of texts in quotation marks, which the parser does not keep.
+	quoted map[actionlint.Pos]bool
 	queued bool                 // the file has one, also where it cannot be read
 	calls  map[string]*Workflow // by job
 }
@@ -91,7 +93,7 @@ func load(repository fs.FS, file string, depth int) (*Workflow, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	w := &Workflow{File: file, calls: map[string]*Workflow{}}
+	w := &Workflow{File: file, calls: map[string]*Workflow{}, quoted: map[actionlint.Pos]bool{}}
 	parsed, problems := actionlint.Parse(raw)
 	w.queues, w.queued = queuesOf(raw), bytes.Contains(raw, []byte("queue:"))
 	var errs []error
@@ -208,6 +210,9 @@ func (w *Workflow) checkExpressions(raw []byte) error {
 	visit = func(node *yaml.Node, key string) {
 		switch node.Kind {
 		case yaml.ScalarNode:
+			if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+				w.quoted[actionlint.Pos{Line: node.Line, Col: node.Column}] = true
+			}
 			read := split
 			if key == "if" {
 				read = conditionParts

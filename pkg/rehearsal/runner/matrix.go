@@ -260,12 +260,15 @@ func rawValue(raw actionlint.RawYAMLValue, s scope) (any, error) {
 		if strings.Contains(raw.Value, "${{") {
 			return s.value(raw.Value)
 		}
+		if s.quoted[*raw.Pos()] {
+			return raw.Value, nil
+		}
 		return scalar(raw.Value), nil
 	}
 	return nil, fmt.Errorf("a value of the matrix is of no known kind")
 }
 
-// scalar is a plain text of YAML with its type: the parser of workflows does not keep whether it was quoted.
+// scalar is a plain text of YAML with its type.
 func scalar(text string) any {
 	var v any
 	if err := yaml.Unmarshal([]byte(text), &v); err != nil {

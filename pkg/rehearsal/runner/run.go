@@ -107,7 +107,7 @@ type node struct {
 func (f *frame) scope() scope {
 	github := maps.Clone(f.GitHub)
 	github["event"], github["event_name"] = f.Event.Payload, f.Event.Name
-	return scope{contexts: map[string]any{"github": github, "inputs": f.inputs, "vars": texts(f.settings.Variables), "secrets": texts(f.settings.Secrets)}}
+	return scope{quoted: f.w.quoted, contexts: map[string]any{"github": github, "inputs": f.inputs, "vars": texts(f.settings.Variables), "secrets": texts(f.settings.Secrets)}}
 }
 
 // wrong adds the place to an error.

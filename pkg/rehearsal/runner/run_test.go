@@ -203,6 +203,18 @@ jobs:
       - {id: s, env: {KEY: "${{ secrets.KEY }}", OTHER: "${{ secrets.OTHER }}", ENV: "${{ secrets.ENV }}"}, run: 'echo "${{ inputs.environment }} ${{ inputs.apply }} ${{ inputs.stack }} [${KEY:+key}] [${OTHER:+other}] [${ENV:+env}] [$CALLER]"; echo "closed=${{ inputs.apply }}" >>"$GITHUB_OUTPUT"'}
 `
 
+// TestQuotedMatrix: a text in quotation marks stays a text.
+func TestQuotedMatrix(t *testing.T) {
+	t.Parallel()
+	h := &host{}
+	r := played(t, h, "on: push\njobs:\n  a:\n    strategy: {matrix: {v: ['1.10', 1.10, \"01\", 1, \"true\"]}}\n    runs-on: x\n    env: {V: \"${{ matrix.v }} ${{ toJSON(matrix.v) }}\"}\n    steps: [{run: 'echo \"$V\"'}]\n")
+	for job, want := range map[string]string{"a (1.10)": `1.10 "1.10"`, "a (1.1)": "1.1 1.1", "a (01)": `01 "01"`, "a (1)": "1 1", "a (true)": `true "true"`} {
+		if r.job(t, job).Result != Success || h.log(job) != want {
+			t.Errorf("%s: %q, want %q", job, h.log(job), want)
+		}
+	}
+}
+
 func TestCalledWorkflow(t *testing.T) {
 	t.Parallel()
 	h := &host{settings: map[string]Settings{"": {Secrets: map[string]string{"KEY": "k-secret", "OTHER": "o-secret"}}, "staging-plan": {Secrets: map[string]string{"ENV": "e-secret"}}}}

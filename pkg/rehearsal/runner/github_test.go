@@ -20,6 +20,8 @@ func TestAsOnGitHub(t *testing.T) {
 		"a large summary":   {`[{run: "head -c 1100000 /dev/zero | tr '\\0' x >>$GITHUB_STEP_SUMMARY"}, {run: echo still here}]`, Success, "still here"},
 		"case":              {`[{run: "echo got $X", env: {X: "${{ case(github.actor == 'robin', 'first', github.actor == 'casey', 'second', 'third') }}"}}]`, Success, "got second"},
 		"otherwise":         {`[{run: "echo got $X", env: {X: "${{ case(github.actor == 'robin', 'first', 'third') }}"}}]`, Success, "got third"},
+		"hidden files":      {`[{run: "mkdir -p d/.h; touch d/.a d/b d/.h/c"}, {uses: actions/upload-artifact@v4, with: {path: d}}, {uses: actions/download-artifact@v4, with: {name: artifact, path: e}}, {run: find e -type f}]`, Success, "e/b"},
+		"and with them":     {`[{run: "mkdir -p d/.h; touch d/.a d/b d/.h/c"}, {uses: actions/upload-artifact@v4, with: {path: d, include-hidden-files: true}}, {uses: actions/download-artifact@v4, with: {name: artifact, path: e}}, {run: "find e -type f | wc -l"}]`, Success, "3"},
 		"a way out":         {`[{uses: actions/download-artifact@v4, with: {path: ../../escape}}]`, Failure, "leads out of the workspace"},
 		"checkout":          {`[{uses: actions/checkout@v4}, {run: cat README}]`, Success, "acme/shop@abc"},
 		"no right to do so": {`[{uses: actions/checkout@v4}]` + "\n    permissions: {issues: read}", Failure, "no permission contents: read"},
@@ -71,5 +73,29 @@ func TestCompositeActions(t *testing.T) {
 	r := newRun(t, repository(oneJob("    steps: [{uses: o/n@v1}]\n"), ".rehearsal/actions/o/n/action.yml", "runs: {using: composite, steps: [{shell: bash, run: 'echo $T', env: {T: '${{ secrets.KEY }}'}}]}"), h)
 	if _, err := r.Play(t.Context()); err == nil || !strings.Contains(err.Error(), "secrets") {
 		t.Errorf("an action that reads secrets: %v", err)
+	}
+}
+
+// TestEncodedSecrets: the encodings of a secret are hidden too, and no output that holds one leaves its job.
+func TestEncodedSecrets(t *testing.T) {
+	t.Parallel()
+	h := &host{settings: map[string]Settings{"": {Secrets: map[string]string{"KEY": `hush"hush&hush`}}}}
+	r := played(t, h, oneJob(`    outputs: {key: "${{ steps.a.outputs.key }}", other: "${{ steps.a.outputs.other }}"}
+    steps:
+      - id: a
+        env: {KEY: "${{ secrets.KEY }}"}
+        run: |
+          echo "key=$(printf %s "$KEY" | base64 -w0)" >>"$GITHUB_OUTPUT"
+          echo other=plain >>"$GITHUB_OUTPUT"
+          for before in "" x xy; do printf '[%s]' "$(printf %s "$before$KEY" | base64 -w0)"; done; echo
+          echo 'hush\"hush&hush hush%22hush&hush hush&#34;hush&amp;hush'
+`))
+	if got := r.job(t, "a").Outputs; got["key"] != "" || got["other"] != "plain" {
+		t.Errorf("outputs %v", got)
+	}
+	for _, part := range []string{"aHVzaCJodXNoJmh1c2", "hush", "1c2gmaHVza"} {
+		if strings.Contains(h.log("a"), part) {
+			t.Errorf("the log shows %q:\n%s", part, h.log("a"))
+		}
 	}
 }

@@ -147,7 +147,8 @@ func upload(_ context.Context, c *Call) error {
 
 type match struct{ from, to string }
 
-// matching finds the files of a path, or of several, one a line: files, directories, or patterns.
+// matching finds the files of a path, or of several, one a line: files, directories, or patterns. Hidden ones are left
+// out, as on GitHub.
 func (c *Call) matching(list string) (found []match, err error) {
 	for line := range strings.SplitSeq(list, "\n") {
 		line = strings.TrimSpace(line)
@@ -163,6 +164,12 @@ func (c *Call) matching(list string) (found []match, err error) {
 		}
 		for _, hit := range hits {
 			err := filepath.WalkDir(hit, func(name string, entry fs.DirEntry, err error) error {
+				if err == nil && strings.HasPrefix(entry.Name(), ".") && c.Inputs["include-hidden-files"] != "true" {
+					if entry.IsDir() {
+						return fs.SkipDir
+					}
+					return nil
+				}
 				if err != nil || !entry.Type().IsRegular() {
 					return err
 				}

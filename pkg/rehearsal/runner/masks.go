@@ -1,6 +1,9 @@
 package runner
 
 import (
+	"encoding/base64"
+	"html"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -18,17 +21,40 @@ type Masks struct {
 func NewMasks(parent *Masks) *Masks { return &Masks{parent: parent} }
 
 // Add hides value from now on; of a text with several lines it hides each one,
-// as the runner does.
+// as the runner does, and the encodings of each.
 func (m *Masks) Add(value string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	lines := strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' })
-	for _, v := range append(lines, value) {
-		if strings.TrimSpace(v) != "" && !slices.Contains(m.values, v) {
-			m.values = append(m.values, v)
+	for _, line := range append(lines, value) {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		for _, v := range append(encodings(line), line) {
+			if !slices.Contains(m.values, v) {
+				m.values = append(m.values, v)
+			}
 		}
 	}
 	slices.SortStableFunc(m.values, func(a, b string) int { return len(b) - len(a) })
+}
+
+// leastEncoded is the length of the shortest secret whose encodings are hidden: those of shorter ones would be found
+// in texts that have nothing to do with it.
+const leastEncoded = 6
+
+// encodings are the forms of a secret that GitHub's runner hides as well: base64 at each place where the secret can
+// begin in a longer text, and the escapes of addresses, JSON and XML. Source:
+// https://github.com/actions/runner/blob/main/src/Runner.Common/HostContext.cs
+func encodings(secret string) (all []string) {
+	if len(secret) < leastEncoded {
+		return nil
+	}
+	for begin := range 3 {
+		encoded := base64.StdEncoding.EncodeToString([]byte(secret[begin:]))
+		all = append(all, strings.TrimRight(encoded, "="))
+	}
+	return append(all, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(secret), url.PathEscape(secret), html.EscapeString(secret))
 }
 
 // Hide replaces every secret by three stars.

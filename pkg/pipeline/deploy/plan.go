@@ -71,7 +71,7 @@ func (p *Planner) run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 		ended.Fail(ctx, request.Mode, err)
 	}
 	ended.At = p.Now().UTC()
-	last, cancel := record.CleanupContext(ctx)
+	last, cancel := record.CleanupContextFor(ctx, len(result.model))
 	defer cancel()
 	// A plan whose making cannot be recorded does not wait for an apply.
 	tip, recordErr := ledger.Ledger{Records: p.records(), Now: p.Now, Seen: p.seen}.Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt))

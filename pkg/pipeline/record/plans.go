@@ -340,7 +340,12 @@ func Unseal(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, key s
 // CleanupContext returns a context for the last writes of a command: they must get through
 // also when the command itself was cancelled, but not hang.
 func CleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	return CleanupContextFor(ctx, 0)
+}
+
+// CleanupContextFor is CleanupContext for a write of so many bytes: it has a second more for each MiB.
+func CleanupContextFor(ctx context.Context, size int) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second+time.Duration(size>>20)*time.Second)
 }
 
 // KeptStates returns the requests whose state waits to be brought back, out of the

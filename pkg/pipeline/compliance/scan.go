@@ -100,7 +100,12 @@ func (s *Scan) Run(ctx context.Context) (Report, error) {
 			failed = append(failed, err)
 			continue
 		}
-		all = append(all, repos...)
+		for _, repo := range repos {
+			if repo.Owner == "" { // GitHub has said nothing of it
+				repo.Owner = organization
+			}
+			all = append(all, repo)
+		}
 		if !s.asksTeams() {
 			continue
 		}
@@ -186,9 +191,11 @@ func (s *Scan) compare(r *Report, all []Repository, known map[string]*teams) {
 	r.Exceptions = append(r.Exceptions, s.notes(used, whole)...)
 }
 
-// skips is why a repository is not compared; empty: it is.
+// skips is why a repository is not compared; empty: it is. One without a name is never skipped.
 func (s *Scan) skips(repo Repository, scanned int) string {
 	switch {
+	case repo.Name == "": // it could be any of them
+		return ""
 	case s.Repository != "" && !matches(s.Repository, repo.Slug):
 		return "filtered"
 	case slices.ContainsFunc(s.Rules.Exclude, func(p string) bool { return matches(p, repo.Slug) }):

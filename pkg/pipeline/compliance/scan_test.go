@@ -269,6 +269,23 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestRepositoryWithoutAName: a repository of which GitHub says nothing could be the one that is asked for.
+func TestRepositoryWithoutAName(t *testing.T) {
+	t.Parallel()
+	g := fleet()
+	g.repos["acme"] = append(g.repos["acme"], Repository{Err: errors.New("GitHub gave up")})
+	all := rules
+	all.Exclude = []string{"*"}
+	for _, pattern := range []string{"well", ""} {
+		s := scan(g, all)
+		s.Repository, s.Limit = pattern, 1
+		r, err := s.Run(t.Context())
+		if err != nil || len(r.Unknown) != 1 || r.Unknown[0].What != "repository" || r.Unknown[0].Organization != "Acme" {
+			t.Errorf("%q: %v, %+v", pattern, err, r.Unknown)
+		}
+	}
+}
+
 func TestOrganizations(t *testing.T) {
 	t.Parallel()
 	g := fleet()

@@ -21,7 +21,12 @@ const (
 	RuleBranch  = "workflow-branch"
 )
 
-const copyAgain = "copy the shipped workflow again: remove the file, run `metapipe validate --write-workflows`, and commit the result"
+// What to do about a finding.
+const (
+	copyAgain = "copy the shipped workflow again: remove the file, run `metapipe validate --write-workflows`, and commit the result"
+	moveStep  = "move the step that needs it to a job of its own"
+	askBranch = "add to the job: if: github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
+)
 
 // secretsRead matches what an expression reads of secrets: one by its name, or more of them at once. GitHub compares names
 // and functions without regard to case.
@@ -80,34 +85,28 @@ func unguarded(file, text string) (problems pipeline.Problems) {
 	root := document.Content[0]
 	for key, job := range jobsOf(root) {
 		script := scriptsOf(job)
-		add := func(line int, rule string, warning bool, message string) {
-			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: line}, Rule: rule, Warning: warning, Message: message, Remedy: copyAgain})
-		}
-		branch := func(line int, message string) {
-			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: line}, Rule: RuleBranch, Warning: true, Message: message,
-				Remedy: "add to the job: if: github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"})
+		add := func(line int, rule, remedy, message string, values ...any) {
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: line}, Rule: rule, Warning: rule != RuleGate, Message: fmt.Sprintf(message, values...), Remedy: remedy})
 		}
 		if runsOnManager().MatchString(script) && startsItself(get(root, "on")) && get(job, "needs") == nil && !asksBranch().MatchString(strings.Join(texts(get(job, "if")), "")) {
-			branch(key.Line, fmt.Sprintf("the job %q runs metapipe and does not ask for the default branch: a run on another branch ends in an error of metapipe, and not before it", key.Value))
+			add(key.Line, RuleBranch, askBranch, "the job %q runs metapipe and does not ask for the default branch: a run on another branch ends in an error of metapipe, and not before it", key.Value)
 		}
 		if !runsTool().MatchString(script) {
 			continue
 		}
 		for _, seen := range append(secretsIn(get(root, "env")), secretsIn(job)...) {
+			harm, remedy := "", moveStep
 			if slices.Contains(writers, seen.name) {
-				add(seen.line, RuleSecrets, true, fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it and write to customers' repositories", key.Value, seen.name))
-				continue
+				harm, remedy = " and write to customers' repositories", copyAgain
 			}
-			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: seen.line}, Rule: RuleSecrets, Warning: true,
-				Message: fmt.Sprintf("the job %q runs the tool and sees %s: every provider and module of a plan could take it", key.Value, seen.name),
-				Remedy:  "move the step that needs it to a job of its own"})
+			add(seen.line, RuleSecrets, remedy, "the job %q runs the tool and sees %s: every provider and module of a plan could take it%s", key.Value, seen.name, harm)
 		}
 		switch environment := get(job, "environment"); {
 		case !runsApply().MatchString(script):
 		case !gated(environment):
-			add(key.Line, RuleGate, false, fmt.Sprintf("the job %q applies and has no environment of the name <environment>-apply: no reviewer is asked", key.Value))
+			add(key.Line, RuleGate, copyAgain, "the job %q applies and has no environment of the name <environment>-apply: no reviewer is asked", key.Value)
 		case get(get(get(get(root, "on"), "workflow_call"), "inputs"), "environment") != nil && !strings.Contains(strings.Join(environmentNames(environment), ""), "inputs.environment"):
-			add(key.Line, RuleGate, false, fmt.Sprintf("the job %q applies to the environment that its workflow is called with, and always waits at the gate %s", key.Value, strings.Join(environmentNames(environment), "")))
+			add(key.Line, RuleGate, copyAgain, "the job %q applies to the environment that its workflow is called with, and always waits at the gate %s", key.Value, strings.Join(environmentNames(environment), ""))
 		}
 	}
 	return problems

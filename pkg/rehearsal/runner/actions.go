@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rhysd/actionlint"
@@ -59,11 +60,22 @@ func (r *Run) check(w *Workflow) error {
 		}
 		for _, step := range job.Steps {
 			if action, ok := step.Exec.(*actionlint.ExecAction); ok {
+				if strings.HasPrefix(action.Uses.Value, "./") && checksOutElsewhere(job) {
+					continue // what lies there is seen when the job runs
+				}
 				errs = append(errs, r.checkAction(w.File, action))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checksOutElsewhere reports whether a job checks something out below its workspace: its own actions can lie there.
+func checksOutElsewhere(job *actionlint.Job) bool {
+	return slices.ContainsFunc(job.Steps, func(step *actionlint.Step) bool {
+		action, ok := step.Exec.(*actionlint.ExecAction)
+		return ok && actionName(action.Uses.Value) == "actions/checkout" && action.Inputs["path"] != nil
+	})
 }
 
 func (r *Run) checkAction(file string, action *actionlint.ExecAction) error {

@@ -69,6 +69,9 @@ func TestCompositeActions(t *testing.T) {
 	if err := newRun(t, repository(oneJob("    steps: [{run: x}, {uses: ./actions/tell}]\n")), &host{}).Check(); err == nil || !strings.Contains(err.Error(), "the action ./actions/tell is not in this commit") {
 		t.Errorf("an action that is not there: %v", err)
 	}
+	if err := newRun(t, repository(oneJob("    steps: [{uses: actions/checkout@v4, with: {path: src}}, {uses: ./src/actions/tell}]\n")), &host{}).Check(); err != nil {
+		t.Errorf("an action of another checkout: %v", err)
+	}
 	h := &host{settings: map[string]Settings{"": {Secrets: map[string]string{"KEY": "hush-hush"}}}}
 	r := newRun(t, repository(oneJob("    steps: [{uses: o/n@v1}]\n"), ".rehearsal/actions/o/n/action.yml", "runs: {using: composite, steps: [{shell: bash, run: 'echo $T', env: {T: '${{ secrets.KEY }}'}}]}"), h)
 	if _, err := r.Play(t.Context()); err == nil || !strings.Contains(err.Error(), "secrets") {

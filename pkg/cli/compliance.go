@@ -105,10 +105,7 @@ func (a *App) complianceImport(name string) error {
 
 // check refuses flags that say nothing sensible.
 func (o complianceOptions) check() error {
-	words := make([]string, len(compliance.Severities))
-	for i, s := range compliance.Severities {
-		words[i] = string(s)
-	}
+	words := compliance.SeverityWords()
 	if !slices.Contains(words, o.severity) {
 		return pipeline.Usagef("--severity is %s", pipeline.QuoteTyped(o.severity)).Nextf("use one of: %s", strings.Join(words, ", "))
 	}

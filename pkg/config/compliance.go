@@ -16,9 +16,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
-// ComplianceFile holds the rules of `metapipe compliance`, beside metapipe.yml.
-const ComplianceFile = "compliance.yml"
-
 const (
 	complianceExample = "properties: {team_owner: {required: all, team: true}}"
 	// Bounds of compliance.yml. A fleet of 1,000 repositories has some hundred exceptions.
@@ -38,16 +35,16 @@ var (
 // LoadCompliance reads compliance.yml of the manager directory. now bounds how long an exception may last.
 func LoadCompliance(dir string, now time.Time) (compliance.Rules, pipeline.Problems) {
 	missing := func(rule, message, remedy string) (compliance.Rules, pipeline.Problems) {
-		return compliance.Rules{}, pipeline.Problems{{Position: pipeline.Position{File: ComplianceFile}, Rule: rule, Message: message, Remedy: remedy}}
+		return compliance.Rules{}, pipeline.Problems{{Position: pipeline.Position{File: compliance.File}, Rule: rule, Message: message, Remedy: remedy}}
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return missing(RuleUnreadable, fmt.Sprintf("the manager directory cannot be read: %v", text.FileError(err)), "name the checkout of the manager")
 	}
 	defer root.Close()
-	raw, err := readBounded(root, ComplianceFile, maxComplianceBytes)
+	raw, err := readBounded(root, compliance.File, maxComplianceBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return missing(RuleMissingPath, "there is no "+ComplianceFile+", so there are no rules to compare with", "create it beside "+ManagerFile+"; at least: "+complianceExample)
+		return missing(RuleMissingPath, "there is no "+compliance.File+", so there are no rules to compare with", "create it beside "+ManagerFile+"; at least: "+complianceExample)
 	}
 	if err != nil {
 		return missing(RuleUnreadable, fmt.Sprintf("the file cannot be read: %v", text.FileError(err)), "make it a plain file in the manager directory, with read permission")
@@ -57,11 +54,11 @@ func LoadCompliance(dir string, now time.Time) (compliance.Rules, pipeline.Probl
 
 // ParseCompliance reads the content of compliance.yml.
 func ParseCompliance(raw []byte, now time.Time) (compliance.Rules, pipeline.Problems) {
-	node, problems := strictyaml.Parse(ComplianceFile, raw, strictyaml.Options{Bytes: maxComplianceBytes, Depth: 8, Nodes: maxComplianceNodes, Example: complianceExample, PlainWords: true})
+	node, problems := strictyaml.Parse(compliance.File, raw, strictyaml.Options{Bytes: maxComplianceBytes, Depth: 8, Nodes: maxComplianceNodes, Example: complianceExample, PlainWords: true})
 	if node == nil {
 		return compliance.Rules{}, problems
 	}
-	d := &complianceDecoder{decoder: decoder{file: ComplianceFile}, now: now}
+	d := &complianceDecoder{decoder: decoder{file: compliance.File}, now: now}
 	rules := compliance.Rules{Severities: map[compliance.RuleID]compliance.Severity{}, TeamNames: map[string]string{}}
 	d.read(top(node), d.fields(&rules))
 	d.together(node, rules)
@@ -106,7 +103,7 @@ func (d *complianceDecoder) fields(r *compliance.Rules) fields {
 }
 
 // entries hands the keys of an object that fit a form to read.
-func (d *complianceDecoder) entries(v value, of form, read func(key string, item value)) {
+func (d *decoder) entries(v value, of form, read func(key string, item value)) {
 	if !d.is(v, strictyaml.Object) {
 		return
 	}
@@ -134,11 +131,7 @@ func (d *complianceDecoder) repositoryPattern(v value, to *[]string) {
 }
 
 func (d *complianceDecoder) severity(v value) compliance.Severity {
-	words := make([]string, len(compliance.Severities))
-	for i, s := range compliance.Severities {
-		words[i] = string(s)
-	}
-	s, _ := d.choice(v, words...)
+	s, _ := d.choice(v, compliance.SeverityWords()...)
 	return compliance.Severity(s)
 }
 

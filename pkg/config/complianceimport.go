@@ -84,12 +84,17 @@ func (i *complianceImport) note(format string, args ...any) {
 	i.notes = append(i.notes, fmt.Sprintf(format, args...))
 }
 
-// property is the rule of a property, made where there is none.
+// property is the rule of the property that a value names.
 func (i *complianceImport) property(v value) *importedProperty {
 	var name string
 	if i.matched(v, &name, propertyForm); name == "" {
 		return &importedProperty{}
 	}
+	return i.named(name)
+}
+
+// named is the rule of a property, made where there is none.
+func (i *complianceImport) named(name string) *importedProperty {
 	p := i.out.Properties[name]
 	if p == nil {
 		p = &importedProperty{Team: name == teamProperty}
@@ -107,24 +112,15 @@ func (i *complianceImport) fields() fields {
 		"required_for_infra_repos": each(func(p *importedProperty) { i.unless(p, string(compliance.NeedInfra)) }),
 		"optional_properties":      each(func(p *importedProperty) { p.Recommended = p.Required == "" }),
 		"valid_values": func(v value) {
-			if !i.is(v, strictyaml.Object) {
-				return
-			}
-			for _, e := range v.Entries {
-				key := value{Node: &strictyaml.Node{Kind: strictyaml.String, Text: e.Key}, name: "a name in " + v.name, at: e.KeyPlace()}
-				i.property(key).Values = i.allowedValues(value{Node: e.Value, name: v.name + "." + strictyaml.Short(e.Key), at: e.Place()})
-			}
+			i.entries(v, propertyForm, func(name string, item value) { i.named(name).Values = i.allowedValues(item) })
 		},
 		"team_mappings": func(v value) {
-			if !i.is(v, strictyaml.Object) {
-				return
-			}
 			i.out.TeamNames = map[string]string{}
-			for _, e := range v.Entries {
-				if now, ok := i.text(value{Node: e.Value, name: v.name + "." + strictyaml.Short(e.Key), at: e.Place()}); ok {
-					i.out.TeamNames[e.Key] = now
+			i.entries(v, teamForm, func(former string, item value) {
+				if now, ok := i.text(item); ok {
+					i.out.TeamNames[former] = now
 				}
-			}
+			})
 		},
 		"repository_exclusions": func(v value) {
 			i.list(v, func(item value) {

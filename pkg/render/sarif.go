@@ -22,7 +22,7 @@ func ComplianceSARIF(r compliance.Report, version string) ([]byte, error) {
 		}
 		run.Results = append(run.Results, sarifResult{
 			RuleID: string(f.Rule), Level: sarifLevels[f.Severity], Message: sarifText{fmt.Sprintf("%s: %s → %s", f.Repository, TerminalLine(f.Message), TerminalLine(f.Remedy))},
-			Locations: []sarifLocation{{sarifPhysical{sarifArtifact{"compliance.yml"}, sarifRegion{max(f.Where.Line, 1)}}, []sarifLogical{{f.Repository.String()}}}},
+			Locations: []sarifLocation{{sarifPhysical{sarifArtifact{compliance.File}, sarifRegion{max(f.Where.Line, 1)}}, []sarifLogical{{f.Repository.String()}}}},
 			// The repository's id and not its name: a renamed one has no new findings.
 			PartialFingerprints: map[string]string{"finding/v1": fingerprint(f)}, Properties: map[string]string{"severity": string(f.Severity), "repository": f.Repository.String()},
 		})

@@ -24,6 +24,15 @@ const (
 // Severities are all of them, the highest first.
 var Severities = []Severity{Critical, High, Medium, Low}
 
+// SeverityWords are the severities as texts.
+func SeverityWords() []string {
+	words := make([]string, len(Severities))
+	for i, s := range Severities {
+		words[i] = string(s)
+	}
+	return words
+}
+
 // AtLeast reports whether s is as high as o, or higher.
 func (s Severity) AtLeast(o Severity) bool {
 	return slices.Index(Severities, s) <= slices.Index(Severities, o)
@@ -52,7 +61,10 @@ var DefaultSeverities = map[RuleID]Severity{
 	RuleContentMissing: High, RuleContentStale: Medium, RuleNotRegistered: Medium, RuleRegisteredNoInfra: Medium,
 }
 
-// Rules are what compliance.yml says.
+// File holds the rules, beside metapipe.yml.
+const File = "compliance.yml"
+
+// Rules are what File says.
 type Rules struct {
 	// Organizations are those whose repositories are scanned; empty: those of the customers.
 	Organizations []string

@@ -250,12 +250,18 @@ func (a *attempt) job(run fixture.WorkflowRun) *fixture.Job {
 	a.T.Helper()
 	j := a.NewJob(run)
 	if run.Repo == a.Manager {
-		source := a.Token(hub.Token{Name: "sources of " + filepath.Base(j.Dir), Kind: hub.FineGrained, User: "metapipe-bot",
-			Repositories: a.Access(a.Customer.Slug(), a.victim.Slug()), Permissions: fixture.Permissions("contents actions", "statuses pull_requests issues deployments")})
-		j.With("SOURCE_REPOS_PAT=" + source)
-		a.secrets = append(a.secrets, source)
+		j.With("SOURCE_REPOS_PAT=" + a.sources(filepath.Base(j.Dir)))
 	}
 	return j
+}
+
+// sources is a token of a job for the repositories of both customers.
+func (a *attempt) sources(job string) string {
+	a.T.Helper()
+	token := a.Token(hub.Token{Name: "sources of " + job, Kind: hub.FineGrained, User: "metapipe-bot",
+		Repositories: a.Access(a.Customer.Slug(), a.victim.Slug()), Permissions: fixture.Permissions("contents actions", "statuses pull_requests issues deployments")})
+	a.secrets = append(a.secrets, token)
+	return token
 }
 
 // seenIn is all that members of a repository can see of it, without its own

@@ -7,7 +7,6 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
 // anyExit stands for each exit code.
@@ -17,10 +16,7 @@ const anyExit = -2
 // The token for customers reaches both of them.
 func (a *attempt) playJob(exit int, command string, job fixture.WorkflowJob) map[string]fixture.Result {
 	a.T.Helper()
-	source := a.Token(hub.Token{Name: fmt.Sprintf("sources of job %d", a.NextJob()), Kind: hub.FineGrained, User: "metapipe-bot",
-		Repositories: a.Access(a.Customer.Slug(), a.victim.Slug()), Permissions: fixture.Permissions("contents actions", "statuses pull_requests issues deployments")})
-	a.secrets = append(a.secrets, source)
-	job.Secrets = map[string]string{"METAPIPE_KEY": a.Key, "SOURCE_REPOS_PAT": source}
+	job.Secrets = map[string]string{"METAPIPE_KEY": a.Key, "SOURCE_REPOS_PAT": a.sources(fmt.Sprintf("job %d", a.NextJob()))}
 	if command != "report" { // plans and applies have the variables that `with` has set
 		for _, pair := range a.with {
 			if name, value, _ := strings.Cut(pair, "="); job.Secrets[name] != "" {

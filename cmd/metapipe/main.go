@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 
+	_ "github.com/metapipe/metapipe/cmd/metapipe/internal/firstcollection"
 	"github.com/metapipe/metapipe/pkg/cli"
 )
 

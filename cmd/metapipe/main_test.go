@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,11 @@ func TestVersion(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), binary, "version").CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "metapipe v9.8.7") || !strings.Contains(string(out), "0123456789ab") {
 		t.Errorf("%v\n%s", err, out)
+	}
+	start := exec.CommandContext(t.Context(), binary, "version")
+	start.Env = append(os.Environ(), "GOGC=", "GODEBUG=gctrace=1")
+	if out, err := start.CombinedOutput(); err != nil || strings.Contains(string(out), "gc 1 ") {
+		t.Errorf("a short command collects garbage: %v\n%s", err, out)
 	}
 	if err := exec.CommandContext(t.Context(), binary, "no-such-command").Run(); err == nil {
 		t.Error("an unknown command ends well")

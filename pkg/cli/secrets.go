@@ -13,7 +13,7 @@ import (
 	"context"
 
 	"github.com/metapipe/metapipe/pkg/actions"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/text"
@@ -243,7 +243,7 @@ func nothingListed(string) bool { return false }
 // all that it names, but for those whose names say that they are addresses.
 func passedSecrets(rules []string) func(string) bool {
 	return func(name string) bool {
-		return (!endsInAny(strings.ToUpper(name), harmlessEnds) || namedSecret(name)) && !pipeline.DeniedToTool(name) && tool.PassedByRule(name, rules)
+		return (!endsInAny(strings.ToUpper(name), harmlessEnds) || namedSecret(name)) && !pipeline.DeniedToTool(name) && process.PassedByRule(name, rules)
 	}
 }
 

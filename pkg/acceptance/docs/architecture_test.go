@@ -33,7 +33,12 @@ var mayImport = map[string][]string{
 	"github":           {"pipeline", "retry", "text"},
 	"render":           {"pipeline", "text"},
 	"store":            {"pipeline", "retry", "text"},
-	"engine/terraform": {"pipeline", "text"},
+	"engine/terraform": {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
+	// What engines share. None of these packages imports an engine.
+	"engine/jsonvalue": {"pipeline", "text"},
+	"engine/process":   {"pipeline", "text"},
+	"engine/redact":    {"pipeline", "text", "engine/jsonvalue"},
+	"engine/tree":      {"pipeline", "text"},
 	// What every engine must do. No shipped package imports it.
 	"engine/enginetest": {"pipeline"},
 	"variables":         {"pipeline", "strictyaml", "text"},
@@ -51,11 +56,11 @@ var mayImport = map[string][]string{
 	// The one place that starts git.
 	"gitrepo": {},
 	// Tests of the whole program. No shipped package imports them.
-	"acceptance": {"pipeline", "actions", "config", "github", "render", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
+	"acceptance": {"pipeline", "actions", "config", "github", "render", "store", "engine/process", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
 	// Plays the workflows of both sides, as Actions does. It reads the manager's configuration
 	// to know the customer, and writes the shipped workflows where a side has none.
 	"rehearsal": {"pipeline", "config", "workflow", "gitrepo", "tempdir", "text"},
-	"cli":       {"pipeline", "actions", "config", "github", "render", "store", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
+	"cli":       {"pipeline", "actions", "config", "github", "render", "store", "engine/process", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 
 // rooms says which other rooms below pkg/pipeline a room may import, beside pipeline
@@ -88,15 +93,12 @@ var rooms = map[string][]string{
 // pkg/engine/terraform, the engine, which puts them together.
 var toolRooms = map[string][]string{
 	"iam":           {},
-	"jsonvalue":     {},
 	"module":        {},
 	"tool":          {},
-	"tree":          {"module"},
-	"redact":        {"jsonvalue"},
-	"output":        {"redact"},
-	"statefile":     {"jsonvalue", "redact"},
-	"planjson":      {"jsonvalue", "redact"},
-	"trace":         {"jsonvalue", "module", "redact"},
+	"output":        {},
+	"statefile":     {},
+	"planjson":      {},
+	"trace":         {"module"},
 	"terraformtest": {},
 }
 

@@ -9,11 +9,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tree"
+	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -187,7 +188,7 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 // begun reports whether a failed apply may have changed anything. A tool that
 // ended by itself with errors and without a change did not get that far.
 func begun(output *output.Stream, failure error) bool {
-	var exit *tool.ExitError
+	var exit *process.ExitError
 	if output.Started || output.OutputLost {
 		return true
 	}

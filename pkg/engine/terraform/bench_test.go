@@ -10,7 +10,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/engine/terraform/planjson"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tree"
+	"github.com/metapipe/metapipe/pkg/engine/tree"
 )
 
 // largePlan is a plan JSON with n updates, a tenth of them with secrets, in the

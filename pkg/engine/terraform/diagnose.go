@@ -9,9 +9,9 @@ import (
 
 	tfjson "github.com/hashicorp/terraform-json"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/trace"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -124,7 +124,7 @@ func (w *workspace) relative(text string) string {
 	}
 	// The fixed paths lead to the workspace in the tool alone: in this process they are
 	// whatever it has open.
-	if fixed := filepath.FromSlash(tool.FixedPlace); tool.HasFixedPlace {
+	if fixed := filepath.FromSlash(process.FixedPlace); process.HasFixedPlace {
 		dirs = append(dirs, filepath.Join(fixed, filepath.Base(w.tree)), filepath.Join(fixed, filepath.Base(w.data)), fixed)
 	}
 	var pairs []string
@@ -173,7 +173,7 @@ func (w *workspace) operatorRemedy(d tfjson.Diagnostic) string {
 		return "an argument has another value each time that the code runs: take out what depends on the machine, the user or the time (pathexpand, for example), or correct the provider"
 	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):
 		return "change tool.version in metapipe.yml, or required_version in the manager's code"
-	case strings.Contains(d.Detail, tool.FixedPlace+"/"):
+	case strings.Contains(d.Detail, process.FixedPlace+"/"):
 		return "a program that the plan starts could not read an absolute path of the module, for example since it closes the files that it inherits: use path.module, " +
 			"which is relative to the working directory, in place of abspath() and path.cwd"
 	}

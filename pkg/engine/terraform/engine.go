@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -22,7 +23,7 @@ const defaultWaitDelay = 90 * time.Second
 type Options struct {
 	// Environ is the environment of this process as "NAME=value", as os.Environ
 	// returns it. The tool sees an allow-list of it.
-	Environ tool.Environ
+	Environ process.Environ
 	// EnvironOf is the environment for one target of a Fleet, where its credentials
 	// are its own; nil means Environ for all.
 	EnvironOf func(context.Context, pipeline.Job) ([]string, error)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/engine/terraform/planjson"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tree"
+	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 

@@ -11,11 +11,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tree"
+	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 

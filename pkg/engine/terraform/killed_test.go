@@ -12,8 +12,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -100,7 +100,7 @@ func TestStubbornTool(t *testing.T) {
 		}
 		cancel()
 	}()
-	p := tool.Process{Path: script, Args: []string{"apply"}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
+	p := process.Process{Path: script, Args: []string{"apply"}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
 		Env: []string{"PATH=" + os.Getenv("PATH")}}
 	if err := p.Run(ctx); err == nil || !strings.Contains(err.Error(), "killed by a signal") {
 		t.Errorf("got %v", err)

@@ -7,9 +7,9 @@ import (
 
 	tfjson "github.com/hashicorp/terraform-json"
 
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 

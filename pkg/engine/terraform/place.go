@@ -12,9 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tree"
+	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -38,11 +39,11 @@ func (w *workspace) setEnvironment() error {
 	if err != nil {
 		return w.failed("find the data directory", err)
 	}
-	if w.env, err = w.engine.options.Environ.ForTool(w.job.Tool(), data); err != nil {
+	if w.env, err = tool.Environ(w.engine.options.Environ, w.job.Tool(), data); err != nil {
 		return err
 	}
-	if tool.HasFixedPlace {
-		w.env = append(w.env, "PWD="+tool.FixedPlace+"/"+filepath.ToSlash(within))
+	if process.HasFixedPlace {
+		w.env = append(w.env, "PWD="+process.FixedPlace+"/"+filepath.ToSlash(within))
 	}
 	return nil
 }
@@ -67,7 +68,7 @@ func (w *workspace) fromRoot(path string) string {
 
 // own turns a path below the fixed place into the real one.
 func (w *workspace) own(path string) string {
-	if rest, ok := strings.CutPrefix(path, tool.FixedPlace+"/"); ok {
+	if rest, ok := strings.CutPrefix(path, process.FixedPlace+"/"); ok {
 		return filepath.Join(w.dir, filepath.FromSlash(rest))
 	}
 	return path

@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -32,7 +32,7 @@ output "all" { value = terraform_data.a.output }
 // with another home and temp directory, and plans once more elsewhere.
 func TestOnePathInEveryJob(t *testing.T) {
 	t.Parallel()
-	if !tool.HasFixedPlace {
+	if !process.HasFixedPlace {
 		t.Skip("this system has no path that is the same in every job")
 	}
 	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
@@ -66,7 +66,7 @@ func TestOnePathInEveryJob(t *testing.T) {
 // workspace is told what to use.
 func TestPathThatAProgramCannotRead(t *testing.T) {
 	t.Parallel()
-	if !tool.HasFixedPlace {
+	if !process.HasFixedPlace {
 		t.Skip("this system has no path that is the same in every job")
 	}
 	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
@@ -204,15 +204,15 @@ const otherPlace = "METAPIPE_TEST_OTHER_PLACE"
 // open under the same number is no part of the workspace.
 func TestFixedPlaceIsTheTools(t *testing.T) {
 	t.Parallel()
-	if !tool.HasFixedPlace {
+	if !process.HasFixedPlace {
 		t.Skip("this system has no path that is the same in every job")
 	}
 	if other := os.Getenv(otherPlace); other != "" {
 		w := workspace{tree: "/run/workspace/tree", data: "/run/workspace/data", dir: "/run/workspace", job: pipeline.Job{Dir: "/run"}}
 		for text, want := range map[string]string{
-			other + "/main.tf is broken":                     other + "/main.tf is broken",
-			tool.FixedPlace + "/tree/live/main.tf is broken": "live/main.tf is broken",
-			"/run/workspace/tree/live/main.tf is not there":  "live/main.tf is not there",
+			other + "/main.tf is broken":                        other + "/main.tf is broken",
+			process.FixedPlace + "/tree/live/main.tf is broken": "live/main.tf is broken",
+			"/run/workspace/tree/live/main.tf is not there":     "live/main.tf is not there",
 		} {
 			if got := w.relative(text); got != want {
 				t.Errorf("%q became %q, want %q", text, got, want)

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tree"
+	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -26,5 +26,5 @@ func (*Engine) OwnVariable(name string) bool { return module.OwnVariable(name) }
 
 // CheckTree implements pipeline.RootReader.
 func (*Engine) CheckTree(ctx context.Context, dir, root, stateDir string) (pipeline.Problems, error) {
-	return tree.CheckTree(ctx, dir, root, stateDir)
+	return tree.CheckTree(ctx, dir, root, stateDir, module.OwnNames)
 }

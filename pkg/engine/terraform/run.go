@@ -10,8 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -26,7 +26,7 @@ func (w *workspace) runJSON(ctx context.Context, args ...string) (*output.Stream
 	if err := os.WriteFile(out, nil, 0o600); err != nil {
 		return stream, w.failed("record the output of "+w.tool.Name, err)
 	}
-	go func() { followed <- output.Follow(out, ended, stream.Line) }()
+	go func() { followed <- process.Follow(out, ended, stream.Line) }()
 	err := w.exec(ctx, out, args...)
 	close(ended)
 	if e := <-followed; e != nil {
@@ -67,7 +67,7 @@ func (w *workspace) exec(ctx context.Context, stdout string, args ...string) (er
 		return w.failed("open the workspace", err)
 	}
 	defer func() { err = errors.Join(err, place.Close()) }()
-	return tool.Process{
+	return process.Process{
 		Path: w.tool.Path, Args: args, Dir: w.root, Env: w.env, Place: place,
 		Stdout: out, Stderr: errs, WaitDelay: w.engine.options.WaitDelay,
 	}.Run(ctx)
@@ -146,7 +146,7 @@ func (w *workspace) toolFailure(command string, err error, diagnostics []pipelin
 	if cause := w.backendCause(diagnostics); cause != "" {
 		failed.Message += "; " + cause
 	}
-	var exit *tool.ExitError
+	var exit *process.ExitError
 	if errors.As(err, &exit) && len(diagnostics) > 0 {
 		failed.Err = nil // the diagnostics say more than "exit code 1"
 	}

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/planjson"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )

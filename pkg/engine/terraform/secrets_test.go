@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )

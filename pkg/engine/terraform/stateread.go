@@ -6,10 +6,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -47,7 +47,7 @@ func (w *workspace) pull(ctx context.Context) (string, error) {
 // stateFailure explains a state command that failed in the words of the tool,
 // which quote no state.
 func (w *workspace) stateFailure(ctx context.Context, what string, err error) error {
-	var exit *tool.ExitError
+	var exit *process.ExitError
 	if !errors.As(err, &exit) {
 		return err
 	}

@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -62,7 +62,7 @@ func (e *Engine) readCopy(ctx context.Context, job pipeline.Job, file string) (e
 		return err
 	}
 	err = w.exec(ctx, filepath.Join(w.dir, "push.out"), "state", "push", file)
-	var exit *tool.ExitError
+	var exit *process.ExitError
 	if !errors.As(err, &exit) {
 		return err
 	}

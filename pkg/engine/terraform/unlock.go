@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -34,7 +34,7 @@ func (e *Engine) ReleaseLock(ctx context.Context, job pipeline.Job, id string) e
 // https://github.com/hashicorp/terraform/blob/v1.11.4/internal/backend/remote-state/http/client.go
 func (w *workspace) sameLock(ctx context.Context, id string) error {
 	err := w.exec(ctx, filepath.Join(w.dir, "probe.out"), "plan", "-input=false", "-no-color", "-refresh=false", "-lock-timeout=0s")
-	var exit *tool.ExitError
+	var exit *process.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return err
 	}
@@ -100,7 +100,7 @@ func (w *workspace) unlock(ctx context.Context, id string) error {
 		}
 	}
 	if err := w.exec(ctx, filepath.Join(w.dir, "unlock.out"), "force-unlock", "-force", id); err != nil {
-		var exit *tool.ExitError
+		var exit *process.ExitError
 		if !errors.As(err, &exit) {
 			return err
 		}

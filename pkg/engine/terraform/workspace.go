@@ -13,11 +13,11 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/tree"
+	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -62,7 +62,7 @@ type workspace struct {
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {
-	skip := append(tree.OwnPaths(w.job.ManagerDir, w.job.Root(), w.job.Customer.Manager.State.Directory), w.job.Dir)
+	skip := append(tree.OwnPaths(w.job.ManagerDir, w.job.Root(), w.job.Customer.Manager.State.Directory, module.OwnNames), w.job.Dir)
 	c := tree.NewCopy(w.job.ManagerDir, w.tree, skip...)
 	c.Root, c.Listed = w.job.Root(), w.job.Customer.Manager.Code
 	if !w.shared {

@@ -8,7 +8,7 @@ import (
 
 	tfjson "github.com/hashicorp/terraform-json"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/text"
 )

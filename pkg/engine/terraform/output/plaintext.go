@@ -6,7 +6,7 @@ import (
 
 	tfjson "github.com/hashicorp/terraform-json"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

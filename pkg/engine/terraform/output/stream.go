@@ -3,18 +3,14 @@ package output
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"sort"
 	"strings"
-	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -220,72 +216,4 @@ func compactJSON(raw json.RawMessage) string {
 		return ""
 	}
 	return b.String()
-}
-
-// Follow reads a file that another process appends to, line by line, until
-// ended is closed and the rest is read.
-func Follow(path string, ended <-chan struct{}, line func([]byte)) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	splitter := lineSplitter{line: line}
-	buffer := make([]byte, 64<<10)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for last := false; ; {
-		n, err := file.Read(buffer)
-		splitter.add(buffer[:n])
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if n > 0 {
-			continue
-		}
-		if last {
-			splitter.end()
-			return nil
-		}
-		select {
-		case <-ended:
-			last = true
-		case <-tick.C:
-		}
-	}
-}
-
-// maxLine bounds one line of the tool; a longer one is dropped.
-const maxLine = 16 << 20
-
-type lineSplitter struct {
-	line func([]byte)
-	rest []byte
-	skip bool
-}
-
-func (l *lineSplitter) add(chunk []byte) {
-	for {
-		i := bytes.IndexByte(chunk, '\n')
-		if i < 0 {
-			break
-		}
-		if !l.skip {
-			l.rest = append(l.rest, chunk[:i]...)
-			l.line(l.rest)
-		}
-		l.rest, l.skip = l.rest[:0], false
-		chunk = chunk[i+1:]
-	}
-	if l.skip = l.skip || len(l.rest)+len(chunk) > maxLine; l.skip {
-		l.rest = l.rest[:0]
-		return
-	}
-	l.rest = append(l.rest, chunk...)
-}
-
-func (l *lineSplitter) end() {
-	if len(l.rest) > 0 && !l.skip {
-		l.line(l.rest)
-	}
 }

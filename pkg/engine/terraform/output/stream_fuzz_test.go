@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 )
 
 func FuzzStream(f *testing.F) {
@@ -15,9 +16,9 @@ func FuzzStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var log strings.Builder
 		s := &Stream{Log: redact.NewLog(&log), Applying: true}
-		splitter := lineSplitter{line: s.Line}
-		splitter.add(in)
-		splitter.end()
+		splitter := process.Lines{Line: s.Line}
+		splitter.Add(in)
+		splitter.End()
 		for _, o := range s.Results() {
 			if o.Sensitive && o.Value != "" || o.Value != "" && !json.Valid([]byte(o.Value)) {
 				t.Errorf("output %+v", o)

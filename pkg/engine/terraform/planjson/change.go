@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 

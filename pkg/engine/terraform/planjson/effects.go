@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 

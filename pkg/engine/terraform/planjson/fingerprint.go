@@ -10,7 +10,7 @@ import (
 	"sort"
 	"strconv"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 )
 
 // fingerprinter makes a keyed hash of what a plan would do. Two plans that would

@@ -1,6 +1,6 @@
 package planjson
 
-import "github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
+import "github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 
 // jsonTexts compares two texts that hold JSON, such as the policies of AWS, by
 // their structure. It reports false, and notes nothing, where that shows no

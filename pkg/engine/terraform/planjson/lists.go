@@ -1,7 +1,7 @@
 package planjson
 
 import (
-	"github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/text"
 )

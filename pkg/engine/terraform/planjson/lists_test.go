@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 )
 
 // differences lists the paths of a comparison with what they were and become.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 

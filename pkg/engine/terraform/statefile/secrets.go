@@ -6,8 +6,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 )
 
 // AddSecrets adds the sensitive values of a state file, version 4: those that the state

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 )
 
 func TestStateSecrets(t *testing.T) {

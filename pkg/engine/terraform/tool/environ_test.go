@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -15,13 +16,13 @@ func TestToolEnv(t *testing.T) {
 	t.Parallel()
 	config := filepath.Join(t.TempDir(), "rc")
 	terraformtest.WriteFile(t, config, "")
-	e := Environ{
+	e := process.Environ{
 		"PATH=/bin", "HOME=/home/x", "LC_ALL=C", "https_proxy=p", "AWS_REGION=eu", "ARM_TENANT_ID=1",
 		"GITHUB_TOKEN=t", "MANAGER_REPO_PAT=t", "METAPIPE_KEY=k", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "TF_VAR_a=1",
 		"TF_CLI_ARGS_plan=-destroy", "TF_WORKSPACE=w", "TF_DATA_DIR=/x", "TF_LOG=trace", "RANDOM=1", "VAULT_ADDR=v",
 		"VAULT_TOKEN_PAT=v", "TF_CLI_CONFIG_FILE=" + config, "AWS_REGION=us", "=C:=x",
 	}
-	env, err := e.ForTool(pipeline.ToolRule{Env: []string{"VAULT_*", "GITHUB_*", "TF_*", "ACTIONS_*", "METAPIPE_KEY"}}, "/data")
+	env, err := Environ(e, pipeline.ToolRule{Env: []string{"VAULT_*", "GITHUB_*", "TF_*", "ACTIONS_*", "METAPIPE_KEY"}}, "/data")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +38,8 @@ func TestToolEnv(t *testing.T) {
 
 func TestToolEnvLeavesOutMissingConfig(t *testing.T) {
 	t.Parallel()
-	e := Environ{"TF_CLI_CONFIG_FILE=/nowhere/at/all"}
-	env, err := e.ForTool(pipeline.ToolRule{}, "/data")
+	e := process.Environ{"TF_CLI_CONFIG_FILE=/nowhere/at/all"}
+	env, err := Environ(e, pipeline.ToolRule{}, "/data")
 	if err != nil || strings.Contains(strings.Join(env, " "), "CONFIG_FILE") {
 		t.Errorf("%q %v", env, err)
 	}
@@ -47,7 +48,7 @@ func TestToolEnvLeavesOutMissingConfig(t *testing.T) {
 func TestToolEnvRefusesRules(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []string{"*", "", "A=B", "A*B", "1A", "A B"} {
-		_, err := Environ{}.ForTool(pipeline.ToolRule{Env: []string{rule}}, "/data")
+		_, err := Environ(process.Environ{}, pipeline.ToolRule{Env: []string{rule}}, "/data")
 		var usage *pipeline.UsageError
 		if !errors.As(err, &usage) {
 			t.Errorf("%q: %v", rule, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-version"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -40,7 +41,7 @@ func (t Binary) AtLeast(major, minor int) bool {
 
 // Finder looks for tools on one machine.
 type Finder struct {
-	Environ    Environ
+	Environ    process.Environ
 	CacheDir   string // empty: nothing is cached and nothing can be installed
 	BinaryPath string // the binary to use; empty: the one in PATH
 	Install    InstallFunc

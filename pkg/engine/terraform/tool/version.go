@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 
+	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
@@ -61,11 +63,14 @@ func (f Finder) askVersion(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	allowed, err := f.Environ.Allowed(pipeline.ToolRule{}) // terraform-exec refuses to set TF_*
+	if err != nil {
+		return "", err
+	}
 	env := map[string]string{}
-	for _, name := range f.Environ.names() {
-		if allowed(name, nil) && !isToolSetting(name) {
-			env[name] = f.Environ.Get(name)
-		}
+	for _, pair := range allowed {
+		name, value, _ := strings.Cut(pair, "=")
+		env[name] = value
 	}
 	if err := tool.SetEnv(env); err != nil {
 		return "", err

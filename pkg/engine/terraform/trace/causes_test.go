@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )

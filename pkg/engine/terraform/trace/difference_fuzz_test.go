@@ -3,7 +3,7 @@ package trace
 import (
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/jsonvalue"
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 )
 
 // FuzzCompare: with all edits applied the tree of two documents is the one of now, and

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )

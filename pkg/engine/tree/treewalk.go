@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -33,10 +32,11 @@ func newTreeWalk(from string, skip []string) treeWalk {
 }
 
 // OwnPaths are the paths that a plan of the root module leaves out of the manager's
-// checkout: the files that metapipe itself writes, and a state directory.
-func OwnPaths(dir, root, stateDir string) []string {
+// checkout: the files of the names that metapipe itself writes into the root, and a state
+// directory.
+func OwnPaths(dir, root, stateDir string, names []string) []string {
 	var paths []string
-	for _, name := range module.OwnNames {
+	for _, name := range names {
 		paths = append(paths, filepath.Join(dir, filepath.FromSlash(root), name))
 	}
 	if stateDir != "" && !filepath.IsAbs(stateDir) {
@@ -124,10 +124,10 @@ func (w treeWalk) linkText(path string, entry fs.DirEntry) (string, error) {
 
 // CheckTree reports each entry of the manager's checkout dir for which a plan of the root
 // module would refuse it. Root is a slash path below dir; stateDir is the directory of
-// local states, or empty.
-func CheckTree(ctx context.Context, dir, root, stateDir string) (pipeline.Problems, error) {
+// local states, or empty; names are those of OwnPaths.
+func CheckTree(ctx context.Context, dir, root, stateDir string, names []string) (pipeline.Problems, error) {
 	var problems pipeline.Problems
-	w := newTreeWalk(dir, OwnPaths(dir, root, stateDir))
+	w := newTreeWalk(dir, OwnPaths(dir, root, stateDir, names))
 	err := w.dir(ctx, "", func(path string, entry fs.DirEntry) error {
 		if entry.IsDir() || entry.Type().IsRegular() {
 			return nil

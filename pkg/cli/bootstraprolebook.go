@@ -94,8 +94,8 @@ func (b roleBook) jobRoles() ([]iam.Role, error) {
 			works = append(works, role)
 		}
 	}
-	roles := make([]iam.Role, 0, 4+len(works))
-	for _, of := range []store.Role{store.RoleFetchVars, store.RoleReport, store.RoleDrift, store.RoleSweep} { // their jobs have no environment
+	roles := make([]iam.Role, 0, 5+len(works))
+	for _, of := range []store.Role{store.RoleFetchVars, store.RoleReport, store.RoleDrift, store.RoleSweep, store.RoleSync} { // their jobs have no environment
 		role, err := b.jobRole(of, "*", branch)
 		if err != nil {
 			return nil, err

@@ -43,3 +43,10 @@ func setGrants(apply bool) grants {
 	}
 	return grants{"metadata": "read", "organization_custom_properties": level}
 }
+
+// syncGrants are those of sync, which writes only with --apply.
+func syncGrants(apply bool) grants {
+	g := setGrants(apply)
+	g["contents"], g["members"] = "read", "read"
+	return g
+}

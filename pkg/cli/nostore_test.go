@@ -34,6 +34,7 @@ var storeCommands = map[string][]string{
 	"state show":        {"--customer blog --environment staging", "--customer blog --environment staging --log"},
 	"status":            {"", "--customer blog"},
 	"sweep":             {"", "--fix"},
+	"sync":              {"", "--apply"},
 	"unlock":            {"--customer blog --environment staging --lock-id x"},
 }
 

@@ -67,6 +67,7 @@ var refRules = map[string]refRule{
 	"metapipe state show":            onDefaultBranch,
 	"metapipe status":                onDefaultBranch,
 	"metapipe sweep":                 onDefaultBranch,
+	"metapipe sync":                  onDefaultBranch,
 	"metapipe trigger":               onAnyRef,
 	"metapipe unlock":                onDefaultBranch,
 	"metapipe validate":              onAnyRef,

@@ -25,6 +25,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/pipeline/scans"
+	"github.com/metapipe/metapipe/pkg/pipeline/sourcesync"
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
@@ -51,6 +52,7 @@ var outputs = map[string]reflect.Type{
 	"state-show":        reflect.TypeFor[targetState](),
 	"status":            reflect.TypeFor[fleetstatus.Fleet](),
 	"sweep":             reflect.TypeFor[sweep.Result](),
+	"sync":              reflect.TypeFor[sourcesync.Report](),
 	"unlock":            reflect.TypeFor[unlockResult](),
 	"validate":          reflect.TypeFor[validateResult](),
 	"version":           reflect.TypeFor[versionResult](),

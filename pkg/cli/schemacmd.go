@@ -24,8 +24,8 @@ func newSchemaCmd(app *App) *cobra.Command {
 		Use:   "schema [NAME]",
 		Short: "Print a JSON Schema: of a file, or of what --json prints",
 		Long: `schema prints a JSON Schema (draft 2020-12): metapipe for metapipe.yml, customer for
-customers/NAME.yml, compliance-file for compliance.yml, and one for what each command
-prints with --json. Without a name it lists them.`,
+customers/NAME.yml, compliance-file for compliance.yml, sync-file for sync.yml, and one
+for what each command prints with --json. Without a name it lists them.`,
 		Example: `  metapipe schema
   metapipe schema metapipe >metapipe.schema.json
   metapipe schema validate`,
@@ -62,7 +62,7 @@ func SchemaID(name string) string {
 
 func schemaPath(name string) string {
 	switch name {
-	case "metapipe", "customer", "compliance-file":
+	case "metapipe", "customer", "compliance-file", "sync-file":
 		return "pkg/config/schema/" + name + ".schema.json"
 	case "drift":
 		return "pkg/render/schema/" + name + ".schema.json"
@@ -72,7 +72,7 @@ func schemaPath(name string) string {
 
 // Schemas are all schemas by the names under which they are printed.
 func Schemas() map[string][]byte {
-	all := map[string][]byte{"metapipe": config.ManagerSchema(), "customer": config.CustomerSchema(), "compliance-file": config.ComplianceSchema(), "drift": render.DriftSchema()}
+	all := map[string][]byte{"metapipe": config.ManagerSchema(), "customer": config.CustomerSchema(), "compliance-file": config.ComplianceSchema(), "sync-file": config.SyncSchema(), "drift": render.DriftSchema()}
 	files, err := fs.Glob(schemaFiles, "schema/*.schema.json")
 	if err != nil {
 		return all

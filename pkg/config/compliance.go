@@ -75,19 +75,12 @@ type complianceDecoder struct {
 
 func (d *complianceDecoder) fields(r *compliance.Rules) fields {
 	return fields{
-		"organizations": func(v value) {
-			d.list(v, func(item value) {
-				var name string
-				if d.matched(item, &name, organizationForm); name != "" {
-					r.Organizations = append(r.Organizations, name)
-				}
-			})
-		},
-		"exclude":      func(v value) { d.list(v, func(item value) { d.repositoryPattern(item, &r.Exclude) }) },
-		"forks":        func(v value) { r.Forks = d.boolean(v) },
-		"content":      func(v value) { d.matched(v, &r.Content, propertyForm) },
-		"registration": func(v value) { r.Registration = d.boolean(v) },
-		"properties":   func(v value) { d.propertyRules(v, r) },
+		"organizations": func(v value) { d.organizations(v, &r.Organizations) },
+		"exclude":       func(v value) { d.list(v, func(item value) { d.repositoryPattern(item, &r.Exclude) }) },
+		"forks":         func(v value) { r.Forks = d.boolean(v) },
+		"content":       func(v value) { d.matched(v, &r.Content, propertyForm) },
+		"registration":  func(v value) { r.Registration = d.boolean(v) },
+		"properties":    func(v value) { d.propertyRules(v, r) },
 		"team_names": func(v value) {
 			d.entries(v, teamForm, func(former string, item value) {
 				var now string

@@ -11,13 +11,14 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/compliance"
+	"github.com/metapipe/metapipe/pkg/pipeline/sourcesync"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
 // TestSchemasAndDecoderKnowTheSameKeys walks both and compares every map.
 func TestSchemasAndDecoderKnowTheSameKeys(t *testing.T) {
 	t.Parallel()
-	d, c := &decoder{}, &complianceDecoder{}
+	d, c, s := &decoder{}, &complianceDecoder{}, &syncDecoder{}
 	limits := d.limitFields(&pipeline.Limits{})
 	for _, c := range []struct {
 		schema string
@@ -43,6 +44,10 @@ func TestSchemasAndDecoderKnowTheSameKeys(t *testing.T) {
 		{complianceSchema, []string{"$defs", "test"}, c.testFields(&compliance.Test{})},
 		{complianceSchema, []string{"$defs", "condition"}, c.conditionFields(&compliance.Condition{})},
 		{complianceSchema, []string{"$defs", "exception"}, c.exceptionFields(&compliance.Exception{})},
+		{syncSchema, nil, s.fields(&sourcesync.Config{})},
+		{syncSchema, []string{"$defs", "source"}, s.sourceFields(&sourcesync.SourceConfig{})},
+		{syncSchema, []string{"$defs", "field"}, s.fieldFields(&sourcesync.Field{})},
+		{syncSchema, []string{"$defs", "rule"}, s.ruleFields(&sourcesync.PropertyRule{})},
 	} {
 		// JSON is YAML too, and this reader keeps the order of keys.
 		root, problems := strictyaml.Parse("schema", []byte(c.schema), strictyaml.Options{Bytes: 1 << 20, Depth: 32, Nodes: 5000})

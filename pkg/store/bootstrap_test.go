@@ -66,7 +66,7 @@ func TestPolicies(t *testing.T) {
 	all := newS3(t, store.S3Options{Bucket: "tenants", Prefix: "t", Lookup: lookup(server.Environ(server.Root()))})
 	state, plan, request, used := "/staging/terraform.tfstate", "/staging/plans/r/0001/", "/requests/r.json", "/staging/plans/r/0002/artifacts.sealed"
 	for _, c := range []string{"acme", "other"} {
-		for _, key := range []string{state, plan + "receipt.json", plan + "artifacts.sealed", "/production/plans/r/0001/planned.json", request, "/staging/queue/1-r", "/pulls/1/1-r", "/staging/applied/o.json"} {
+		for _, key := range []string{state, plan + "receipt.json", plan + "artifacts.sealed", "/production/plans/r/0001/planned.json", request, "/staging/queue/1-r", "/pulls/1/1-r", "/staging/applied/o.json", "/ledger/1.json"} {
 			if err := all.Create(t.Context(), c+key, strings.NewReader("x")); err != nil && !strings.HasSuffix(key, ".tfstate") {
 				t.Fatal(err)
 			}
@@ -83,6 +83,7 @@ func TestPolicies(t *testing.T) {
 		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, []string{used}, []string{state, plan + "artifacts.sealed"}},
 		store.RoleRekey: {[]string{request, "/staging/applied/o.json", "/staging/queue/1-r", plan + "receipt.json"}, nil, []string{"/staging/applied/r.json", "/staging/queue/3-n", "/pulls/1/3-n", "/requests/by-commit/s/3-n"},
 			[]string{"/staging/queue/3-n", "/pulls/1/3-n", "/requests/by-commit/s/3-n"}, []string{state, plan + "artifacts.sealed"}},
+		store.RoleSync:  {[]string{"/ledger/1.json"}, []string{"/ledger/"}, []string{"/ledger/n.json"}, nil, []string{state, request, plan + "artifacts.sealed", plan + "receipt.json"}},
 		store.RoleDrift: {[]string{state, request, plan + "receipt.json"}, []string{"/staging/plans/r/"}, nil, nil, []string{plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}},
 	} {
 		t.Run(string(role), func(t *testing.T) {

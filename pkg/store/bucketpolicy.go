@@ -19,12 +19,13 @@ const (
 	RoleReport    Role = "report"
 	RoleDrift     Role = "drift"
 	RoleSweep     Role = "sweep" // and unlock
+	RoleSync      Role = "sync"
 	RoleRekey     Role = "rekey" // and state reindex
 )
 
 // Roles are all of them.
 func Roles() []Role {
-	return []Role{RoleFetchVars, RolePlan, RoleApply, RoleReport, RoleDrift, RoleSweep, RoleRekey}
+	return []Role{RoleFetchVars, RolePlan, RoleApply, RoleReport, RoleDrift, RoleSweep, RoleSync, RoleRekey}
 }
 
 // Scope is what a policy is cut to. Customer and Environment may be "*": then it
@@ -155,6 +156,7 @@ func (s Scope) grants() map[Role]grant {
 	const lastApplies = "*/applied/*.json"                         // of all customers, since a renamed one has another name
 	fetched := []string{requests, pulls, queue, chain, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*", registered}
 	open := "_metapipe/open/" + c + "/*"
+	changed := []string{c + "/ledger/*", "_metapipe/ledger/*", "_metapipe/sync/*"}
 	superseded := []string{open, target + "/plans/*.json"} // older requests that wait in vain
 	spent := func(of string) string { return of + "/plans/*/artifacts.sealed" }
 	return map[Role]grant{
@@ -190,6 +192,9 @@ func (s Scope) grants() map[Role]grant {
 			read: []string{registered, state, lock, applied, chain, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
 			// A target that was never planned has no key for its fingerprints yet.
 			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true, sealFleet: true, openFleet: true,
+		},
+		RoleSync: { // notes what it writes to repositories, and remembers what it has left there
+			list: changed, read: changed, write: changed, sealLedgers: true, open: true, sealFleet: true, openFleet: true,
 		},
 		// Finds what lasts by one list of the store, and writes it beside the old one. Writes the entries of indexes
 		// anew, and removes those of no request: no record, and none of an open request.

@@ -72,7 +72,7 @@ var (
 	runsTool  = commandPattern("plan", "apply", `drift\s+scan`)
 	runsApply = commandPattern("apply")
 	// runsOnManager are the commands that work on the manager's default branch alone.
-	runsOnManager = commandPattern("fetch-vars", `plan\b[^\n]*--request`, "apply", "report", "drift", "sweep")
+	runsOnManager = commandPattern("fetch-vars", `plan\b[^\n]*--request`, "apply", "report", "drift", "sweep", "sync")
 	asksBranch    = text.Pattern(`(?s)github\.ref\s*==\s*format\(.*default_branch`)
 )
 

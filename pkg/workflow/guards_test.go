@@ -16,7 +16,7 @@ import (
 func TestGuardsOfJobs(t *testing.T) {
 	t.Parallel()
 	shipped := fstest.MapFS{}
-	for _, name := range []string{"infra-deploy.yml", "infra-target.yml", "infra-apply.yml", "drift-detection.yml", "sweep.yml"} {
+	for _, name := range []string{"infra-deploy.yml", "infra-target.yml", "infra-apply.yml", "drift-detection.yml", "external-sync.yml", "sweep.yml"} {
 		raw, err := os.ReadFile(filepath.Join("..", "..", "workflows", "manager", name))
 		if err != nil {
 			t.Fatal(err)

@@ -27,12 +27,14 @@ import (
 //
 // Arrows point inward: cli → adapters → pipeline.
 var mayImport = map[string][]string{
-	"pipeline":         {},
-	"actions":          {"pipeline", "retry", "text"},
-	"config":           {"pipeline", "strictyaml", "text"},
-	"github":           {"pipeline", "retry", "text"},
-	"render":           {"pipeline", "text"},
-	"store":            {"pipeline", "retry", "text"},
+	"pipeline": {},
+	"actions":  {"pipeline", "retry", "text"},
+	"config":   {"pipeline", "retry", "strictyaml", "text"},
+	"github":   {"pipeline", "retry", "text"},
+	"render":   {"pipeline", "text"},
+	"store":    {"pipeline", "retry", "text"},
+	// Reads what is true about customers from files, services and directories of people.
+	"sources":          {"pipeline", "retry", "text"},
 	"engine/terraform": {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	// What engines share. None of these packages imports an engine.
 	"engine/jsonvalue": {"pipeline", "text"},
@@ -56,11 +58,11 @@ var mayImport = map[string][]string{
 	// The one place that starts git.
 	"gitrepo": {},
 	// Tests of the whole program. No shipped package imports them.
-	"acceptance": {"pipeline", "actions", "config", "github", "render", "store", "engine/process", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
+	"acceptance": {"pipeline", "actions", "config", "github", "render", "sources", "store", "engine/process", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
 	// Plays the workflows of both sides, as Actions does. It reads the manager's configuration
 	// to know the customer, and writes the shipped workflows where a side has none.
 	"rehearsal": {"pipeline", "config", "workflow", "gitrepo", "tempdir", "text"},
-	"cli":       {"pipeline", "actions", "config", "github", "render", "store", "engine/process", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
+	"cli":       {"pipeline", "actions", "config", "github", "render", "sources", "store", "engine/process", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 
 // rooms says which other rooms below pkg/pipeline a room may import, beside pipeline
@@ -79,6 +81,7 @@ var rooms = map[string][]string{
 	"change":     {"ledger", "record"},
 	"properties": {"change"},
 	"compliance": {},
+	"sourcesync": {"properties", "change", "ledger", "record"},
 	// It shows what drift and the ledgers know.
 	"fleetstatus": {"scans", "issues", "ledger", "record"},
 	"drift":       {"scans", "issues", "registry", "ledger", "record"},

@@ -185,3 +185,9 @@ func valueOf(raw json.RawMessage) (pipeline.Property, error) {
 	}
 	return p, nil
 }
+
+// Canonical is a value in the form in which plans compare values.
+func Canonical(p pipeline.Property) json.RawMessage { return canonical(p) }
+
+// ParseValue reads a value of a plan.
+func ParseValue(raw json.RawMessage) (pipeline.Property, error) { return valueOf(raw) }

@@ -63,7 +63,7 @@ type directory struct {
 func (d *directory) all(ctx context.Context) (records []sourcesync.Record, err error) {
 	err = d.rule.Do(ctx, func(ctx context.Context) retry.Verdict {
 		records, err = d.attempt(ctx)
-		return retry.Verdict{Err: err, Again: ctx.Err() == nil && ldap.IsErrorAnyOf(err, ldap.ErrorNetwork, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable)}
+		return retry.Verdict{Err: err, Again: ctx.Err() == nil && (errors.Is(err, errLost) || ldap.IsErrorAnyOf(err, ldap.ErrorNetwork, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable))}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the directory %s: %w", d.url.Host, err)
@@ -71,6 +71,17 @@ func (d *directory) all(ctx context.Context) (records []sourcesync.Record, err e
 	return records, nil
 }
 
+// errLost says that a connection has ended too early. The library has no error for that.
+var errLost = errors.New("the connection was lost")
+
+func whyLost(conn *ldap.Conn, err error) error {
+	if err != nil && conn.IsClosing() {
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	return err
+}
+
+// attempt reads the entries once.
 func (d *directory) attempt(ctx context.Context) ([]sourcesync.Record, error) {
 	conn, err := d.connect()
 	if err != nil {
@@ -78,23 +89,9 @@ func (d *directory) attempt(ctx context.Context) ([]sourcesync.Record, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // a search does not know ctx
-	s := searcher{conn: conn, config: d.config}
-	entries, err := s.entries(fieldNames(d.config))
-	if err == nil && d.config.MembersOf != "" {
-		entries, err = s.membersOf(entries, d.config.MembersOf)
-	}
+	all, err := searcher{conn: conn, config: d.config}.all()
 	if err != nil {
-		return nil, err
-	}
-	var all []sourcesync.Record
-	for _, e := range entries {
-		records, err := s.records(e)
-		if err != nil {
-			return nil, err
-		}
-		if all = append(all, records...); len(all) > sourcesync.MaxRows {
-			return nil, errTooMany
-		}
+		return nil, whyLost(conn, err)
 	}
 	return all, ctx.Err()
 }
@@ -117,15 +114,40 @@ func (d *directory) connect() (*ldap.Conn, error) {
 		err = conn.Bind(d.user, d.password)
 	}
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		err = whyLost(conn, err)
+		_ = conn.Close()
+		return nil, err
 	}
 	return conn, nil
 }
 
 // searcher is one attempt.
 type searcher struct {
-	conn   *ldap.Conn
+	conn interface {
+		Search(*ldap.SearchRequest) (*ldap.SearchResult, error)
+	}
 	config sourcesync.SourceConfig
+}
+
+// all are the records of all entries.
+func (s searcher) all() (all []sourcesync.Record, err error) {
+	entries, err := s.entries(fieldNames(s.config))
+	if err == nil && s.config.MembersOf != "" {
+		entries, err = s.membersOf(entries, s.config.MembersOf)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		records, err := s.records(e)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, records...); len(all) > sourcesync.MaxRows {
+			return nil, errTooMany
+		}
+	}
+	return all, nil
 }
 
 // entries are all entries that the filter finds. An error drops those that came before it: a server that has

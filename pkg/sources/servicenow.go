@@ -64,7 +64,7 @@ func (t *tableReader) all(ctx context.Context) (all []sourcesync.Record, err err
 	asked.Fields = append(slices.Clone(t.config.Fields), sourcesync.Field{From: orderField})
 	seen := map[string]bool{}
 	total := -1
-	for page := 1; total < 0 || len(all) < total; page++ {
+	for page := 1; ; page++ {
 		a, err := t.get(ctx, t.address(fieldNames(asked), size, len(all)), "")
 		if err != nil {
 			return nil, err
@@ -84,7 +84,7 @@ func (t *tableReader) all(ctx context.Context) (all []sourcesync.Record, err err
 			return nil, fmt.Errorf("page %d: %w", page, err)
 		}
 		if want := min(size, total-len(all)); len(rows) != want {
-			return nil, fmt.Errorf("page %d has %d rows and not %d: it holds some of them back, so the user may not read them all", page, len(rows), want)
+			return nil, fmt.Errorf("page %d has %d rows and not %d: it holds some of them back, which the user may not read, or says a wrong number", page, len(rows), want)
 		}
 		for _, r := range rows {
 			id := r.Fields[orderField].Text
@@ -93,9 +93,10 @@ func (t *tableReader) all(ctx context.Context) (all []sourcesync.Record, err err
 			}
 			seen[id] = true
 		}
-		all = append(all, rows...)
+		if all = append(all, rows...); len(rows) < size {
+			return all, nil
+		}
 	}
-	return all, nil
 }
 
 func (t *tableReader) address(names []string, size, offset int) *url.URL {

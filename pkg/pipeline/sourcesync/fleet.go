@@ -29,8 +29,8 @@ type Repository struct {
 
 // fleet are the repositories that can be written to.
 type fleet struct {
-	repos     []Repository // in the order of their names
-	byID      map[int64]bool
+	repos     []Repository                             // in the order of their names
+	byID      map[int64]bool                           // all that have an id, also those that cannot be written to
 	byName    map[string]int64                         // in lower case
 	byCust    map[string]int64                         // by the name of the customer
 	customers map[int64][]pipeline.CustomerName        // by repository
@@ -47,21 +47,26 @@ func (s *Sync) readFleet(ctx context.Context) (*fleet, []Finding, error) {
 			return nil, nil, fmt.Errorf("read the repositories of %s: %w", organization, err)
 		}
 		for _, r := range repos {
-			switch {
-			case r.Archived: // no one can write to it
-				continue
-			case r.Err == nil && !r.Properties.Known():
-				r.Err = pipeline.ErrUnknownProperties
-			}
-			if r.Err != nil {
-				unread = append(unread, Finding{Kind: Unread, Repository: cmp.Or(r.Name, organization), RepositoryID: r.ID, Message: "it could not be read: " + r.Err.Error()})
-				continue
-			}
 			if f.byID[r.ID] {
 				return nil, nil, fmt.Errorf("the repository with id %d is listed twice: run this again", r.ID)
 			}
-			f.byID[r.ID], f.byName[strings.ToLower(r.Slug.String())] = true, r.ID
-			f.repos = append(f.repos, r)
+			if r.ID != 0 {
+				f.byID[r.ID], f.byName[strings.ToLower(r.Slug.String())] = true, r.ID
+			}
+			if r.Err == nil && !r.Properties.Known() {
+				r.Err = pipeline.ErrUnknownProperties
+			}
+			switch {
+			case r.Archived: // no one can write to it
+			case r.Err != nil:
+				name := "a repository of " + organization
+				if r.Name != "" {
+					name = r.Slug.String()
+				}
+				unread = append(unread, Finding{Kind: Unread, Repository: name, RepositoryID: r.ID, Message: "it could not be read: " + r.Err.Error()})
+			default:
+				f.repos = append(f.repos, r)
+			}
 		}
 	}
 	slices.SortFunc(f.repos, func(a, b Repository) int {
@@ -91,7 +96,7 @@ func (s *Sync) Organizations() []string {
 	return slices.CompactFunc(names, strings.EqualFold)
 }
 
-// find is the repository that a key names; 0: none that can be written to.
+// find is the repository that a key names; 0: none.
 func (f *fleet) find(kind Key, key string) int64 {
 	var id int64
 	switch kind {

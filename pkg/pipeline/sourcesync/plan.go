@@ -118,8 +118,8 @@ func (s *Sync) chosen(f *fleet) ([]Repository, error) {
 	}
 	wanted := map[int64]bool{}
 	for _, name := range s.Repositories {
-		id, known := f.byName[strings.ToLower(name)]
-		if !known {
+		id := f.byName[strings.ToLower(name)]
+		if !slices.ContainsFunc(f.repos, func(r Repository) bool { return r.ID == id }) {
 			return nil, pipeline.Usagef("%s is no repository that this token sees and that can be written to", pipeline.Quote(name)).Nextf("write owner/name as GitHub shows it now")
 		}
 		wanted[id] = true

@@ -95,7 +95,7 @@ func (b roleBook) jobRoles() ([]iam.Role, error) {
 		}
 	}
 	roles := make([]iam.Role, 0, 5+len(works))
-	for _, of := range []store.Role{store.RoleFetchVars, store.RoleReport, store.RoleDrift, store.RoleSweep, store.RoleSync} { // their jobs have no environment
+	for _, of := range []store.Role{store.RoleFetchVars, store.RoleReport, store.RoleDrift, store.RoleSweep, store.RoleCompliance, store.RoleSync} { // their jobs have no environment
 		role, err := b.jobRole(of, "*", branch)
 		if err != nil {
 			return nil, err

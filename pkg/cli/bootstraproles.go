@@ -155,6 +155,7 @@ func (b roleBook) outputs() []iam.Output {
 		{Name: "AWS_REPORT_ROLE_ARN", Description: "Variable AWS_REPORT_ROLE_ARN of the repository.", Label: "report"},
 		{Name: "AWS_DRIFT_ROLE_ARN", Description: "Variable AWS_DRIFT_ROLE_ARN of the repository.", Label: "drift"},
 		{Name: "AWS_SWEEP_ROLE_ARN", Description: "Variable AWS_SWEEP_ROLE_ARN of the repository.", Label: "sweep"},
+		{Name: "AWS_COMPLIANCE_ROLE_ARN", Description: "Variable AWS_COMPLIANCE_ROLE_ARN of the repository.", Label: "compliance"},
 		{Name: "AWS_SYNC_ROLE_ARN", Description: "Variable AWS_SYNC_ROLE_ARN of the repository.", Label: "sync"},
 	}
 	for _, env := range environmentsOf(b.manager.config.Manager) {

@@ -134,7 +134,7 @@ func TestRolesTrustTheirJobs(t *testing.T) {
 			take(output, "environment:"+name)
 		}
 	}
-	if len(jobs) != 9 {
+	if len(jobs) != 10 {
 		t.Errorf("the jobs take %d roles", len(jobs))
 	}
 	for label, role := range module.roles {

@@ -66,7 +66,7 @@ func (v *validation) workflows(found pipeline.Problems) error {
 // playable holds that GitHub can start the workflows that run metapipe, and says which of them are not as shipped.
 func (v *validation) playable(root *os.Root) error {
 	files := []string{workflow.File}
-	for _, command := range []string{"fetch-vars", "drift", "sweep"} {
+	for _, command := range []string{"fetch-vars", "drift", "sweep", "compliance", "sync"} {
 		if file, found := workflow.Find(root.FS(), command); found && !slices.Contains(files, file) {
 			files = append(files, file)
 		}

@@ -18,6 +18,7 @@ func managerTree(t *testing.T) string {
 		"customers/reports.yml": "repository: acme/reports\nrepository_id: 2\nenvironments: [staging]\n",
 		"customers/shop.yml":    "repository: acme/shop\nrepository_id: 3\n",
 		"terraform/main.tf":     "",
+		"compliance.yml":        "properties: {team_owner: {required: all}}\n",
 	} {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

@@ -44,6 +44,20 @@ func flagError(cmd *cobra.Command, err error) error {
 	return pipeline.Usagef("%s", err.Error()).Nextf("%s", seeHelp(cmd))
 }
 
+// oneOfFlags refuses flags that cannot be used together.
+func oneOfFlags(cmd *cobra.Command, names ...string) error {
+	var used []string
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			used = append(used, "--"+name)
+		}
+	}
+	if len(used) > 1 {
+		return pipeline.Usagef("%s cannot be used together", strings.Join(used, " and ")).Nextf("leave one of them out")
+	}
+	return nil
+}
+
 func seeHelp(cmd *cobra.Command) string { return "see `" + cmd.CommandPath() + " --help`" }
 
 // invalidValue says what a flag takes when its value has another form.

@@ -16,7 +16,6 @@ var (
 	grantMoved      = grants{"deployments": "read"}                     // plan --state
 	grantIssues     = grants{"issues": "write"}                         // drift --issues
 	grantProperties = grants{"metadata": "read"}                        // properties show
-	grantCompliance = grants{"contents": "read", "members": "read", "metadata": "read", "organization_custom_properties": "read"}
 )
 
 // reportGrants are those of report, which has a small form.
@@ -49,4 +48,15 @@ func syncGrants(apply bool) grants {
 	g := setGrants(apply)
 	g["contents"], g["members"] = "read", "read"
 	return g
+}
+
+// complianceGrants are those of compliance, which writes values only with --apply and issues of customers only with
+// --customer-issues.
+func complianceGrants(o complianceOptions) grants {
+	needs := setGrants(o.apply)
+	needs["contents"], needs["members"] = "read", "read"
+	if o.customerIssues > 0 {
+		needs["issues"] = "write"
+	}
+	return needs
 }

@@ -14,6 +14,7 @@ import (
 // that may run before there is a store are in firstCommands.
 var storeCommands = map[string][]string{
 	"apply":             {"--customer blog --environment staging --request " + someRequest},
+	"compliance":        {"--history", "--remediate --apply", "--customer-issues 5"},
 	"customer rename":   {"blog weblog"},
 	"drift":             {"", "--customer blog"},
 	"drift list":        {""},

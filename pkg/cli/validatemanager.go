@@ -2,15 +2,19 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/compliance"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
 
@@ -41,6 +45,7 @@ func (v *validation) manager(ctx context.Context) error {
 		v.add(newRules(v.o.managerDir).openness(loaded.Manager)...)
 	}
 	v.customers()
+	v.compliance()
 	roots := v.roots()
 	if v.parse(roots) {
 		v.opened(roots)
@@ -50,6 +55,16 @@ func (v *validation) manager(ctx context.Context) error {
 		return err
 	}
 	return v.workflows(found)
+}
+
+// compliance checks the rules of the fleet, where there are any.
+func (v *validation) compliance() {
+	if _, err := os.Lstat(filepath.Join(v.o.managerDir, compliance.File)); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	_, problems := config.LoadCompliance(v.o.managerDir, v.app.Now())
+	v.add(problems...)
+	v.checked("%s", compliance.File)
 }
 
 func (v *validation) customers() {

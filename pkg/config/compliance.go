@@ -23,6 +23,7 @@ const (
 	maxComplianceNodes = 20_000
 	maxConditions      = 100
 	maxExceptions      = 1000
+	maxAge             = 3650 // days
 )
 
 var (
@@ -80,6 +81,7 @@ func (d *complianceDecoder) fields(r *compliance.Rules) fields {
 		"forks":         func(v value) { r.Forks = d.boolean(v) },
 		"content":       func(v value) { d.matched(v, &r.Content, propertyForm) },
 		"registration":  func(v value) { r.Registration = d.boolean(v) },
+		"regions":       func(v value) { r.Regions = d.boolean(v) },
 		"properties":    func(v value) { d.propertyRules(v, r) },
 		"team_names": func(v value) {
 			d.entries(v, teamForm, func(former string, item value) {
@@ -92,6 +94,13 @@ func (d *complianceDecoder) fields(r *compliance.Rules) fields {
 		"conditions": func(v value) { d.list(v, func(item value) { d.condition(item, r) }) },
 		"severities": func(v value) { d.read(v, d.severities(r)) },
 		"exceptions": func(v value) { d.list(v, func(item value) { d.exception(item, r) }) },
+		"fix": func(v value) {
+			d.list(v, func(item value) {
+				if s, ok := d.choice(item, fixWords()...); ok && !slices.Contains(r.Fixes, compliance.FixID(s)) {
+					r.Fixes = append(r.Fixes, compliance.FixID(s))
+				}
+			})
+		},
 	}
 }
 
@@ -140,6 +149,14 @@ func (d *complianceDecoder) severities(r *compliance.Rules) fields {
 	return known
 }
 
+func fixWords() []string {
+	words := make([]string, len(compliance.FixIDs))
+	for i, id := range compliance.FixIDs {
+		words[i] = string(id)
+	}
+	return words
+}
+
 func (d *complianceDecoder) propertyRules(v value, r *compliance.Rules) {
 	d.entries(v, propertyForm, func(name string, item value) {
 		if slices.ContainsFunc(r.Properties, func(o compliance.PropertyRule) bool { return strings.EqualFold(o.Name, name) }) {
@@ -174,6 +191,15 @@ func (d *complianceDecoder) propertyRuleFields(rule *compliance.PropertyRule) fi
 		"recommended": func(v value) {
 			if d.boolean(v) {
 				need(v, compliance.NeedRecommended)
+			}
+		},
+		"max_age": func(v value) {
+			switch days, ok := d.number(v); {
+			case !ok:
+			case days < 1 || days > maxAge:
+				d.add(v.at, RuleValue, fmt.Sprintf("%s is %d", v.name, days), fmt.Sprintf("write a number of days from 1 to %d", maxAge))
+			default:
+				rule.MaxAge = int(days)
 			}
 		},
 		"team":   func(v value) { rule.Team = d.boolean(v) },
@@ -285,7 +311,7 @@ func (d *complianceDecoder) exceptionFields(e *compliance.Exception) fields {
 func (d *complianceDecoder) together(n *strictyaml.Node, r compliance.Rules) {
 	at, _ := n.Locate()
 	switch {
-	case len(r.Properties) == 0 && len(r.Conditions) == 0 && r.Content == "" && len(d.problems) == 0:
+	case len(r.Properties) == 0 && len(r.Conditions) == 0 && r.Content == "" && !r.Regions && len(d.problems) == 0:
 		d.add(at, RuleMissingKey, "the file has no rules", "add, for example: "+complianceExample)
 	case r.Registration && r.Content == "":
 		at, _ = n.Locate("registration")

@@ -65,6 +65,7 @@ type importedFile struct {
 	Properties map[string]*importedProperty `yaml:"properties"`
 	TeamNames  map[string]string            `yaml:"team_names,omitempty"`
 	Severities map[string]string            `yaml:"severities,omitempty"`
+	Fix        []string                     `yaml:"fix,omitempty,flow"`
 }
 
 type importedProperty struct {
@@ -132,7 +133,7 @@ func (i *complianceImport) fields() fields {
 		"severity_rules": i.severityRules,
 		"auto_remediate": func(v value) {
 			if i.boolean(v) {
-				i.note("auto_remediate: nothing is changed by a scan")
+				i.out.Fix = []string{string(compliance.FixRenamedTeam), string(compliance.FixOnlyTeam), string(compliance.FixContent)}
 			}
 		},
 		"content_detection_rules": func(value) {
@@ -159,7 +160,8 @@ func (i *complianceImport) severityRules(v value) {
 		id, known := importedRules[strings.TrimSuffix(strings.TrimSuffix(rule, "_add"), "_remove")]
 		switch {
 		case rule == "stale_property":
-			i.note("severity_rules: there is no rule about the age of a value")
+			i.out.Severities[string(compliance.RuleStaleValue)] = severity
+			i.note("severity_rules: stale_property is the rule of properties with max_age: write one where values grow old")
 		case !known:
 			i.add(at, RuleValue, fmt.Sprintf("%s names the rule %q, which is not known", v.name, strictyaml.Short(rule)), "remove it; known are: "+strings.Join(slices.Sorted(maps.Keys(importedRules)), ", "))
 		default:

@@ -48,13 +48,15 @@ team_names:
 severities:
   content-missing: high
   missing-required: high
+  stale-value: low
   unknown-team: critical
+fix: [renamed-team, only-team, content]
 `
 
 func TestImportCompliance(t *testing.T) {
 	t.Parallel()
 	file, notes, problems := ImportCompliance("config.json", []byte(importedConfig), complianceNow)
-	if problems.Err() != nil || len(notes) != 4 {
+	if problems.Err() != nil || len(notes) != 3 {
 		t.Fatalf("%v, %q", problems, notes)
 	}
 	if diff := cmp.Diff(importedYML, string(file)); diff != "" {

@@ -25,8 +25,16 @@ func ComplianceText(r compliance.Report) string {
 		}
 		_ = w.Flush() // into memory
 	}
+	if n := len(r.Trend); n > 0 {
+		before := r.Trend[n-1]
+		sum := 0
+		for _, count := range before.Findings {
+			sum += count
+		}
+		fmt.Fprintf(&out, "  before, on %s: %s, score %.1f\n", before.Day, plural(sum, "finding"), before.Score)
+	}
 	for _, u := range r.Unknown {
-		fmt.Fprintf(&out, "  ✗ not known: %s: %s\n", TerminalLine(unknownName(u)), TerminalLine(u.Reason))
+		fmt.Fprintf(&out, "  ✗ not known: %s: %s\n", TerminalLine(UnknownName(u)), TerminalLine(u.Reason))
 	}
 	for _, e := range r.Exceptions {
 		fmt.Fprintf(&out, "  · the exception of %s in %s: %s\n", TerminalLine(e.Owner), TerminalLine(e.Where.String()), TerminalLine(e.Message))
@@ -36,16 +44,7 @@ func ComplianceText(r compliance.Report) string {
 
 // complianceHead says in one line how the fleet stands.
 func complianceHead(r compliance.Report) string {
-	head := fmt.Sprintf("%s of %s: %s", counted(r.Scanned, "repository", "repositories"), plural(len(r.Organizations), "organization"), plural(len(r.Findings), "finding"))
-	var words []string
-	for _, s := range compliance.Severities {
-		if n := r.Count(s); n > 0 {
-			words = append(words, fmt.Sprintf("%d %s", n, s))
-		}
-	}
-	if len(words) > 0 {
-		head += " (" + strings.Join(words, ", ") + ")"
-	}
+	head := fmt.Sprintf("%s of %s: %s", counted(r.Scanned, "repository", "repositories"), plural(len(r.Organizations), "organization"), complianceCounts(r))
 	if len(r.Excepted) > 0 {
 		head += fmt.Sprintf(", %d excepted", len(r.Excepted))
 	}
@@ -58,7 +57,22 @@ func complianceHead(r compliance.Report) string {
 	return head
 }
 
-func unknownName(u compliance.Unknown) string {
+// complianceCounts counts the findings, and those of each severity.
+func complianceCounts(r compliance.Report) string {
+	var words []string
+	for _, s := range compliance.Severities {
+		if n := r.Count(s); n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	if len(words) == 0 {
+		return plural(len(r.Findings), "finding")
+	}
+	return plural(len(r.Findings), "finding") + " (" + strings.Join(words, ", ") + ")"
+}
+
+// UnknownName names what could not be read.
+func UnknownName(u compliance.Unknown) string {
 	if u.RepositoryID == 0 && u.Repository.Name == "" {
 		return u.What + " of " + u.Organization
 	}
@@ -86,7 +100,7 @@ func Compliance(r compliance.Report) string {
 	if len(r.Unknown) > 0 {
 		out.WriteString("\nNot known, so no one can say whether it complies:\n\n| what | why |\n|---|---|\n")
 		for _, u := range r.Unknown[:min(len(r.Unknown), maxComplianceRows)] {
-			out.WriteString(tableRow(code(unknownName(u)), sentenceOr(u.Reason)))
+			out.WriteString(tableRow(code(UnknownName(u)), sentenceOr(u.Reason)))
 		}
 		out.WriteString(left(len(r.Unknown), "line"))
 	}
@@ -100,6 +114,7 @@ func Compliance(r compliance.Report) string {
 	if skipped := skippedWords(r.Skipped); skipped != "" {
 		out.WriteString("\nNot compared: " + skipped + ".\n")
 	}
+	out.WriteString(complianceTrend(r))
 	return out.String()
 }
 

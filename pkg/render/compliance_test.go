@@ -38,9 +38,11 @@ func scanned() compliance.Report {
 			{Repository: repo("well"), RepositoryID: 1, Rule: compliance.RuleRegisteredNoInfra, Severity: compliance.Low, Message: "the repository is a customer of this manager, and its content type asks for no infrastructure", Remedy: "add infra to its content type, or offboard the customer"},
 		},
 		Excepted:   []compliance.Finding{{Repository: repo("legacy"), RepositoryID: 9}},
-		Exceptions: []compliance.ExceptionNote{{Where: at(19), Owner: "jo " + hostile, Reason: "moves", Message: "it ends in 14 days"}},
+		Exceptions: []compliance.ExceptionNote{{Where: at(19), Owner: "jo " + hostile, Reason: "moves", Message: "it ends after 2026-12-14"}},
 		Unknown:    []compliance.Unknown{{Organization: "acme", What: "teams", Reason: "HTTP 403 " + hostile}, {Repository: repo("dark"), RepositoryID: 61, Organization: "acme", What: "content", Reason: "GitHub has not said what lies at the top of the default branch"}},
-		Skipped:    []compliance.Skipped{{Repository: repo("old"), Reason: "archived"}, {Repository: repo("older"), Reason: "archived"}, {Repository: repo("copy"), Reason: "fork"}},
+		Trend: []compliance.Day{{Day: "2030-01-13", Repositories: 9, Unknown: 1, Findings: map[compliance.Severity]int{compliance.High: 2}, Score: 9.5},
+			{Day: "2030-01-14", Repositories: 10, Findings: map[compliance.Severity]int{compliance.Critical: 1, compliance.Low: 3}, Score: 8.75}},
+		Skipped: []compliance.Skipped{{Repository: repo("old"), Reason: "archived"}, {Repository: repo("older"), Reason: "archived"}, {Repository: repo("copy"), Reason: "fork"}},
 	}
 }
 
@@ -51,6 +53,18 @@ func TestComplianceReport(t *testing.T) {
 	golden(t, "testdata/compliance/scan.md", markdown)
 	checkMarkdown(t, markdown)
 	golden(t, "testdata/compliance/scan.txt", render.ComplianceText(r))
+	issue, customer := render.ComplianceIssue(r), render.ComplianceCustomerIssue(r.Findings[:3])
+	golden(t, "testdata/compliance/issue.md", issue)
+	checkMarkdown(t, issue)
+	golden(t, "testdata/compliance/customer.md", customer)
+	checkMarkdown(t, customer)
+	many := r
+	for len(many.Findings) < 3000 {
+		many.Findings = append(many.Findings, r.Findings...)
+	}
+	if text := render.ComplianceIssue(many); len([]rune(text)) > 65_000 || !strings.Contains(text, "has all of them") {
+		t.Errorf("an issue of %d characters", len([]rune(text)))
+	}
 	well := compliance.Report{Version: 1, Organizations: []string{"acme"}, Scanned: 3, Score: 10}
 	golden(t, "testdata/compliance/well.md", render.Compliance(well))
 	raw, err := render.ComplianceSARIF(r, "v1.2.3")
@@ -58,7 +72,7 @@ func TestComplianceReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "testdata/compliance/scan.sarif", string(raw))
-	for _, text := range []string{markdown, render.ComplianceText(r), string(raw)} {
+	for _, text := range []string{markdown, render.ComplianceText(r), string(raw), issue, customer} {
 		if strings.ContainsAny(text, "\u202e\x1b") || strings.Contains(text, "\n::") {
 			t.Errorf("a hostile text got out as it is:\n%s", text)
 		}

@@ -29,7 +29,7 @@ func ComplianceSARIF(r compliance.Report, version string) ([]byte, error) {
 	}
 	run.Invocations = []sarifInvocation{{len(r.Unknown) == 0, []sarifNotification{}}}
 	for _, u := range r.Unknown {
-		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNotification{sarifText{TerminalLine(unknownName(u) + ": " + u.Reason)}, "error"})
+		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNotification{sarifText{TerminalLine(UnknownName(u) + ": " + u.Reason)}, "error"})
 	}
 	out, err := json.MarshalIndent(sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}}, "", "  ")
 	return append(out, '\n'), err

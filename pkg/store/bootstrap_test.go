@@ -83,8 +83,9 @@ func TestPolicies(t *testing.T) {
 		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, []string{used}, []string{state, plan + "artifacts.sealed"}},
 		store.RoleRekey: {[]string{request, "/staging/applied/o.json", "/staging/queue/1-r", plan + "receipt.json"}, nil, []string{"/staging/applied/r.json", "/staging/queue/3-n", "/pulls/1/3-n", "/requests/by-commit/s/3-n"},
 			[]string{"/staging/queue/3-n", "/pulls/1/3-n", "/requests/by-commit/s/3-n"}, []string{state, plan + "artifacts.sealed"}},
-		store.RoleSync:  {[]string{"/ledger/1.json"}, []string{"/ledger/"}, []string{"/ledger/n.json"}, nil, []string{state, request, plan + "artifacts.sealed", plan + "receipt.json"}},
-		store.RoleDrift: {[]string{state, request, plan + "receipt.json"}, []string{"/staging/plans/r/"}, nil, nil, []string{plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}},
+		store.RoleCompliance: {[]string{"/ledger/1.json"}, []string{"/ledger/"}, []string{"/ledger/2"}, nil, []string{state, request, plan + "artifacts.sealed"}},
+		store.RoleSync:       {[]string{"/ledger/1.json"}, []string{"/ledger/"}, []string{"/ledger/n.json"}, nil, []string{state, request, plan + "artifacts.sealed", plan + "receipt.json"}},
+		store.RoleDrift:      {[]string{state, request, plan + "receipt.json"}, []string{"/staging/plans/r/"}, nil, nil, []string{plan + "artifacts.sealed", "/production/plans/r/0001/planned.json"}},
 	} {
 		t.Run(string(role), func(t *testing.T) {
 			t.Parallel()
@@ -259,7 +260,7 @@ func TestLifecycleRules(t *testing.T) {
 		rules              int
 		ends, stays, about string
 	}{
-		{2, 2 + 2 + 2 + 2 + 2 + 3, "c0/staging/queue/ c0/requests/ c0/pulls/ c0/production/plans/ _metapipe/tokens/ _metapipe/scans/results/", "c0/staging/applied/ c0/staging/kept/ c0/staging/ledger/ c0/staging/terraform.tfstate", "plans go after 90 days, requests and their index after 155, "},
+		{2, 2 + 2 + 2 + 2 + 2 + 4, "c0/staging/queue/ c0/requests/ c0/pulls/ c0/production/plans/ _metapipe/tokens/ _metapipe/scans/results/ _metapipe/compliance/history/", "_metapipe/compliance/issue/x c0/staging/applied/ c0/staging/kept/ c0/staging/ledger/ c0/staging/terraform.tfstate", "plans go after 90 days, requests and their index after 155, "},
 		{400, 2 + 400, "c0/staging/plans/ c199/production/plans/", "c0/staging/queue/ c0/requests/", "too many for rules for their requests"},
 		{999, 2, "", "c0/staging/plans/", "too many for a rule each"},
 	} {

@@ -73,7 +73,7 @@ func (s *S3) lifecycleRules(rules BucketRules) []types.LifecycleRule {
 	}
 	// A scan that is known as begun and not as ended would be gone on with.
 	records = append(records, s.expiry("scans-begun", "_metapipe/scans/begun/", rules.PlanDays), s.expiry("scans-results", "_metapipe/scans/results/", rules.PlanDays),
-		s.expiry("scans-history", "_metapipe/scans/history/", rules.PlanDays+rerunDays))
+		s.expiry("scans-history", "_metapipe/scans/history/", rules.PlanDays+rerunDays), s.expiry("compliance-history", "_metapipe/compliance/history/", rules.PlanDays+rerunDays))
 	records = append(records, s.expiry("tokens", "_metapipe/tokens/", rules.PlanDays+rerunDays), s.expiry("rejected", "_metapipe/rejected/", rules.PlanDays+rerunDays))
 	if len(all)+len(plans) <= maxLifecycleRules {
 		all = append(all, plans...)

@@ -20,12 +20,14 @@ const (
 	RoleDrift     Role = "drift"
 	RoleSweep     Role = "sweep" // and unlock
 	RoleSync      Role = "sync"
-	RoleRekey     Role = "rekey" // and state reindex
+	// RoleCompliance scans organizations and sets custom properties of their repositories.
+	RoleCompliance Role = "compliance"
+	RoleRekey      Role = "rekey" // and state reindex
 )
 
 // Roles are all of them.
 func Roles() []Role {
-	return []Role{RoleFetchVars, RolePlan, RoleApply, RoleReport, RoleDrift, RoleSweep, RoleSync, RoleRekey}
+	return []Role{RoleFetchVars, RolePlan, RoleApply, RoleReport, RoleDrift, RoleSweep, RoleCompliance, RoleSync, RoleRekey}
 }
 
 // Scope is what a policy is cut to. Customer and Environment may be "*": then it
@@ -192,6 +194,12 @@ func (s Scope) grants() map[Role]grant {
 			read: []string{registered, state, lock, applied, chain, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
 			// A target that was never planned has no key for its fingerprints yet.
 			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true, sealFleet: true, openFleet: true,
+		},
+		// Keeps what scans have found, and records each value that it writes.
+		RoleCompliance: {
+			list:  []string{"_metapipe/compliance/*", "_metapipe/ledger/*", c + "/ledger/*"},
+			read:  []string{"_metapipe/compliance/*", "_metapipe/ledger/*", c + "/ledger/*"},
+			write: []string{"_metapipe/compliance/*", "_metapipe/ledger/*", c + "/ledger/*"}, sealLedgers: true, open: true, sealFleet: true, openFleet: true,
 		},
 		RoleSync: { // notes what it writes to repositories, and remembers what it has left there
 			list: changed, read: changed, write: changed, sealLedgers: true, open: true, sealFleet: true, openFleet: true,

@@ -12,7 +12,9 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/compliance"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/sourcesync"
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
@@ -26,11 +28,27 @@ const (
 	RuleFileName  = "workflow-file-name"
 )
 
-// scheduled are the manager's workflows that nothing else starts, with what stays
-// undone without them.
-var scheduled = []struct{ name, command, without string }{
-	{"sweep.yml", "sweep", "requests of lost runners stay pending"},
-	{"drift-detection.yml", "drift", "no drift is found"},
+// scheduledWorkflow is a workflow of the manager that nothing else starts.
+type scheduledWorkflow struct {
+	name, command string
+	without       string // what stays undone without it
+	rules         string // only a manager with this file needs it; empty: each one does
+}
+
+var scheduled = []scheduledWorkflow{
+	{"sweep.yml", "sweep", "requests of lost runners stay pending", ""},
+	{"drift-detection.yml", "drift", "no drift is found", ""},
+	{"property-compliance.yml", "compliance", "no repository is compared with compliance.yml", compliance.File},
+	{"external-sync.yml", "sync", "no source of sync.yml is read", sourcesync.File},
+}
+
+// isNeeded reports whether the manager whose checkout root is needs the workflow.
+func (s scheduledWorkflow) isNeeded(root fs.FS) bool {
+	if s.rules == "" {
+		return true
+	}
+	_, err := fs.Stat(root, s.rules)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // CheckScheduled warns of a manager that has the workflow for requests and not those
@@ -40,7 +58,7 @@ func CheckScheduled(root fs.FS) pipeline.Problems {
 	var problems pipeline.Problems
 	texts := workflowTexts(root)
 	for _, s := range scheduled {
-		if _, found := runs(texts, s.command); !found {
+		if _, found := runs(texts, s.command); !found && s.isNeeded(root) {
 			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: path.Join(Dir, s.name)}, Rule: RuleMissing, Warning: true,
 				Message: fmt.Sprintf("no workflow runs `metapipe %s`: %s", s.command, s.without), Remedy: rewrite})
 		}
@@ -160,7 +178,7 @@ func hostedLabel(text string) string {
 
 // Missing writes nothing and returns the manager's workflows that shipped holds and a
 // checkout lacks, by their paths in it. shipped is the directory of the shipped ones.
-// A scheduled one that stands under another name is not missing.
+// A scheduled one that stands under another name is not missing, nor is one whose rules the manager lacks.
 func Missing(root, shipped fs.FS) (map[string][]byte, error) {
 	entries, err := fs.ReadDir(shipped, ".")
 	if err != nil {
@@ -173,8 +191,8 @@ func Missing(root, shipped fs.FS) (map[string][]byte, error) {
 		if _, err := fs.Stat(root, name); !errors.Is(err, fs.ErrNotExist) {
 			continue // there, or not to be looked at
 		}
-		if i := slices.IndexFunc(scheduled, func(s struct{ name, command, without string }) bool { return s.name == e.Name() }); i >= 0 {
-			if _, found := runs(present, scheduled[i].command); found {
+		if i := slices.IndexFunc(scheduled, func(s scheduledWorkflow) bool { return s.name == e.Name() }); i >= 0 {
+			if _, found := runs(present, scheduled[i].command); found || !scheduled[i].isNeeded(root) {
 				continue
 			}
 		}

@@ -159,3 +159,22 @@ func TestComplianceOfHostileValues(t *testing.T) {
 		printed.Want(t, "critical=1")
 	}
 }
+
+// TestComplianceOfRegions: variables.yml is compared with the property, one query for all customers.
+func TestComplianceOfRegions(t *testing.T) {
+	t.Parallel()
+	w := fixture.New(t, map[string]string{"metapipe.yml": fixture.ManagerFiles["metapipe.yml"] + "properties: {}\n", "compliance.yml": "organizations: [acme]\nregions: true\n"})
+	_, token := organization(t, w)
+	fixture.Check(t, w.Hub.DefineProperties("acme", hub.PropertyDefinition{Name: "region_restriction", Type: hub.SingleSelect, Allowed: []string{"eu-only"}}))
+	w.Customer.SetProperties(hub.Properties{"region_restriction": "eu-only"})
+	w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": "name: shop\nregion: us-east-1\nenvironments: {staging: {}}\n"})
+	w.Hub.ResetCalls()
+	outside := complianceJob(w, token).Do(6, "compliance", "--fail-on", "high")
+	outside.Says(t, "infra/variables.yml:2:9", "us-east-1")
+	outside.Want(t, "high=1", "unknown=0")
+	if calls := len(w.Hub.Calls()); calls != 2 {
+		t.Errorf("%d calls", calls)
+	}
+	w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": "name: shop\nregion: eu-west-1\nenvironments: {staging: {}}\n"})
+	complianceJob(w, token).Do(0, "compliance", "--fail-on", "low").Want(t, "findings=0", "unknown=0")
+}

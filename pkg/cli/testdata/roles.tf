@@ -657,6 +657,141 @@ resource "aws_iam_role_policy" "sweep-sweep" {
   })
 }
 
+resource "aws_iam_role" "compliance" {
+  name                 = "metapipe-compliance"
+  description          = "metapipe compliance"
+  max_session_duration = 3600
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect = "Allow"
+      Principal = {
+        Federated = aws_iam_openid_connect_provider.github.arn
+      }
+      Action = "sts:AssumeRoleWithWebIdentity"
+      Condition = {
+        StringEquals = {
+          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+          "token.actions.githubusercontent.com:sub" = ["repo:octo-org@12/infra@34:ref:refs/heads/main"]
+        }
+      }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "compliance-compliance" {
+  name = "compliance"
+  role = aws_iam_role.compliance.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "List"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = ["arn:aws:s3:::provider-states"]
+        Condition = {
+          StringLike = {
+            "s3:prefix" = [
+              "_metapipe/compliance/*",
+              "_metapipe/ledger/*",
+              "*/ledger/*",
+            ]
+          }
+        }
+      },
+      {
+        Sid    = "Read"
+        Effect = "Allow"
+        Action = ["s3:GetObject"]
+        Resource = [
+          "arn:aws:s3:::provider-states/_metapipe/compliance/*",
+          "arn:aws:s3:::provider-states/_metapipe/ledger/*",
+          "arn:aws:s3:::provider-states/*/ledger/*",
+        ]
+      },
+      {
+        Sid    = "Write"
+        Effect = "Allow"
+        Action = [
+          "s3:PutObject",
+          "s3:AbortMultipartUpload",
+        ]
+        Resource = [
+          "arn:aws:s3:::provider-states/_metapipe/compliance/*",
+          "arn:aws:s3:::provider-states/_metapipe/ledger/*",
+          "arn:aws:s3:::provider-states/*/ledger/*",
+        ]
+      },
+      {
+        Sid      = "Open1"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = ["*"]
+        Condition = {
+          "ForAnyValue:StringEquals" = {
+            "kms:ResourceAliases" = ["alias/plans"]
+          }
+          StringLike = {
+            "kms:EncryptionContext:metapipe:customer" = ["*"]
+          }
+          StringLikeIfExists = {
+            "kms:EncryptionContext:metapipe:environment" = ["*"]
+          }
+        }
+      },
+      {
+        Sid      = "OpenFleet1"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = ["*"]
+        Condition = {
+          "ForAnyValue:StringEquals" = {
+            "kms:ResourceAliases" = ["alias/plans"]
+          }
+          StringEquals = {
+            "kms:EncryptionContext:metapipe:customer" = ["_metapipe"]
+          }
+        }
+      },
+      {
+        Sid      = "SealLedgers1"
+        Effect   = "Allow"
+        Action   = ["kms:GenerateDataKey"]
+        Resource = ["*"]
+        Condition = {
+          "ForAnyValue:StringEquals" = {
+            "kms:ResourceAliases" = ["alias/plans"]
+          }
+          StringEquals = {
+            "kms:EncryptionContext:metapipe:kind" = ["ledger"]
+          }
+          StringLike = {
+            "kms:EncryptionContext:metapipe:customer" = ["*"]
+          }
+          StringLikeIfExists = {
+            "kms:EncryptionContext:metapipe:environment" = ["*"]
+          }
+        }
+      },
+      {
+        Sid      = "SealFleet1"
+        Effect   = "Allow"
+        Action   = ["kms:GenerateDataKey"]
+        Resource = ["*"]
+        Condition = {
+          "ForAnyValue:StringEquals" = {
+            "kms:ResourceAliases" = ["alias/plans"]
+          }
+          StringEquals = {
+            "kms:EncryptionContext:metapipe:customer" = ["_metapipe"]
+          }
+        }
+      },
+    ]
+  })
+}
+
 resource "aws_iam_role" "sync" {
   name                 = "metapipe-sync"
   description          = "metapipe sync"
@@ -2160,6 +2295,11 @@ output "AWS_DRIFT_ROLE_ARN" {
 output "AWS_SWEEP_ROLE_ARN" {
   description = "Variable AWS_SWEEP_ROLE_ARN of the repository."
   value       = aws_iam_role.sweep.arn
+}
+
+output "AWS_COMPLIANCE_ROLE_ARN" {
+  description = "Variable AWS_COMPLIANCE_ROLE_ARN of the repository."
+  value       = aws_iam_role.compliance.arn
 }
 
 output "AWS_SYNC_ROLE_ARN" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -28,7 +29,7 @@ type Unknown struct {
 	Repository   pipeline.Slug `json:"repository,omitzero"`
 	RepositoryID int64         `json:"repository_id,omitempty"`
 	Organization string        `json:"organization"`
-	What         string        `json:"what"` // repositories, repository, properties, content or teams
+	What         string        `json:"what"` // repositories, repository, properties, content, variables or teams
 	Reason       string        `json:"reason"`
 }
 
@@ -52,6 +53,7 @@ func (s *Scan) check(repo Repository, known *teams) *checker {
 		c.unknown("properties", "GitHub has not said which custom properties the repository has")
 		return c
 	}
+	s.see(repo)
 	holds := c.content()
 	for _, rule := range s.Rules.Properties {
 		c.property(rule, holds)
@@ -60,6 +62,7 @@ func (s *Scan) check(repo Repository, known *teams) *checker {
 		c.condition(rule)
 	}
 	c.registration(holds)
+	c.regions()
 	return c
 }
 
@@ -95,6 +98,11 @@ func (c *checker) property(rule PropertyRule, holds holding) {
 		} else if len(rule.Values) > 0 && !slices.Contains(rule.Values, word) {
 			c.invalid(rule, word)
 		}
+	}
+	if age, known := c.age(c.repo.ID, rule.Name); known && rule.MaxAge > 0 && age >= time.Duration(rule.MaxAge)*24*time.Hour {
+		since := c.values[c.repo.ID][strings.ToLower(rule.Name)].Since.Format(time.DateOnly)
+		c.add(RuleStaleValue, rule.Name, rule.Where, fmt.Sprintf("property %s has not changed since %s, and %d days are allowed", rule.Name, since, rule.MaxAge),
+			"find out whether it is still right; then change it, or add an exception until the next time")
 	}
 	if rule.Team {
 		c.team(rule, words[0])

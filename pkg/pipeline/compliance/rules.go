@@ -47,18 +47,20 @@ const (
 	RuleMissingRecommended RuleID = "missing-recommended" // a property that it should have
 	RuleInvalidValue       RuleID = "invalid-value"       // none of the allowed values
 	RuleDeprecatedValue    RuleID = "deprecated-value"
+	RuleStaleValue         RuleID = "stale-value"         // it has not changed for long
 	RuleUnknownTeam        RuleID = "unknown-team"        // no team of the organization
 	RuleTeamAccess         RuleID = "team-access"         // a team that cannot push to the repository
 	RuleContentMissing     RuleID = "content-missing"     // it holds something that its content type does not name
 	RuleContentStale       RuleID = "content-stale"       // its content type names something that it does not hold
 	RuleNotRegistered      RuleID = "not-registered"      // infrastructure, and no customer of this manager
 	RuleRegisteredNoInfra  RuleID = "registered-no-infra" // a customer whose content type asks for nothing
+	RuleRegion             RuleID = "region"              // variables.yml names a region that the property does not allow
 )
 
 // DefaultSeverities are those of the rules that have a name.
 var DefaultSeverities = map[RuleID]Severity{
-	RuleMissingRequired: High, RuleMissingRecommended: Low, RuleInvalidValue: High, RuleDeprecatedValue: Medium, RuleUnknownTeam: Critical, RuleTeamAccess: Medium,
-	RuleContentMissing: High, RuleContentStale: Medium, RuleNotRegistered: Medium, RuleRegisteredNoInfra: Medium,
+	RuleMissingRequired: High, RuleMissingRecommended: Low, RuleInvalidValue: High, RuleDeprecatedValue: Medium, RuleStaleValue: Low, RuleUnknownTeam: Critical, RuleTeamAccess: Medium,
+	RuleContentMissing: High, RuleContentStale: Medium, RuleNotRegistered: Medium, RuleRegisteredNoInfra: Medium, RuleRegion: High,
 }
 
 // File holds the rules, beside metapipe.yml.
@@ -79,9 +81,12 @@ type Rules struct {
 	Content string
 	// Registration compares the customers of the manager with what repositories hold.
 	Registration bool
-	Conditions   []Condition
-	Severities   map[RuleID]Severity // in place of the default ones
-	Exceptions   []Exception
+	// Regions compares variables.yml of customers with the property that restricts the regions.
+	Regions    bool
+	Conditions []Condition
+	Severities map[RuleID]Severity // in place of the default ones
+	Fixes      []FixID             // that may be made; empty: none
+	Exceptions []Exception
 }
 
 // Need says which repositories have to have a property.
@@ -100,6 +105,9 @@ type PropertyRule struct {
 	Need       Need
 	Values     []string          // allowed ones; empty: any
 	Deprecated map[string]string // what to do, by value
+	// MaxAge is how many days a value may stay as it is; 0: for ever. Nothing is stale before scans have seen
+	// it for so long.
+	MaxAge int
 	// Team says that the value is the slug of a team that can push to the repository.
 	Team  bool
 	Where pipeline.Position

@@ -17,6 +17,8 @@ import (
 type GitHub interface {
 	OrganizationRepositories(ctx context.Context, organization string) ([]Repository, error)
 	OrganizationTeams(ctx context.Context, organization string) ([]Team, error)
+	// Files answers in the order of the questions.
+	Files(ctx context.Context, files []FileQuestion) []FileAnswer
 }
 
 // Scan compares repositories with rules. It writes nothing.
@@ -24,7 +26,9 @@ type Scan struct {
 	Rules  Rules
 	GitHub GitHub
 	// Customers are those of the manager, by the ids of their repositories.
-	Customers map[int64]pipeline.Customer
+	Customers map[int64][]pipeline.Customer
+	// Parse reads variables.yml of a customer under the rules of the manager.
+	Parse func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
 	// Detect says what entries at the top of a repository are: application code, infrastructure, or both.
 	Detect func(root []Entry) (app, infra bool)
 	Now    time.Time
@@ -32,6 +36,15 @@ type Scan struct {
 	Repository string
 	// Limit is how many repositories are compared, in the order of their names; 0: all.
 	Limit int
+	// Protected reports whether a property may never be fixed; nil: each may be.
+	Protected func(property string) bool
+	// Earlier is what earlier scans have found; nil: not known, so that no value is stale.
+	Earlier *History
+
+	values map[int64]map[string]Value // of the repositories that were compared
+	listed map[int64]bool             // the repositories that GitHub shows
+	// variables are the files of customers, as far as they are asked for.
+	variables map[pipeline.CustomerName]FileAnswer
 }
 
 // Report is what a scan has found. Repositories, findings and the rest are in the order of names.
@@ -47,6 +60,12 @@ type Report struct {
 	// Exceptions have something to say: they have ended, end soon, or are about nothing.
 	Exceptions []ExceptionNote `json:"exceptions"`
 	Unknown    []Unknown       `json:"unknown"`
+	// Compared are the ids of the repositories that were compared.
+	Compared map[int64]bool `json:"-"`
+	// Fixes are the new values that compliance.yml allows.
+	Fixes []Fix `json:"-"`
+	// Trend are the days before this scan, the oldest first; none where earlier scans were not asked for.
+	Trend []Day `json:"trend,omitempty"`
 	// Score is the mean of those of the scanned repositories, from 0 to 10; of none it is 0.
 	Score float64 `json:"score"`
 }
@@ -86,7 +105,8 @@ type teams struct {
 // Run reads the organizations and compares their repositories. What cannot be read is part of the
 // report. The error is that of ctx, or says that nothing could be read at all.
 func (s *Scan) Run(ctx context.Context) (Report, error) {
-	r := Report{Version: 1, At: s.Now.UTC(), Organizations: s.organizations(), Skipped: []Skipped{}, Findings: []Finding{}, Excepted: []Finding{}, Exceptions: []ExceptionNote{}, Unknown: []Unknown{}}
+	s.values, s.listed = map[int64]map[string]Value{}, map[int64]bool{}
+	r := Report{Version: 1, At: s.Now.UTC(), Organizations: s.organizations(), Skipped: []Skipped{}, Findings: []Finding{}, Excepted: []Finding{}, Exceptions: []ExceptionNote{}, Unknown: []Unknown{}, Compared: map[int64]bool{}}
 	var all []Repository
 	known := map[string]*teams{} // by lower-case organization
 	var failed []error
@@ -126,6 +146,15 @@ func (s *Scan) Run(ctx context.Context) (Report, error) {
 		return cmp.Or(strings.Compare(strings.ToLower(a.Slug.String()), strings.ToLower(b.Slug.String())), cmp.Compare(a.ID, b.ID))
 	})
 	r.Repositories = len(all)
+	for _, repo := range all {
+		s.listed[repo.ID] = true
+	}
+	if s.Earlier != nil {
+		r.Trend = slices.DeleteFunc(slices.Clone(s.Earlier.Days), func(d Day) bool { return d.Day == r.At.Format(time.DateOnly) })
+	}
+	if s.readVariables(ctx, all); ctx.Err() != nil {
+		return r, ctx.Err()
+	}
 	s.compare(&r, all, known)
 	return r, nil
 }
@@ -134,8 +163,10 @@ func (s *Scan) Run(ctx context.Context) (Report, error) {
 func (s *Scan) organizations() []string {
 	names := slices.Clone(s.Rules.Organizations)
 	if len(names) == 0 {
-		for _, c := range s.Customers {
-			names = append(names, c.Repository.Owner)
+		for _, customers := range s.Customers {
+			for _, c := range customers {
+				names = append(names, c.Repository.Owner)
+			}
 		}
 	}
 	slices.SortFunc(names, func(a, b string) int {
@@ -168,6 +199,7 @@ func (s *Scan) compare(r *Report, all []Repository, known map[string]*teams) {
 			continue
 		}
 		r.Scanned++
+		r.Compared[repo.ID] = true
 		c := s.check(repo, known[strings.ToLower(repo.Owner)])
 		r.Unknown = append(r.Unknown, c.dark...)
 		var counted []Finding
@@ -179,6 +211,7 @@ func (s *Scan) compare(r *Report, all []Repository, known map[string]*teams) {
 			counted = append(counted, f)
 		}
 		r.Findings = append(r.Findings, counted...)
+		r.Fixes = append(r.Fixes, c.fix(counted)...)
 		score += scoreOf(counted)
 	}
 	if r.Scanned > 0 {
@@ -187,8 +220,7 @@ func (s *Scan) compare(r *Report, all []Repository, known map[string]*teams) {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity)), strings.Compare(strings.ToLower(a.Repository.String()), strings.ToLower(b.Repository.String())))
 	})
-	whole := s.Repository == "" && s.Limit == 0 && len(r.Unknown) == 0
-	r.Exceptions = append(r.Exceptions, s.notes(used, whole)...)
+	r.Exceptions = append(r.Exceptions, s.notes(used, s.whole(*r))...)
 }
 
 // skips is why a repository is not compared; empty: it is. One without a name is never skipped.
@@ -237,7 +269,7 @@ func (s *Scan) notes(used []bool, whole bool) (notes []ExceptionNote) {
 		case !used[i] && whole:
 			message = "it is about no finding: remove it"
 		case left <= endsSoon:
-			message = fmt.Sprintf("it ends in %d days", int(left.Hours()/24))
+			message = "it ends after " + e.Until.Add(-time.Second).Format(time.DateOnly)
 		default:
 			continue
 		}

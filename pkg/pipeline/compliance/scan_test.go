@@ -22,7 +22,8 @@ var now = time.Date(2030, 1, 15, 12, 0, 0, 0, time.UTC)
 type github struct {
 	repos    map[string][]Repository
 	teams    map[string][]Team
-	failing  map[string]error // by "repositories acme" or "teams acme"
+	failing  map[string]error      // by "repositories acme" or "teams acme"
+	files    map[string]FileAnswer // by repository/path
 	asked    []string
 	shuffled bool
 }
@@ -34,6 +35,15 @@ func (g *github) OrganizationRepositories(_ context.Context, organization string
 		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	}
 	return all, g.failing["repositories "+strings.ToLower(organization)]
+}
+
+func (g *github) Files(_ context.Context, files []FileQuestion) []FileAnswer {
+	answers := make([]FileAnswer, len(files))
+	for i, f := range files {
+		g.asked = append(g.asked, "file "+f.Path)
+		answers[i] = g.files[f.Repository.Name+"/"+f.Path]
+	}
+	return answers
 }
 
 func (g *github) OrganizationTeams(_ context.Context, organization string) ([]Team, error) {
@@ -101,7 +111,7 @@ func fleet() *github {
 }
 
 func scan(g *github, r Rules) *Scan {
-	return &Scan{Rules: r, GitHub: g, Now: now, Detect: detect, Customers: map[int64]pipeline.Customer{3: {Name: "infra", Repository: pipeline.Slug{Owner: "acme", Name: "infra"}}, 1: {Name: "well", Repository: pipeline.Slug{Owner: "Acme", Name: "well"}}}}
+	return &Scan{Rules: r, GitHub: g, Now: now, Detect: detect, Customers: map[int64][]pipeline.Customer{3: {{Name: "infra", Repository: pipeline.Slug{Owner: "acme", Name: "infra"}}}, 1: {{Name: "well", Repository: pipeline.Slug{Owner: "Acme", Name: "well"}}}}}
 }
 
 func lines(r Report) (all []string) {
@@ -221,7 +231,7 @@ func TestExceptions(t *testing.T) {
 		"of an id":             {Exception{RepositoryID: 2, Until: now.Add(60 * day)}, 3, ""},
 		"of another id":        {Exception{RepositoryID: 1000, Until: now.Add(60 * day)}, 0, ""}, // something is unknown, so it may be about that
 		"of all organizations": {Exception{Repository: "other/*", Until: now.Add(60 * day)}, 0, ""},
-		"that ends soon":       {Exception{Repository: "bare", Until: now.Add(14 * day)}, 3, "it ends in 14 days"},
+		"that ends soon":       {Exception{Repository: "bare", Until: now.Add(14 * day)}, 3, "it ends after 2030-01-29"},
 		"that has ended":       {Exception{Repository: "bare", Until: now}, 0, "its findings count again"},
 		"that has no use":      {Exception{Repository: "well2", Until: now}, 0, "it has ended: remove it"},
 	} {

@@ -28,7 +28,11 @@ func (w *work) repo(ctx context.Context, c pipeline.Customer) *repository {
 	repo := &repository{}
 	got, err := w.GitHub.Repository(ctx, c.Repository)
 	if err != nil {
-		repo.err = fmt.Errorf("look up repository %s of customer %s: %w", c.Repository, c.Name, err)
+		of := ""
+		if c.Name != "" { // the manager has none
+			of = fmt.Sprintf(" of customer %s", c.Name)
+		}
+		repo.err = fmt.Errorf("look up repository %s%s: %w", c.Repository, of, err)
 	} else {
 		repo.err = c.CheckRepository(got)
 	}

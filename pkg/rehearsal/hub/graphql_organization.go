@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -215,6 +216,19 @@ func (r *Repo) defaultBranchRef(q *query, _ map[string]any) (any, *queryProblem)
 	return object{"name": r.defaultBranch}, nil
 }
 
+// maxBlobText is how much text of a file an answer has.
+const maxBlobText = 512 << 10
+
+// blob is a file. A binary one has no text.
+func blob(sha string, content []byte) object {
+	binary := bytes.IndexByte(content[:min(len(content), 8000)], 0) >= 0
+	b := object{"__typename": "Blob", "oid": sha, "isBinary": binary, "isTruncated": len(content) > maxBlobText, "text": nil}
+	if !binary {
+		b["text"] = strings.ToValidUTF8(string(content[:min(len(content), maxBlobText)]), "\ufffd")
+	}
+	return b
+}
+
 // gitObject is what a revision such as HEAD, or a path of one such as "HEAD:docs", names; null
 // where it names nothing.
 func (r *Repo) gitObject(q *query, args map[string]any) (any, *queryProblem) {
@@ -238,7 +252,7 @@ func (r *Repo) gitObject(q *query, args map[string]any) (any, *queryProblem) {
 	case !found:
 		return nil, nil
 	case at.Mode != gitstore.ModeTree:
-		return object{"__typename": "Blob", "oid": at.SHA}, nil
+		return blob(at.SHA, r.git.Blobs[at.SHA]), nil
 	}
 	entries := []any{}
 	for _, e := range r.git.Trees[at.SHA] {

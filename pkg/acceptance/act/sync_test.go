@@ -1,0 +1,92 @@
+package act
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/store/miniotest"
+)
+
+const syncWorkflow = "external-sync.yml"
+
+// syncs runs the workflow for an event to its end.
+func (w *actSetup) syncs(event string, payload any, inputs map[string]string) (steps []actStep, succeeded bool) {
+	t := w.T
+	t.Helper()
+	raw := fixture.Must(json.Marshal(payload))(t)
+	head := fixture.Must(w.Manager.Head("main"))(t)
+	run := fixture.Must(w.Manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + syncWorkflow, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
+	sync := fixture.WorkflowRun{Repo: w.Manager, Run: run, Event: raw, SHA: head, Ref: "refs/heads/main"}
+	stored := filepath.Join(t.TempDir(), fmt.Sprintf("record-%d", run.ID))
+	a := w.act(sync, actJobs{workflow: syncWorkflow, inputs: inputs, settings: w.settings(sync), record: stored})
+	succeeded = a.wait()
+	fixture.Check(t, w.Manager.SetRun(run.ID, "completed", map[bool]string{true: "success", false: "failure"}[succeeded]))
+	if t.Failed() || testing.Verbose() {
+		t.Logf("sync:\n%s", a.log)
+	}
+	return actSteps(t, stored), succeeded
+}
+
+// TestSyncWorkflow runs the scheduled workflow, which only looks, then by hand, which writes, and for an event.
+func TestSyncWorkflow(t *testing.T) {
+	t.Parallel()
+	server := miniotest.Start(t, miniotest.Options{KMS: true})
+	for _, e := range []engine{inAct, inRunner} {
+		t.Run("sync-"+string(e), func(t *testing.T) { // the bucket is called like the test
+			t.Parallel()
+			syncInAct(t, e, server)
+		})
+	}
+}
+
+func syncInAct(t *testing.T, e engine, server *miniotest.Server) {
+	w := newSetupIn(t, e, server, map[string]string{
+		"sync.yml":       "organizations: [acme]\nsources:\n  - {name: billing, type: csv, path: billing.csv, key: customer, fields: {customer_tier: {from: plan}}}\n",
+		"billing.csv":    "customer,plan\nshop,enterprise\n",
+		"compliance.yml": "organizations: [acme]\nproperties: {customer_tier: {required: all}}\n",
+	})
+	fixture.Check(t, w.Hub.DefineProperties("acme", hub.PropertyDefinition{Name: "customer_tier", Type: hub.TextProperty}))
+	fixture.Must(w.Hub.AddUser(hub.User{Login: "ops", Type: hub.Person}))(t)
+	fixture.Check(t, w.Hub.AddOwner("acme", "ops"))
+	fixture.Check(t, w.Customer.Grant("ops", hub.Admin))
+	token := w.Token(hub.Token{Name: "sync", Kind: hub.Classic, User: "ops", Scopes: []string{"repo", "admin:org"}})
+	apply := ""
+	w.amend = func(_ fixture.WorkflowRun, s settings) {
+		s.secrets["SOURCE_REPOS_PAT"] = token
+		s.vars["METAPIPE_SYNC_APPLY"] = apply
+	}
+	repository := map[string]any{"id": w.Manager.ID(), "full_name": w.Manager.Slug(), "default_branch": "main"}
+	want := func(steps []actStep, succeeded bool, tier string, args ...string) {
+		t.Helper()
+		if !succeeded || len(steps) != 2 || !slices.Contains(steps[0].args, "sync") || !slices.Contains(steps[1].args, "compliance") {
+			for _, s := range steps {
+				t.Logf("%v → %s\n%s", s.args, s.exit, s.said)
+			}
+			t.Fatalf("succeeded %v with %d steps", succeeded, len(steps))
+		}
+		if got := strings.Join(steps[0].args, " "); !strings.HasSuffix(got, strings.Join(args, " ")) {
+			t.Errorf("sync is called with %q, want %q", got, args)
+		}
+		if got := fmt.Sprint(w.Customer.Properties()["customer_tier"]); got != tier {
+			t.Errorf("the tier is %s, want %s\n%s", got, tier, steps[0].said)
+		}
+		if !strings.Contains(steps[0].summary, "| `billing` | csv | 1 | complete |") || !strings.Contains(steps[1].summary, "1 repository") {
+			t.Errorf("the summaries:\n%s\n%s", steps[0].summary, steps[1].summary)
+		}
+	}
+	steps, succeeded := w.syncs("schedule", map[string]any{"schedule": "41 2 * * *"}, nil)
+	want(steps, succeeded, "<nil>", "sync")
+	steps, succeeded = w.syncs("workflow_dispatch", map[string]any{"inputs": map[string]string{"source": "billing", "property": "customer_tier", "apply": "true"}, "repository": repository},
+		map[string]string{"source": "billing", "property": "customer_tier", "apply": "true"})
+	want(steps, succeeded, "enterprise", "sync", "--source", "billing", "--property", "customer_tier", "--apply")
+	w.Customer.SetProperties(hub.Properties{"customer_tier": "free"})
+	apply = "true"
+	steps, succeeded = w.syncs("repository_dispatch", map[string]any{"action": "billing_update", "branch": "main", "client_payload": map[string]string{"customer_repo": fixture.CustomerSlug, "new_tier": "platinum"}, "repository": repository, "sender": map[string]any{"login": "robin"}}, nil)
+	want(steps, succeeded, "enterprise", "sync", "--apply")
+}

@@ -92,10 +92,10 @@ func (a *App) sync(ctx context.Context, o syncOptions) error {
 		return err
 	}
 	c, err := m.syncConfig()
-	if err == nil {
-		err = m.hinted(&o, c)
-	}
 	if err != nil {
+		return err
+	}
+	if meant, err := m.hinted(&o, c); err != nil || !meant {
 		return err
 	}
 	client, err := m.github.clientFor(envSourceToken, syncGrants(o.apply))
@@ -135,28 +135,34 @@ func (m *manager) syncConfig() (sourcesync.Config, error) {
 	return c, masksOf(m.step).add(secrets...)
 }
 
-// hinted narrows the run to what the event of this run is about.
-func (m *manager) hinted(o *syncOptions, c sourcesync.Config) error {
+// hinted narrows the run to what the event of this run is about; false: to nothing.
+func (m *manager) hinted(o *syncOptions, c sourcesync.Config) (bool, error) {
 	if m.context.EventName != "repository_dispatch" {
-		return nil
+		return true, nil
 	}
 	event, err := actions.LoadEvent(m.context)
 	if err != nil {
-		return err
+		return false, err
 	}
 	hint, err := sourcesync.ParseHint(event.Action, event.Payload)
 	if err != nil {
-		return &pipeline.RejectedError{Message: "the event cannot be used: " + err.Error()}
+		return false, &pipeline.RejectedError{Message: "the event cannot be used: " + err.Error()}
 	}
 	if hint.Repository != "" {
 		o.repositories = append(o.repositories, hint.Repository)
 		m.app.logf("%s: only %s is looked at", event.Action, hint.Repository)
 	}
-	if names := hint.About(c); len(names) > 0 {
-		o.sources = append(o.sources, names...)
-		m.app.logf("%s: only the sources about teams and people are looked at", event.Action)
+	if !hint.People {
+		return true, nil
 	}
-	return nil
+	names := hint.About(c)
+	if len(names) == 0 {
+		m.app.logf("%s: %s has no source of the types teams and ldap, so there is nothing to do", event.Action, sourcesync.File)
+		return false, nil
+	}
+	o.sources = append(o.sources, names...)
+	m.app.logf("%s: only the sources about teams and people are looked at", event.Action)
+	return true, nil
 }
 
 func (m *manager) newSync(c sourcesync.Config, client *github.Client, o syncOptions) *sourcesync.Sync {

@@ -249,6 +249,24 @@ func TestSyncEvents(t *testing.T) {
 	}
 }
 
+// TestSyncOfHostileSources: what a source holds is shown as text, and written only where the organization takes it.
+func TestSyncOfHostileSources(t *testing.T) {
+	t.Parallel()
+	const value = "::set-output name=written::9 <img src=x onerror=alert(1)> [click](javascript:alert(1)) @acme/web ${{ github.token }} `$(id)` | a\n::error::pwned"
+	rows := "repository,plan\nacme/alpha,gold\n\"" + value + "\",gold\nacme/beta,\"" + value + "\"\n"
+	w, token := syncFleet(t, map[string]string{"sync.yml": syncYML, "billing.csv": rows})
+	for _, flags := range [][]string{nil, {"--json"}} {
+		printed := syncJob(w, token).Do(0, append([]string{"sync"}, flags...)...)
+		if found := fixture.CommandsIn(printed.Log); len(found) > 0 {
+			t.Errorf("%q: the step writes commands: %q", flags, found)
+		}
+		for _, problem := range fixture.Misreadings(printed.Summary) {
+			t.Errorf("%q: %s", flags, problem)
+		}
+		printed.Want(t, "changes=3", "written=0")
+	}
+}
+
 // largeFleet is acme with n repositories, of which a file says something about each.
 func largeFleet(t *testing.T, n int) (w *fixture.Setup, token string) {
 	t.Helper()
@@ -258,7 +276,7 @@ func largeFleet(t *testing.T, n int) (w *fixture.Setup, token string) {
 	}
 	config := strings.SplitAfter(syncYML, "on_missing: report}\n")[0]
 	w = fixture.New(t, map[string]string{"sync.yml": config, "billing.csv": csv})
-	_, token = organization(t, w)
+	organization(t, w)
 	for i := range n {
 		repo := fixture.Must(w.Hub.AddRepo("acme", fmt.Sprintf("r%04d", i), hub.RepoOptions{Private: true}))(t)
 		fixture.Check(t, repo.Grant("ops", hub.Admin))

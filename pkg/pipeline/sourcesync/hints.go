@@ -64,7 +64,7 @@ func ParseHint(event string, payload []byte) (Hint, error) {
 	return Hint{Repository: texts["customer_repo"]}, nil
 }
 
-// About are the sources that a hint is about; none: all.
+// About are the sources that know teams and people.
 func (h Hint) About(c Config) (names []string) {
 	if !h.People {
 		return nil

@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -67,7 +66,7 @@ func TestConformance(t *testing.T) {
 				started, finish := filepath.Join(t.TempDir(), "started"), filepath.Join(t.TempDir(), "finish")
 				b, r := newBench(t, tool, slowRoot(started, finish))
 				return b, func() bool { return isFile(started) }, func(t *testing.T) {
-					if err := syscall.Kill(r.pid(t), syscall.SIGKILL); err != nil {
+					if err := syscall.Kill(r.Pid(t), syscall.SIGKILL); err != nil {
 						t.Error(err)
 					}
 					terraformtest.WriteFile(t, finish, "") // what the tool had started ends, too
@@ -100,7 +99,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func newBench(t *testing.T, tool terraformtest.Tool, root string) (enginetest.Bench, recorder) {
+func newBench(t *testing.T, tool terraformtest.Tool, root string) (enginetest.Bench, enginetest.Recorder) {
 	t.Helper()
 	r, recorded := newRecorder(t, tool)
 	job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": root})
@@ -112,7 +111,7 @@ func newBench(t *testing.T, tool terraformtest.Tool, root string) (enginetest.Be
 		}
 		return string(b)
 	}
-	return enginetest.Bench{Engine: testEngine(t, recorded), Job: job, State: state, Calls: r.calls, Forget: r.forget}, r
+	return enginetest.Bench{Engine: testEngine(t, recorded), Job: job, State: state, Calls: r.Calls, Forget: r.Forget}, r
 }
 
 // changesAtApply are refused before the tool runs, but for modules, which only init fetches.
@@ -136,22 +135,4 @@ func changesAtApply() map[string]enginetest.Change {
 			terraformtest.WriteFile(t, b.Job.Backend.Path(), `{"version": 4, "serial": 7, "lineage": "abc"}`)
 		}},
 	}
-}
-
-// pid is that of the tool that the stand-in runs.
-func (r recorder) pid(t *testing.T) int {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(r.dir, "calls"))
-	if err != nil {
-		t.Error(err)
-	}
-	pid := 0
-	for _, line := range strings.Split(string(b), "\n") {
-		if rest, ok := strings.CutPrefix(line, "pid "); ok {
-			if _, err := fmt.Sscan(rest, &pid); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	return pid
 }

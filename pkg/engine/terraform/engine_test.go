@@ -142,11 +142,11 @@ func TestReadOnlyPlan(t *testing.T) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded)
 		unlocked := func() bool {
-			b, err := os.ReadFile(filepath.Join(r.dir, "calls"))
+			b, err := os.ReadFile(filepath.Join(r.Dir, "calls"))
 			if err != nil || !strings.Contains(string(b), "call plan ") {
 				t.Fatalf("no plan: %v\n%s", err, b)
 			}
-			r.forget(t)
+			r.Forget(t)
 			return strings.Contains(string(b), "-lock=false")
 		}
 		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})

@@ -21,7 +21,7 @@ func TestToolSeesAllowedOnly(t *testing.T) {
 		if _, err := engine.Plan(t.Context(), job); err != nil {
 			t.Fatal(err)
 		}
-		environ, err := os.ReadFile(filepath.Join(r.dir, "environ"))
+		environ, err := os.ReadFile(filepath.Join(r.Dir, "environ"))
 		if err != nil {
 			t.Fatal(err)
 		}

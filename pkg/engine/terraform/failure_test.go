@@ -260,23 +260,23 @@ func TestPlanStartsThreeProcesses(t *testing.T) {
 		if _, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: tool.Name}); err != nil {
 			t.Fatal(err)
 		}
-		if commands, _ := r.calls(t); strings.Join(commands, " ") != "version" {
+		if commands, _ := r.Calls(t); strings.Join(commands, " ") != "version" {
 			t.Errorf("to find the tool: %q", commands)
 		}
-		r.forget(t)
+		r.Forget(t)
 		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if commands, _ := r.calls(t); strings.Join(commands, " ") != "init plan show" {
+		if commands, _ := r.Calls(t); strings.Join(commands, " ") != "init plan show" {
 			t.Errorf("for a plan: %q", commands)
 		}
-		r.forget(t)
+		r.Forget(t)
 		if _, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
-		if commands, _ := r.calls(t); strings.Join(commands, " ") != "init apply" {
+		if commands, _ := r.Calls(t); strings.Join(commands, " ") != "init apply" {
 			t.Errorf("for an apply: %q", commands)
 		}
 	})
@@ -440,13 +440,13 @@ func TestCancelledPlan(t *testing.T) {
 		}
 
 		other.Customer.Manager.Limits.LockTimeout = time.Minute
-		r.forget(t)
+		r.Forget(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		if _, err := engine.Plan(ctx, other); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("cancelled: %v", err)
 		}
-		if _, signals := r.calls(t); signals != 1 {
+		if _, signals := r.Calls(t); signals != 1 {
 			t.Errorf("%d signals", signals)
 		}
 		terraformtest.WriteFile(t, filepath.Join(dir, "go"), "")

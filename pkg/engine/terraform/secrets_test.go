@@ -51,7 +51,7 @@ func TestOutputsHoldNoSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.forget(t)
+		r.Forget(t)
 		applied, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned))
 		if err != nil {
 			t.Fatal(err)
@@ -73,7 +73,7 @@ func TestOutputsHoldNoSecret(t *testing.T) {
 				t.Errorf("done: %+v", d)
 			}
 		}
-		if got, _ := r.calls(t); strings.Join(got, " ") != "init apply" {
+		if got, _ := r.Calls(t); strings.Join(got, " ") != "init apply" {
 			t.Errorf("processes %q", got)
 		}
 		if log := job.Log.(*terraformtest.LogBuffer).String(); strings.Contains(log, "open-sesame") {

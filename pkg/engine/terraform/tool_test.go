@@ -26,7 +26,7 @@ func TestVersionIsAskedOnce(t *testing.T) {
 		if ask() != first {
 			t.Error("another answer")
 		}
-		if commands, _ := r.calls(t); len(commands) != 1 {
+		if commands, _ := r.Calls(t); len(commands) != 1 {
 			t.Errorf("%d processes", len(commands))
 		}
 		records, err := filepath.Glob(filepath.Join(engine.options.CacheDir, "versions", "*.json"))
@@ -43,11 +43,11 @@ func TestVersionIsAskedOnce(t *testing.T) {
 			strings.Replace(string(good), `{`, `{"more":1,`, 1),
 		} {
 			terraformtest.WriteFile(t, records[0], bad)
-			r.forget(t)
+			r.Forget(t)
 			if ask() != first {
 				t.Errorf("believed %q", bad)
 			}
-			if commands, _ := r.calls(t); len(commands) != 1 {
+			if commands, _ := r.Calls(t); len(commands) != 1 {
 				t.Errorf("%q: %d processes", bad, len(commands))
 			}
 		}

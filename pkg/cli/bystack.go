@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"os"
 	"sync"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -11,6 +12,13 @@ import (
 type moverByStack struct{ *manager }
 
 func (m moverByStack) of(job pipeline.Job) (pipeline.StateMover, error) {
+	engine, err := m.engineOf(job.Customer, job.Stack)
+	if err != nil {
+		return nil, err
+	}
+	if _, stateless := engine.(pipeline.Stateless); stateless {
+		return nothingToMove{}, nil
+	}
 	return capable[pipeline.StateMover](m.manager, job.Customer, job.Stack, pipeline.CapabilityMove)
 }
 
@@ -37,6 +45,23 @@ func (m moverByStack) SameState(job pipeline.Job, a, b string) (bool, error) {
 	}
 	return mover.SameState(job, a, b)
 }
+
+// nothingToMove stands for the engine of a tool that keeps no state.
+type nothingToMove struct{}
+
+// PullState implements pipeline.StateMover.
+func (nothingToMove) PullState(_ context.Context, _ pipeline.Job, file string) (pipeline.StateRecord, error) {
+	return pipeline.NoState(), os.WriteFile(file, nil, 0o600)
+}
+
+// PushState implements pipeline.StateMover.
+func (nothingToMove) PushState(_ context.Context, job pipeline.Job, _ pipeline.KeptState) (pipeline.StateVersion, error) {
+	return pipeline.StateVersion{}, pipeline.Usagef("%s keeps no state, so that none can be written for %s", job.Tool().Name, job.Target()).
+		Nextf("run a plan: it shows what differs on the hosts")
+}
+
+// SameState implements pipeline.StateMover.
+func (nothingToMove) SameState(pipeline.Job, string, string) (bool, error) { return true, nil }
 
 // fleetByTool looks at each target with the engine of its stack's tool. A tool that cannot
 // look for drift fails its own targets alone.

@@ -61,6 +61,10 @@ type StateMover interface {
 	SameState(job Job, a, b string) (bool, error)
 }
 
+// Stateless is an engine whose tool keeps no state: NoState is what its targets have, and what
+// copies states has nothing to copy.
+type Stateless interface{ KeepsNoState() }
+
 // FleetEngine looks for drift.
 type FleetEngine interface {
 	// NewFleet returns a Fleet that keeps what its targets share below dir (absolute), where

@@ -76,11 +76,21 @@ const AutoDeployAllowed AutoDeploy = "allowed"
 
 // ToolRule names the binary that plans and applies.
 type ToolRule struct {
-	Name       string // "terraform" or "tofu"
+	Name       string // "terraform", "tofu" or "ansible"
 	Constraint string // version constraint such as "~> 1.11"; empty: any
 	// Env lists further environment variable names, or prefixes ending in "*",
 	// that the tool may see beside the built-in allow-list.
 	Env []string
+	// Ansible is what only stacks of that tool have.
+	Ansible AnsibleRule `json:",omitzero"`
+}
+
+// AnsibleRule is what metapipe.yml says of a stack of Ansible.
+type AnsibleRule struct {
+	SSHKey        string `json:",omitempty"` // environment variable with the private key; empty: none
+	VaultPassword string `json:",omitempty"` // environment variable with the password of the vault; empty: none
+	// RunsInCheck are the names of tasks with `check_mode: false`: plans run them for real.
+	RunsInCheck []string `json:",omitempty"`
 }
 
 // Trust says how the signature on a request is treated.

@@ -19,6 +19,20 @@ func (m Manager) Stack(name StackName) (StackRule, bool) {
 	return StackRule{}, false
 }
 
+// ToolEnviron are the variables of the environment that metapipe.yml gives to tools: names,
+// or prefixes ending in "*".
+func (m Manager) ToolEnviron() []string {
+	names := slices.Clone(m.Tool.Env)
+	for _, stack := range m.Stacks {
+		for _, name := range []string{stack.Tool.Ansible.SSHKey, stack.Tool.Ansible.VaultPassword} {
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 // StackNames are the stacks of metapipe.yml in their order: one without a name where it
 // declares none.
 func (m Manager) StackNames() []StackName {

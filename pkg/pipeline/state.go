@@ -15,6 +15,13 @@ type StateRecord struct {
 // an encrypted one.
 const UnknownResources = -1
 
+// NoState is the record of a target whose tool keeps no state: nothing of it can be lost, and
+// what the tool has built is not counted.
+func NoState() StateRecord { return StateRecord{Resources: UnknownResources} }
+
+// IsNone reports whether there is no state, of a tool that keeps one.
+func (s StateRecord) IsNone() bool { return s.Lineage == "" && s != NoState() }
+
 // LostState says why a state is not the one that an apply has left.
 type LostState struct {
 	Target

@@ -128,3 +128,32 @@ func outputsAfterCancel(t *testing.T, s Subject) {
 		t.Errorf("without an apply it reads %+v: %v", got, err)
 	}
 }
+
+// noState: an engine whose tool keeps no state says so of each plan and apply, and claims
+// nothing that needs one.
+func noState(t *testing.T, s Subject) {
+	b := s.New(t)
+	for capability, can := range map[pipeline.Capability]bool{
+		pipeline.CapabilityState:    is[pipeline.StateReader](b.Engine),
+		pipeline.CapabilityLocks:    is[pipeline.LockReleaser](b.Engine),
+		pipeline.CapabilityRecovery: is[pipeline.StatePusher](b.Engine),
+		pipeline.CapabilityMove:     is[pipeline.StateMover](b.Engine),
+	} {
+		if can {
+			t.Errorf("it claims that it can %s", capability)
+		}
+	}
+	if !is[pipeline.Stateless](b.Engine) {
+		t.Error("it does not say that its tool keeps no state")
+	}
+	planned := b.plan(t)
+	applied, err := b.Engine.Apply(t.Context(), b.Job, Stored(t, planned))
+	if err != nil || applied.State == nil || *applied.State != pipeline.NoState() || planned.Found() != pipeline.NoState() {
+		t.Errorf("planned on %+v, applied %+v: %v", planned.Found(), applied.State, err)
+	}
+}
+
+func is[T any](engine pipeline.Engine) bool {
+	_, ok := engine.(T)
+	return ok
+}

@@ -56,7 +56,8 @@ type Subject struct {
 	// this engine. finish lets the apply go on to its end.
 	Victim func(t *testing.T) (b Bench, process *exec.Cmd, begun func() bool, finish func(t *testing.T))
 	// Unwritable makes a target that has a state, and whose next apply cannot write it until
-	// mend is called.
+	// mend is called; nil where the tool keeps no state. Bench.State is what the tool has built
+	// then.
 	Unwritable func(t *testing.T) (b Bench, mend func(t *testing.T))
 	// Outputs makes a target whose plan has changes and that puts out want once it is applied,
 	// none of it known before; nil where the engine is no pipeline.OutputReader. Failing has
@@ -80,6 +81,10 @@ func Run(t *testing.T, s Subject) {
 		"killed tool":                  killedTool,
 		"own process killed":           killedProcess,
 		"state that cannot be written": unwrittenState,
+	}
+	if s.Unwritable == nil {
+		delete(tests, "state that cannot be written")
+		tests["no state"] = noState
 	}
 	maps.Copy(tests, ofCapabilities(s.New(t).Engine))
 	for name, test := range tests {

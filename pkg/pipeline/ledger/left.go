@@ -21,7 +21,10 @@ type Left struct {
 }
 
 // None reports whether no state was left, on purpose.
-func (l Left) None() bool { return l.exact && l.state.Lineage == "" }
+func (l Left) None() bool { return l.exact && l.state.IsNone() }
+
+// Unkept reports whether the tool keeps no state: what it has built may be there.
+func (l Left) Unkept() bool { return l.exact && l.state == pipeline.NoState() }
 
 // contradicts reports whether now has the version of the state that was left, and another
 // number of resources: a tool counts on with each change, so one of the two was edited or

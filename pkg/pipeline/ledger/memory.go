@@ -91,8 +91,8 @@ func (r Remembered) Lost(now pipeline.StateRecord, place string) *pipeline.LostS
 		return r.deployed.Moved(r.target, place)
 	}
 	for _, left := range r.Left() {
-		if left.None() {
-			continue // accepted, or never there
+		if left.None() || left.Unkept() {
+			continue // accepted, never there, or not known to the tool itself
 		}
 		switch {
 		case left.ended && now.Lineage != left.state.Lineage: // nothing was left that could be lost

@@ -148,7 +148,7 @@ func (s NameRecords) claimedEvidence(ctx context.Context, t pipeline.Target) (e 
 		if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
 			return pipeline.Evidence{}, false, fmt.Errorf("read the record of the last apply of %s: %w", t, err)
 		}
-		gone := claimed.Destroyed() || claimed.State != nil && claimed.State.Lineage == ""
+		gone := claimed.Destroyed() || claimed.State != nil && claimed.State.IsNone()
 		return claimed.From(), claimed.Receipt.RepositoryID != 0 && !gone, nil
 	}
 	return pipeline.Evidence{}, false, nil

@@ -35,6 +35,9 @@ demo: build ## play the whole flow of examples/ on this machine, with real Terra
 	@PATH=$$(.ci/tools/ensure terraform) bin/metapipe rehearse \
 		--manager-dir examples/manager --customer-dir examples/customer \
 		--proposal examples/customer/.rehearsal/variables.yml --approve yes
+	@! command -v ansible-playbook >/dev/null || { dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && TMPDIR=$$dir PATH=$$(.ci/tools/ensure terraform) bin/metapipe rehearse \
+		--manager-dir examples/manager-hosts --customer-dir examples/customer \
+		--proposal examples/customer/.rehearsal/variables.yml --approve yes; }
 
 test: api-description lint bin/testreport ## run every check and test there is
 	@$(if $(RACE),,echo "there is no C compiler: the tests run without the race detector")
@@ -71,7 +74,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 
 # Tokens, payloads, receipts and the two kinds of YAML: what strangers write.
 fuzz-borders: ## run the fuzz targets of what crosses a trust border
-	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz ./pkg/actions:FuzzVerify ./pkg/github:FuzzAnswers ./pkg/github:FuzzQueryAnswers ./pkg/github:FuzzOrganizationAnswers ./pkg/pipeline:FuzzParsePayload ./pkg/pipeline:FuzzProperties ./pkg/pipeline:FuzzParseReceipt ./pkg/pipeline:FuzzOutputs ./pkg/engine/terraform/statefile:FuzzOutputs ./pkg/pipeline/record:FuzzRecord ./pkg/pipeline:FuzzDecodeExact \
+	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz ./pkg/actions:FuzzVerify ./pkg/github:FuzzAnswers ./pkg/github:FuzzQueryAnswers ./pkg/github:FuzzOrganizationAnswers ./pkg/pipeline:FuzzParsePayload ./pkg/pipeline:FuzzProperties ./pkg/pipeline:FuzzParseReceipt ./pkg/pipeline:FuzzOutputs ./pkg/engine/terraform/statefile:FuzzOutputs ./pkg/engine/ansible:FuzzUnsafeYAML ./pkg/pipeline/record:FuzzRecord ./pkg/pipeline:FuzzDecodeExact \
 		./pkg/variables:FuzzParse ./pkg/strictyaml:FuzzLexer ./pkg/config:FuzzDecode ./pkg/config:FuzzParseCompliance ./pkg/config:FuzzImportCompliance ./pkg/config:FuzzParseSync ./pkg/sources:FuzzRows ./pkg/pipeline/sourcesync:FuzzParseHint ./pkg/content:FuzzMatch ./pkg/engine/jsonvalue:FuzzJSONText ./pkg/pipeline/change:FuzzParseFile ./pkg/pipeline/properties:FuzzParseAssignment
 
 bench: ## measure metapipe against bare terraform, as ratios

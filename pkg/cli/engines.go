@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/metapipe/metapipe/pkg/engine/ansible"
 	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -33,11 +34,16 @@ type engineOptions struct {
 var engines = map[string]func(engineOptions) pipeline.Engine{
 	"terraform": newTerraform,
 	"tofu":      newTerraform,
+	"ansible":   newAnsible,
 }
 
 func newTerraform(o engineOptions) pipeline.Engine {
 	return terraform.New(terraform.Options{Environ: o.environ, EnvironOf: o.environOf, CacheDir: o.cacheDir, BinaryPath: o.binary, WaitDelay: o.waitDelay,
 		Secrets: o.secrets, Now: o.now, OpenState: o.openState})
+}
+
+func newAnsible(o engineOptions) pipeline.Engine {
+	return ansible.New(ansible.Options{Environ: o.environ, EnvironOf: o.environOf, BinaryPath: o.binary, WaitDelay: o.waitDelay, Secrets: o.secrets})
 }
 
 // newEngine constructs the engine of a tool.

@@ -96,7 +96,7 @@ func (s *step) newManager(dir string, c config.Config, problems pipeline.Problem
 		return nil, pipeline.Usagef("the configuration of the manager in %s has problems", dir).Because(err).
 			Nextf("`metapipe validate` shows them one by one")
 	}
-	if err := masksOf(s).passed(c.Manager.Tool.Env); err != nil {
+	if err := masksOf(s).passed(c.Manager.ToolEnviron()); err != nil {
 		return nil, err
 	}
 	return &manager{step: s, dir: dir, config: c, rules: newRules(dir), broken: broken}, nil

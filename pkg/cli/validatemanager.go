@@ -127,7 +127,7 @@ func (v *validation) parse(roots []rootModule) (whole bool) {
 	whole = true
 	for _, r := range roots {
 		root, tool := r.dir, r.tool
-		if !config.HoldsCode(v.o.managerDir + string(os.PathSeparator) + root) {
+		if !config.HoldsCodeOf(tool, v.o.managerDir+string(os.PathSeparator)+root) {
 			if len(v.config.Customers) == 0 && len(v.config.Manager.Stacks) == 0 {
 				v.lacks(forRehearsal, "Terraform code in "+root+"/", "write "+root+"/main.tf, or name another directory as root in "+config.CustomersDir+"/NAME.yml")
 			}

@@ -269,6 +269,12 @@ func (l *loader) checkRoot(at pipeline.Position, root string, tool pipeline.Tool
 		l.add(at, RuleMissingPath, message, next)
 		return
 	}
+	if tool.Name == ansibleTool {
+		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() && e.Name() == playbookFile }) {
+			l.add(at, RuleNoModule, fmt.Sprintf("the root %s holds no %s", root, playbookFile), "write the playbook of the stack there, or point root at its directory")
+		}
+		return
+	}
 	suffixes := []string{".tf", ".tf.json"}
 	if tool.Name == "tofu" {
 		suffixes = append(suffixes, ".tofu", ".tofu.json")

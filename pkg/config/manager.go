@@ -200,6 +200,9 @@ func (d *decoder) branch(v value, to *[]string) {
 // Tools are the names that tool.name may have.
 func Tools() []string { return []string{"terraform", "tofu"} }
 
+// StackTools are the tools that a stack may have: also those that serve no customer alone.
+func StackTools() []string { return append(Tools(), ansibleTool) }
+
 func (d *decoder) toolFields(t *pipeline.ToolRule) fields {
 	return fields{
 		"name": func(v value) {

@@ -56,10 +56,12 @@ func (d *decoder) stackFields(r *pipeline.StackRule, item value, list *strictyam
 		"needs": func(v value) { r.Needs = d.needs(v, item, list, earlier) },
 		"name":  func(v value) { r.Name = d.stackName(v) },
 		"tool": func(v value) {
-			if s, ok := d.choice(v, Tools()...); ok {
+			if s, ok := d.choice(v, StackTools()...); ok {
 				r.Tool.Name = s
 			}
 		},
+		"version": func(v value) { d.constraint(v, &r.Tool.Constraint) },
+		"ansible": func(v value) { d.ansible(v, item, &r.Tool.Ansible) },
 		"root": func(v value) {
 			if p, ok := d.path(v); ok {
 				r.Root = p
@@ -89,11 +91,15 @@ func completeStacks(m *pipeline.Manager) {
 		if s.Root == "" {
 			s.Root = DefaultRoot
 		}
-		tool := m.Tool
-		if s.Tool.Name != "" && s.Tool.Name != tool.Name {
-			tool.Name, tool.Constraint = s.Tool.Name, ""
+		own := s.Tool
+		s.Tool = m.Tool
+		s.Tool.Ansible = own.Ansible
+		if own.Name != "" && own.Name != m.Tool.Name {
+			s.Tool.Name, s.Tool.Constraint = own.Name, ""
 		}
-		s.Tool = tool
+		if own.Constraint != "" {
+			s.Tool.Constraint = own.Constraint
+		}
 	}
 }
 

@@ -64,9 +64,19 @@ var codeSuffixes = []string{".tf", ".tf.json", ".tofu", ".tofu.json"}
 
 // HoldsCode reports whether a directory itself holds Terraform code. One that
 // cannot be read holds none.
-func HoldsCode(dir string) bool {
+func HoldsCode(dir string) bool { return holdsCode(dir, codeSuffixes) }
+
+// HoldsCodeOf is HoldsCode for the tool of a stack.
+func HoldsCodeOf(tool, dir string) bool {
+	if tool == ansibleTool {
+		return holdsCode(dir, []string{playbookFile})
+	}
+	return HoldsCode(dir)
+}
+
+func holdsCode(dir string, suffixes []string) bool {
 	entries, err := os.ReadDir(dir)
 	return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool {
-		return !e.IsDir() && slices.ContainsFunc(codeSuffixes, func(s string) bool { return strings.HasSuffix(e.Name(), s) })
+		return !e.IsDir() && slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(e.Name(), s) })
 	})
 }

@@ -81,7 +81,7 @@ func (s *rehearsal) answer(ctx context.Context, q hub.Queued, approve Approve) (
 		return m, err
 	}
 	st.secrets["METAPIPE_KEY"] = s.setup.key
-	environ := append(inherited(s.opts.Environ, s.setup.who.Manager.Tool.Env), "METAPIPE_STORE="+s.setup.store)
+	environ := append(inherited(s.opts.Environ, s.setup.who.Manager.ToolEnviron()), "METAPIPE_STORE="+s.setup.store)
 	err = st.play(ctx, s.setup.managerFile, environ)
 	for _, r := range st.results {
 		switch r.command {

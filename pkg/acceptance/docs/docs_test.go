@@ -177,6 +177,9 @@ func managerOf(document string) string {
 	if dir := filepath.ToSlash(filepath.Dir(document)); strings.HasPrefix(dir, "examples/manager-") {
 		return dir
 	}
+	if document == filepath.Join("docs", "ANSIBLE.md") {
+		return "examples/manager-hosts"
+	}
 	return "examples/manager"
 }
 

@@ -1,0 +1,111 @@
+package ansible
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// toolName is the name of the tool in metapipe.yml and in receipts.
+const toolName = "ansible"
+
+// defaultWaitDelay is how long a run that got its SIGINT may take to end.
+const defaultWaitDelay = 90 * time.Second
+
+// Options is what an Engine needs from outside.
+type Options struct {
+	// Environ is the environment of this process. The tool sees an allow-list of it.
+	Environ process.Environ
+	// EnvironOf is the environment for one target of a Fleet, where its credentials are its
+	// own; nil: Environ for all.
+	EnvironOf func(context.Context, pipeline.Job) ([]string, error)
+	// BinaryPath names the tool of this run. It counts where it is an ansible-playbook.
+	BinaryPath string
+	// WaitDelay is how long a cancelled run may take to end by itself; 0 means 90 seconds.
+	WaitDelay time.Duration
+	// Secrets returns the texts that no report and no log may hold; nil: there are none.
+	Secrets func() []string
+}
+
+// Engine implements pipeline.Engine. It is safe for concurrent use.
+type Engine struct{ options Options }
+
+// What the engine can do; see pkg/pipeline/capability.go. Ansible has no outputs, no state
+// and no locks.
+var (
+	_ pipeline.Engine          = (*Engine)(nil)
+	_ pipeline.ReadOnlyPlanner = (*Engine)(nil)
+	_ pipeline.FleetEngine     = (*Engine)(nil)
+	_ pipeline.ToolFinder      = (*Engine)(nil)
+	_ pipeline.RootReader      = (*Engine)(nil)
+	_ pipeline.Stateless       = (*Engine)(nil)
+)
+
+// KeepsNoState implements pipeline.Stateless.
+func (*Engine) KeepsNoState() {}
+
+// New returns an Engine.
+func New(o Options) *Engine {
+	if o.WaitDelay <= 0 {
+		o.WaitDelay = defaultWaitDelay
+	}
+	return &Engine{options: o}
+}
+
+// checkJob refuses jobs that would write to unexpected places.
+func checkJob(job pipeline.Job) error {
+	if job.Variables == nil {
+		return errors.New("job has no variables")
+	}
+	for what, path := range map[string]string{"manager directory": job.ManagerDir, "run directory": job.Dir} {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("%s %q is not absolute", what, path)
+		}
+	}
+	if err := job.CheckStack(); err != nil {
+		return err
+	}
+	if root := job.Root(); root != "" && !filepath.IsLocal(filepath.FromSlash(root)) {
+		return pipeline.Usagef("root %q of %s leads out of the manager directory", root, job.Target()).
+			Nextf("name a directory inside the manager repository")
+	}
+	return nil
+}
+
+// limitError is the cause of a context that ended at one of our limits.
+type limitError struct {
+	command string
+	limit   time.Duration
+}
+
+func (e *limitError) Error() string {
+	return fmt.Sprintf("the %s took longer than its limit of %s", e.command, e.limit)
+}
+
+func (e *limitError) Unwrap() error { return context.DeadlineExceeded }
+
+func withLimit(ctx context.Context, command string, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, limit, &limitError{command: command, limit: limit})
+}
+
+// stopped turns the end of ctx into the error of a command: a limit of ours is a failure,
+// everything else is the caller's wish. done says what was done until then.
+func stopped(ctx context.Context, job pipeline.Job, command, done string) error {
+	if done != "" {
+		done = "; " + done
+	}
+	var limit *limitError
+	if errors.As(context.Cause(ctx), &limit) {
+		return &pipeline.FailedError{Message: fmt.Sprintf("%s %s%s", command, job.Target(), done), Next: pipeline.ProviderNext, Err: limit,
+			Operator: fmt.Sprintf("raise limits.%s_timeout in metapipe.yml, or find out what takes so long in the log", command)}
+	}
+	return fmt.Errorf("%s %s was stopped%s: %w", command, job.Target(), done, ctx.Err())
+}

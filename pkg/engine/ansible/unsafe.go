@@ -1,0 +1,89 @@
+package ansible
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// unsafeYAML writes a JSON value as YAML in which every string is data: Ansible evaluates
+// templates in the values of variables, but for those with this tag.
+func unsafeYAML(raw json.RawMessage) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := writeUnsafe(&out, value); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func writeUnsafe(out *bytes.Buffer, value any) error {
+	switch v := value.(type) {
+	case map[string]any:
+		out.WriteByte('{')
+		for i, key := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				out.WriteByte(',')
+			}
+			// Keys that Ansible itself reads in data.
+			if strings.HasPrefix(key, "__ansible") {
+				return fmt.Errorf("the key %q has a meaning for Ansible", key)
+			}
+			writeScalar(out, key)
+			out.WriteString(": ")
+			if err := writeUnsafe(out, v[key]); err != nil {
+				return err
+			}
+		}
+		out.WriteByte('}')
+	case []any:
+		out.WriteByte('[')
+		for i, item := range v {
+			if i > 0 {
+				out.WriteByte(',')
+			}
+			if err := writeUnsafe(out, item); err != nil {
+				return err
+			}
+		}
+		out.WriteByte(']')
+	case string:
+		out.WriteString("!unsafe ")
+		writeScalar(out, v)
+	case json.Number:
+		out.WriteString(v.String())
+	case bool:
+		fmt.Fprint(out, v)
+	default:
+		out.WriteString("null")
+	}
+	return nil
+}
+
+// writeScalar writes a quoted string that YAML and JSON read alike: in ASCII, since YAML folds
+// some characters that JSON keeps, with characters beyond 16 bits as YAML escapes them.
+func writeScalar(out *bytes.Buffer, s string) {
+	out.WriteByte('"')
+	for _, c := range s {
+		switch {
+		case c == '"' || c == '\\':
+			out.WriteByte('\\')
+			out.WriteRune(c)
+		case c >= 0x20 && c < 0x7f:
+			out.WriteRune(c)
+		case c <= 0xffff:
+			fmt.Fprintf(out, `\u%04x`, c)
+		default:
+			fmt.Fprintf(out, `\U%08x`, c)
+		}
+	}
+	out.WriteByte('"')
+}

@@ -264,7 +264,7 @@ func (d *complianceDecoder) testFields(t *compliance.Test) fields {
 // exception reads one exception. Each needs a reason, an owner and an end, since what is never shown is never
 // looked at again.
 func (d *complianceDecoder) exception(v value, r *compliance.Rules) {
-	e := compliance.Exception{Where: pipeline.Position{File: d.file, Line: v.at.Line, Column: v.at.Column}}
+	e := compliance.Exception{Exception: d.exceptionAt(v)}
 	before := len(d.problems)
 	d.read(v, d.exceptionFields(&e))
 	if v.Kind != strictyaml.Object || len(d.problems) > before {
@@ -283,28 +283,21 @@ func (d *complianceDecoder) exception(v value, r *compliance.Rules) {
 }
 
 func (d *complianceDecoder) exceptionFields(e *compliance.Exception) fields {
-	return fields{
-		"repository": func(v value) {
-			var patterns []string
-			if d.repositoryPattern(v, &patterns); len(patterns) == 1 {
-				e.Repository = patterns[0]
-			}
-		},
-		"repository_id": func(v value) { d.repositoryID(v, &e.RepositoryID) },
-		"rule": func(v value) {
-			var id string
-			d.matched(v, &id, ruleForm)
-			e.Rule = compliance.RuleID(id)
-		},
-		"property": func(v value) { d.matched(v, &e.Property, propertyForm) },
-		"reason":   func(v value) { d.matched(v, &e.Reason, lineForm) },
-		"owner":    func(v value) { d.matched(v, &e.Owner, lineForm) },
-		"until": func(v value) {
-			if day, ok := d.lastDay(v); ok {
-				e.Until = day
-			}
-		},
+	known := d.exceptionKeys(&e.Exception)
+	known["repository"] = func(v value) {
+		var patterns []string
+		if d.repositoryPattern(v, &patterns); len(patterns) == 1 {
+			e.Repository = patterns[0]
+		}
 	}
+	known["repository_id"] = func(v value) { d.repositoryID(v, &e.RepositoryID) }
+	known["rule"] = func(v value) {
+		var id string
+		d.matched(v, &id, ruleForm)
+		e.Rule = compliance.RuleID(id)
+	}
+	known["property"] = func(v value) { d.matched(v, &e.Property, propertyForm) }
+	return known
 }
 
 // together holds what more than one key says.

@@ -59,8 +59,8 @@ func TestParseCompliance(t *testing.T) {
 		},
 		Severities: map[compliance.RuleID]compliance.Severity{compliance.RuleMissingRecommended: compliance.Medium},
 		Exceptions: []compliance.Exception{
-			{Repository: "acme/legacy-*", Rule: compliance.RuleMissingRequired, Property: "team_owner", Reason: "moves", Owner: "jo", Until: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), Where: at(19, 5)},
-			{RepositoryID: 7, Reason: "to be deleted", Owner: "kim", Until: time.Date(2030, 7, 1, 0, 0, 0, 0, time.UTC), Where: at(20, 5)},
+			{Repository: "acme/legacy-*", Rule: compliance.RuleMissingRequired, Property: "team_owner", Exception: pipeline.Exception{Reason: "moves", Owner: "jo", Until: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), Where: at(19, 5)}},
+			{RepositoryID: 7, Exception: pipeline.Exception{Reason: "to be deleted", Owner: "kim", Until: time.Date(2030, 7, 1, 0, 0, 0, 0, time.UTC), Where: at(20, 5)}},
 		},
 	}
 	if diff := cmp.Diff(want, rules); diff != "" {

@@ -54,19 +54,19 @@ func (d *decoder) driftFields(to *pipeline.DriftRules) fields {
 // ignoreRule reads one rule. Each needs a reason and an end, since no one looks
 // again at what is never shown.
 func (d *decoder) ignoreRule(item value, to *[]pipeline.IgnoreRule) {
-	rule := pipeline.IgnoreRule{Where: pipeline.Position{File: d.file, Line: item.at.Line, Column: item.at.Column}}
+	rule := pipeline.IgnoreRule{Exception: d.exceptionAt(item)}
 	d.read(item, d.ignoreFields(&rule))
 	if item.Kind != strictyaml.Object {
 		return
 	}
-	for _, key := range []string{"address", "reason", "until"} {
+	for _, key := range []string{"address", "reason", "owner", "until"} {
 		if item.Get(key) == nil {
 			d.add(item.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", item.name, key),
-				`write, for example: {address: "module.web.*", attribute: tags.LastSeen, reason: "set by the scanner", until: "2030-12-31"}`)
+				`write, for example: {address: "module.web.*", attribute: tags.LastSeen, reason: "set by the scanner", owner: security, until: "2030-12-31"}`)
 			return
 		}
 	}
-	if rule.Address != "" && rule.Reason != "" && !rule.Until.IsZero() {
+	if rule.Address != "" && rule.Reason != "" && rule.Owner != "" && !rule.Until.IsZero() {
 		*to = append(*to, rule)
 	}
 }
@@ -79,11 +79,24 @@ func (d *decoder) ignoreFields(rule *pipeline.IgnoreRule) fields {
 			}
 		}
 	}
+	known := d.exceptionKeys(&rule.Exception)
+	known["address"], known["attribute"] = text(&rule.Address), text(&rule.Attribute)
+	return known
+}
+
+// exceptionAt is the exception at a place of the file.
+func (d *decoder) exceptionAt(v value) pipeline.Exception {
+	return pipeline.Exception{Where: pipeline.Position{File: d.file, Line: v.at.Line, Column: v.at.Column}}
+}
+
+// exceptionKeys are the keys that all exceptions have.
+func (d *decoder) exceptionKeys(e *pipeline.Exception) fields {
 	return fields{
-		"address": text(&rule.Address), "attribute": text(&rule.Attribute), "reason": text(&rule.Reason),
+		"reason": func(v value) { d.matched(v, &e.Reason, lineForm) },
+		"owner":  func(v value) { d.matched(v, &e.Owner, lineForm) },
 		"until": func(v value) {
 			if end, ok := d.lastDay(v); ok {
-				rule.Until = end
+				e.Until = end
 			}
 		},
 	}

@@ -18,7 +18,7 @@ drift:
   manager: ignore
   remediate: [staging, production]
   ignore:
-    - {address: "module.web.*", attribute: tags.LastSeen, reason: "set by the scanner", until: "2030-06-30"}
+    - {address: "module.web.*", attribute: tags.LastSeen, reason: "set by the scanner", owner: jo, until: "2030-06-30"}
 `
 
 func loadDrift(t *testing.T, manager, customer string) (Config, string) {
@@ -46,7 +46,7 @@ func TestDriftRulesOfACustomerAreLaidOver(t *testing.T) {
   pending: report
   remediate: [staging]
   ignore:
-    - {address: aws_instance.box, reason: theirs, until: "2031-01-01"}
+    - {address: aws_instance.box, reason: theirs, owner: jo, until: "2031-01-01"}
 `)
 	if problems != "" {
 		t.Fatal(problems)

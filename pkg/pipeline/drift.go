@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // DriftRules say what is done about what a scan finds.
@@ -39,20 +38,15 @@ type IgnoreRule struct {
 	// Attribute is a path such as `tags.LastSeen`, with "*" as above. It covers what
 	// lies below it. Empty: the whole resource, also its creation or deletion.
 	Attribute string
-	Reason    string
-	Until     time.Time // the rule hides nothing from here on
-	Where     Position  // of the rule, for messages
+	Exception
 }
-
-// Expired reports whether the rule has no effect any more.
-func (r IgnoreRule) Expired(now time.Time) bool { return !now.Before(r.Until) }
 
 func (r IgnoreRule) String() string {
 	what := r.Address
 	if r.Attribute != "" {
 		what += " " + r.Attribute
 	}
-	return fmt.Sprintf("%s: %s (until %s: %s)", r.Where, what, r.Until.AddDate(0, 0, -1).Format(time.DateOnly), r.Reason)
+	return fmt.Sprintf("%s: %s (of %s, until %s: %s)", r.Where, what, r.Owner, r.LastDay(), r.Reason)
 }
 
 // Hides reports whether the rule covers a whole resource, or with an attribute

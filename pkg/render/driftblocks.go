@@ -50,6 +50,7 @@ func (f sortedScan) blocks(scan drift.Scan) []block {
 		{title: signBad + " Not checked", header: "| target |", columns: 1, num: 1, over: 3, e: lines(scan.Missing)},
 		{title: "Issues in customers' repositories", header: "| target | issue | |", columns: 3, num: 1, over: 3, e: issueRows(scan.Issues)},
 		{title: signCare + " Rules that have expired and hide nothing", header: "| rule |", columns: 1, num: 1, over: 3, e: lines(scan.ExpiredRules)},
+		{title: signCare + " Rules that end within 14 days", header: "| rule |", columns: 1, num: 1, over: 3, e: lines(scan.EndingRules)},
 		{title: "Slowest targets", header: "| target | took |", columns: 2, num: 1, over: 2, e: f.slowRows()},
 		{title: "Ignored differences", header: "| target | what | reason |", columns: 3, quiet: true, num: 1, over: 2, e: f.ignoredRows()},
 		{title: "Nothing to check", header: "| target | why |", columns: 2, quiet: true, num: 1, over: 2, e: f.skippedRows()},

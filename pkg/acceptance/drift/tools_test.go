@@ -43,8 +43,8 @@ environments: [{name: staging, branches: [main]}]
 limits: {lock_timeout: 0s}
 drift:
   ignore:
-    - {address: terraform_data.noise, attribute: input, reason: "the time", until: "2999-12-31"}
-    - {address: terraform_data.noise, attribute: output, reason: "the time", until: "2999-12-31"}
+    - {address: terraform_data.noise, attribute: input, reason: "the time", owner: jo, until: "2999-12-31"}
+    - {address: terraform_data.noise, attribute: output, reason: "the time", owner: jo, until: "2999-12-31"}
 `
 
 // toolPath is where a tool lies: in PATH, or where tests keep theirs.

@@ -53,7 +53,7 @@ func TestRecoverManyDrifts(t *testing.T) {
 	if writes := w.Writes(); len(writes) > 0 {
 		t.Errorf("written: %v", writes)
 	}
-	w.Commit(w.Manager, "main", map[string]string{"metapipe.yml": manager + ", ignore: [{address: local_file.file, reason: known, until: \"2999-12-31\"}]}\n"})
+	w.Commit(w.Manager, "main", map[string]string{"metapipe.yml": manager + ", ignore: [{address: local_file.file, reason: known, owner: jo, until: \"2999-12-31\"}]}\n"})
 	if ignored := page.Next(0); strings.Contains(ignored.Log, "alike") || strings.Contains(ignored.Log, ": drift") {
 		t.Errorf("what is ignored is still there:\n%s", ignored.Log)
 	}

@@ -44,7 +44,7 @@ var fixRules = Rules{
 	Content: "repo_content_type", TeamNames: map[string]string{"old-web": "web", "older": "gone"}, Fixes: FixIDs,
 	Properties: []PropertyRule{{Name: "repo_content_type", Need: NeedAll}, {Name: "team_owner", Need: NeedAll, Team: true}, {Name: "color", Values: []string{"red", "blue"}},
 		{Name: "colors", Values: []string{"red", "blue"}}, {Name: "customer_tier", Values: []string{"free"}}},
-	Exceptions: []Exception{{Repository: "excepted", Until: now.Add(oneDay)}},
+	Exceptions: []Exception{{Repository: "excepted", Exception: pipeline.Exception{Until: now.Add(oneDay)}}},
 }
 
 func fixes(t *testing.T, g *github, r Rules) (all []string) {

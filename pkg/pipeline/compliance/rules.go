@@ -164,17 +164,11 @@ type Exception struct {
 	RepositoryID int64
 	Rule         RuleID // empty: all rules
 	Property     string // empty: all properties
-	Reason       string
-	Owner        string    // who answers for it
-	Until        time.Time // it takes nothing out from here on
-	Where        pipeline.Position
+	pipeline.Exception
 }
 
-// Limits of exceptions: how long one may last, and how long before its end it is announced.
-const (
-	LongestException = 366 * 24 * time.Hour
-	endsSoon         = 14 * 24 * time.Hour
-)
+// LongestException is how long one may last.
+const LongestException = 366 * 24 * time.Hour
 
 // covers reports whether an exception is about a finding, also when it has ended.
 func (e Exception) covers(f Finding) bool {

@@ -250,7 +250,7 @@ func (s *Scan) excepted(f Finding, used []bool) (out bool) {
 	for i, e := range s.Rules.Exceptions {
 		if e.covers(f) {
 			used[i] = true
-			out = out || s.Now.Before(e.Until)
+			out = out || !e.Expired(s.Now)
 		}
 	}
 	return out
@@ -261,15 +261,15 @@ func (s *Scan) excepted(f Finding, used []bool) (out bool) {
 func (s *Scan) notes(used []bool, whole bool) (notes []ExceptionNote) {
 	for i, e := range s.Rules.Exceptions {
 		message := ""
-		switch left := e.Until.Sub(s.Now); {
-		case left <= 0 && used[i]:
+		switch {
+		case e.Expired(s.Now) && used[i]:
 			message = "it has ended: its findings count again"
-		case left <= 0:
+		case e.Expired(s.Now):
 			message = "it has ended: remove it"
 		case !used[i] && whole:
 			message = "it is about no finding: remove it"
-		case left <= endsSoon:
-			message = "it ends after " + e.Until.Add(-time.Second).Format(time.DateOnly)
+		case e.EndsSoon(s.Now):
+			message = "it ends after " + e.LastDay()
 		default:
 			continue
 		}

@@ -224,16 +224,16 @@ func TestExceptions(t *testing.T) {
 		out       int    // findings that it takes out
 		note      string // a part of what is said of it
 	}{
-		"of a name":            {Exception{Repository: "bare", Until: now.Add(60 * day)}, 3, ""},
-		"of a pattern":         {Exception{Repository: "acme/BA*", Until: now.Add(60 * day)}, 3, ""},
-		"of a rule":            {Exception{Repository: "bare", Rule: RuleMissingRequired, Until: now.Add(60 * day)}, 2, ""},
-		"of a property":        {Exception{Repository: "bare", Property: "Team_Owner", Until: now.Add(60 * day)}, 1, ""},
-		"of an id":             {Exception{RepositoryID: 2, Until: now.Add(60 * day)}, 3, ""},
-		"of another id":        {Exception{RepositoryID: 1000, Until: now.Add(60 * day)}, 0, ""}, // something is unknown, so it may be about that
-		"of all organizations": {Exception{Repository: "other/*", Until: now.Add(60 * day)}, 0, ""},
-		"that ends soon":       {Exception{Repository: "bare", Until: now.Add(14 * day)}, 3, "it ends after 2030-01-29"},
-		"that has ended":       {Exception{Repository: "bare", Until: now}, 0, "its findings count again"},
-		"that has no use":      {Exception{Repository: "well2", Until: now}, 0, "it has ended: remove it"},
+		"of a name":            {Exception{Repository: "bare", Exception: pipeline.Exception{Until: now.Add(60 * day)}}, 3, ""},
+		"of a pattern":         {Exception{Repository: "acme/BA*", Exception: pipeline.Exception{Until: now.Add(60 * day)}}, 3, ""},
+		"of a rule":            {Exception{Repository: "bare", Rule: RuleMissingRequired, Exception: pipeline.Exception{Until: now.Add(60 * day)}}, 2, ""},
+		"of a property":        {Exception{Repository: "bare", Property: "Team_Owner", Exception: pipeline.Exception{Until: now.Add(60 * day)}}, 1, ""},
+		"of an id":             {Exception{RepositoryID: 2, Exception: pipeline.Exception{Until: now.Add(60 * day)}}, 3, ""},
+		"of another id":        {Exception{RepositoryID: 1000, Exception: pipeline.Exception{Until: now.Add(60 * day)}}, 0, ""}, // something is unknown, so it may be about that
+		"of all organizations": {Exception{Repository: "other/*", Exception: pipeline.Exception{Until: now.Add(60 * day)}}, 0, ""},
+		"that ends soon":       {Exception{Repository: "bare", Exception: pipeline.Exception{Until: now.Add(14 * day)}}, 3, "it ends after 2030-01-29"},
+		"that has ended":       {Exception{Repository: "bare", Exception: pipeline.Exception{Until: now}}, 0, "its findings count again"},
+		"that has no use":      {Exception{Repository: "well2", Exception: pipeline.Exception{Until: now}}, 0, "it has ended: remove it"},
 	} {
 		r := rules
 		r.Exceptions = []Exception{c.exception}
@@ -250,7 +250,7 @@ func TestExceptions(t *testing.T) {
 		}
 	}
 	known := rules
-	known.Exceptions = []Exception{{Repository: "gone", Until: now.Add(60 * day)}}
+	known.Exceptions = []Exception{{Repository: "gone", Exception: pipeline.Exception{Until: now.Add(60 * day)}}}
 	g := fleet()
 	g.repos["acme"] = g.repos["acme"][:8]
 	if got, err := scan(g, known).Run(t.Context()); err != nil || len(got.Exceptions) != 1 || got.Exceptions[0].Message != "it is about no finding: remove it" {

@@ -12,7 +12,7 @@ func TestLookSeesEveryEffect(t *testing.T) {
 	t.Parallel()
 	change := pipeline.ResourceChange{Address: "a.b", Action: pipeline.ActionUpdate}
 	stop := pipeline.Invocation{Address: "action.stop.db", Resource: "a.b"}
-	rule := []pipeline.IgnoreRule{{Address: "a.b", Until: time.Unix(1<<40, 0)}}
+	rule := []pipeline.IgnoreRule{{Address: "a.b", Exception: pipeline.Exception{Until: time.Unix(1<<40, 0)}}}
 	for name, c := range map[string]struct {
 		plan  pipeline.Plan
 		rules []pipeline.IgnoreRule

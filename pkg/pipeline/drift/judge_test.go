@@ -32,7 +32,7 @@ func TestLookLeavesOutNoiseAndWhatRulesHide(t *testing.T) {
 	moved := drift
 	moved.PreviousAddress = "a.before"
 	rule := func(attribute string, until time.Time) pipeline.IgnoreRule {
-		return pipeline.IgnoreRule{Address: "a.b", Attribute: attribute, Reason: "known", Until: until}
+		return pipeline.IgnoreRule{Address: "a.b", Attribute: attribute, Exception: pipeline.Exception{Reason: "known", Until: until}}
 	}
 	for name, c := range map[string]struct {
 		plan        pipeline.Plan

@@ -76,6 +76,8 @@ type Scan struct {
 	Missing []string `json:"missing,omitempty"`
 	// ExpiredRules are ignore rules whose date has passed: they hide nothing.
 	ExpiredRules []string `json:"expired_rules,omitempty"`
+	// EndingRules are ignore rules that end within 14 days.
+	EndingRules []string `json:"ending_rules,omitempty"`
 	// Issues are what became of the issues in customers' repositories, where they
 	// were to be written.
 	Issues []TargetIssue `json:"issues,omitempty"`

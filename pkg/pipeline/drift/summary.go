@@ -40,7 +40,7 @@ func Summarize(ctx context.Context, stored scans.Scans, id string, customers []p
 	}
 	now := stored.Now().UTC()
 	scan := Scan{ID: id, Manager: merged.Scan.Manager, ManagerCommit: merged.Scan.ManagerCommit, StartedAt: merged.Scan.StartedAt, EndedAt: now,
-		Results: merged.Results, Missing: merged.Missing, Before: merged.Before, ExpiredRules: pipeline.ExpiredRules(customers, now)}
+		Results: merged.Results, Missing: merged.Missing, Before: merged.Before, ExpiredRules: pipeline.ExpiredRules(customers, now), EndingRules: pipeline.EndingRules(customers, now)}
 	for i := range scan.Results {
 		r := &scan.Results[i]
 		r.FirstSeen = merged.FirstSeen[r.Target.String()]

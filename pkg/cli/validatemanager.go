@@ -15,6 +15,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/compliance"
+	"github.com/metapipe/metapipe/pkg/pipeline/sourcesync"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
 
@@ -45,7 +46,7 @@ func (v *validation) manager(ctx context.Context) error {
 		v.add(newRules(v.o.managerDir).openness(loaded.Manager)...)
 	}
 	v.customers()
-	v.compliance()
+	v.fleetFiles()
 	roots := v.roots()
 	if v.parse(roots) {
 		v.opened(roots)
@@ -57,14 +58,22 @@ func (v *validation) manager(ctx context.Context) error {
 	return v.workflows(found)
 }
 
-// compliance checks the rules of the fleet, where there are any.
-func (v *validation) compliance() {
-	if _, err := os.Lstat(filepath.Join(v.o.managerDir, compliance.File)); errors.Is(err, fs.ErrNotExist) {
-		return
+// fleetFiles checks the rules and the sources of the fleet, where there are any.
+func (v *validation) fleetFiles() {
+	check := func(file string, load func() pipeline.Problems) {
+		if _, err := os.Lstat(filepath.Join(v.o.managerDir, file)); !errors.Is(err, fs.ErrNotExist) {
+			v.add(load()...)
+			v.checked("%s", file)
+		}
 	}
-	_, problems := config.LoadCompliance(v.o.managerDir, v.app.Now())
-	v.add(problems...)
-	v.checked("%s", compliance.File)
+	check(compliance.File, func() pipeline.Problems {
+		_, problems := config.LoadCompliance(v.o.managerDir, v.app.Now())
+		return problems
+	})
+	check(sourcesync.File, func() pipeline.Problems {
+		_, problems := config.LoadSync(v.o.managerDir)
+		return problems
+	})
 }
 
 func (v *validation) customers() {

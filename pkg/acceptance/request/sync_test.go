@@ -164,6 +164,7 @@ func TestSyncRefuses(t *testing.T) {
 	empty := fixture.New(t, nil)
 	syncJob(empty, "a-token").Do(2, "sync").Says(t, "there is no sync.yml")
 	wrong := fixture.New(t, map[string]string{"sync.yml": "sources:\n  - {name: a, type: csv, pth: x}\n"})
+	syncJob(wrong, "a-token").Do(6, "validate").Says(t, "sync.yml")
 	syncJob(wrong, "a-token").Do(2, "sync").Says(t, "sync.yml:2:26", `did you mean "path"?`)
 }
 

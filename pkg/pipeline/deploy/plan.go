@@ -74,14 +74,12 @@ func (p *Planner) run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	last, cancel := record.CleanupContextFor(ctx, len(result.model))
 	defer cancel()
 	// A plan whose making cannot be recorded does not wait for an apply.
-	tip, recordErr := ledger.Ledger{Records: p.records(), Now: p.Now, Seen: p.seen}.Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt))
+	_, recordErr := ledger.Ledger{Records: p.records(), Now: p.Now, Seen: p.seen}.Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt))
 	if recordErr != nil {
 		if err == nil {
 			ended.Fail(ctx, request.Mode, recordErr)
 		}
 		err = errors.Join(err, recordErr)
-	} else {
-		ended.Ledger, ended.Newest = &tip.LedgerHead, tip.Fold.IsNewest(request.ID)
 	}
 	recordErr = p.records().CreateAttached(last, folder, record.ObjectPlanned, ended, result.model)
 	log.Keep(last, p.Store, p.Sealer, in, folder.Key(record.ObjectPlanLog))

@@ -23,8 +23,7 @@ type ApplyAttempt struct {
 	Result *record.Result
 	// Unrecorded: no record of the result stands beside the plan, and the ledger alone says it.
 	Unrecorded bool
-	tip        Tip  // of the ledger, where it was read
-	newest     bool // the record of the plan says so, and the ledger has not grown since
+	tip        Tip // of the ledger, where it was read
 }
 
 // Free reports whether the plan can be applied after this.
@@ -44,7 +43,7 @@ func (a ApplyAttempt) Another(id pipeline.RequestID, receipt pipeline.Receipt) s
 
 // IsNewest reports whether the ledger was read, and knows no newer request that is to be applied.
 func (a ApplyAttempt) IsNewest(id pipeline.RequestID) bool {
-	return a.newest || a.tip.Fold.IsNewest(id)
+	return a.tip.Fold.IsNewest(id)
 }
 
 // LastAttempt reads the last attempt to apply a plan. An end that stands beside the plan and spoils
@@ -221,26 +220,9 @@ type TargetStatus struct {
 // record without a valid signature is no error: the target counts as failed.
 func ReadTargetStatus(ctx context.Context, s record.Records, request pipeline.Request, t pipeline.Target) (TargetStatus, error) {
 	return readStatus(ctx, s, request, t, func(st *TargetStatus) (err error) {
-		if untouched, err := (Ledger{Records: s}).untouched(ctx, *st); err != nil || untouched {
-			st.Attempt.newest = untouched && st.Planned.Newest
-			return err
-		}
 		st.Attempt, err = Ledger{Records: s}.LastAttempt(ctx, request, st.Folder, *st.Receipt)
 		return err
 	})
-}
-
-// untouched reports whether nothing has been recorded behind a plan that waits: then the record of
-// the plan says how it stands. An apply reads the ledger itself.
-func (l Ledger) untouched(ctx context.Context, st TargetStatus) (bool, error) {
-	if st.Folder.LastResult() > 0 || st.Planned.Ledger == nil {
-		return false, nil
-	}
-	key, err := l.Store.First(ctx, record.LedgerPrefix(st.Folder.Target))
-	if err != nil || key != record.LedgerKey(st.Folder.Target, st.Planned.Ledger.Sequence) {
-		return false, err
-	}
-	return l.Holds(ctx, st.Folder.Target, *st.Planned.Ledger) // and not another entry under its key
 }
 
 // ReadEnd is ReadTargetStatus without the ledger, which a job may not read of other targets: it is

@@ -61,11 +61,9 @@ type Result struct {
 	// Receipt is what a plan was made from; nil in the result of a plan that was not kept, and of
 	// an apply after which the plan can be applied still or which could not read it.
 	Receipt *pipeline.Receipt `json:"receipt,omitempty"`
-	// Ledger is the entry that says the same in the ledger. That of an apply is about to be written.
-	// nil: the ledger has to be looked through for it.
+	// Ledger is the entry that is about to say the same of an apply in the ledger. nil: the ledger has
+	// to be looked through for it.
 	Ledger *pipeline.LedgerHead `json:"ledger,omitempty"`
-	// Newest: the ledger knows no newer request that is to be applied, up to that entry of a plan.
-	Newest bool `json:"newest,omitempty"`
 	// Retryable: an apply that ended before it could change anything, for a reason
 	// that does not lie in the plan. That can be applied still.
 	Retryable bool `json:"retryable,omitempty"`

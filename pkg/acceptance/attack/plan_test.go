@@ -120,7 +120,7 @@ func part(target string) string { return strings.ReplaceAll(target, "/", ".") }
 // folder is where the plan of a target of the present request lies.
 func (a *attempt) folder(env string) string {
 	a.T.Helper()
-	found := fixture.Must(filepath.Glob(filepath.Join(a.Store, "shop", part(env), "plans", a.r.ID, "*")))(a.T)
+	found := fixture.Must(filepath.Glob(filepath.Join(a.Store, "shop", part(env), "plans", a.r.ID, "[0-9]*")))(a.T)
 	if len(found) == 0 {
 		a.T.Fatalf("there is no plan of %s", env)
 	}

@@ -26,7 +26,7 @@ var roundTripBudget = []struct {
 	{"fetch-vars", 13, 14}, // the ledger has 2 to 4 of each step's
 	{"plan", 26, 27},
 	{"apply", 39, 40},
-	{"report", 45, 50}, // of these 12 tell that an apply begins, also to the apply that waits for it, and 4 compare the entry of a plan that waits
+	{"report", 45, 45}, // of these 10 tell that an apply begins, also to the apply that waits for it
 }
 
 // bucket counts what a request asks of S3, and streams a large plan through it.

@@ -251,7 +251,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if ended.reader, err = outputReader(a.Engine, job); err != nil {
 		return result, err
 	}
-	if err := a.awaitReport(ctx, in, folder); err != nil {
+	if err := a.awaitReport(ctx, in, receipt); err != nil {
 		return result, err
 	}
 	if result.tip, err = a.appendApplying(ctx, in, request, receipt, approvers); errors.Is(err, ledger.ErrNotNext) {

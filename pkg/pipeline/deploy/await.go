@@ -19,12 +19,12 @@ const (
 // awaitReport waits until the report beside this apply has looked at the plan. It reads the store
 // anew each time. An announcement that does not come in time is no reason to refuse; one that does
 // not verify is.
-func (a *Applier) awaitReport(ctx context.Context, in pipeline.TargetInput, folder record.PlanAttempt) error {
+func (a *Applier) awaitReport(ctx context.Context, in pipeline.TargetInput, receipt pipeline.Receipt) error {
 	if a.AwaitReport == nil {
 		return nil
 	}
 	for waited := time.Duration(0); ; waited += reportPause {
-		announced, err := record.Announced(ctx, a.records(), folder, in.Run)
+		announced, err := record.Announced{Target: in.Target(), Request: receipt.Request, Receipt: receipt.Digest(), Run: in.Run}.Read(ctx, a.records())
 		if err != nil {
 			return record.TamperedOr(err, "the announcement of the apply of "+in.Target().String())
 		}

@@ -21,9 +21,9 @@ func TestApplyAwaitsItsReport(t *testing.T) {
 	t.Parallel()
 	const never = 1000
 	for name, c := range map[string]struct {
-		comesAt   int                                           // pause after which the report runs
-		report    func(*pipelinetest.Setup)                     // before it runs
-		instead   func(*pipelinetest.Setup, record.PlanAttempt) // of it
+		comesAt   int                                         // pause after which the report runs
+		report    func(*pipelinetest.Setup)                   // before it runs
+		instead   func(*pipelinetest.Setup, record.Announced) // of it
 		run       int64
 		pauses    int
 		applies   int
@@ -36,8 +36,8 @@ func TestApplyAwaitsItsReport(t *testing.T) {
 		"never comes":         {comesAt: never, pauses: 60, applies: 1, warns: true},
 		"is of another run":   {comesAt: 0, run: 99, pauses: 60, applies: 1, warns: true},
 		"a stricter property": {comesAt: 2, pauses: 2, report: func(w *pipelinetest.Setup) { w.Hub.Properties = `{"infrastructure_approval_required":"true"}` }, reason: pipeline.ReasonStaleProperties},
-		"is forged": {comesAt: 1, pauses: 1, reason: pipeline.ReasonTampered, instead: func(w *pipelinetest.Setup, folder record.PlanAttempt) {
-			pipelinetest.Must[struct{}](w.T)(struct{}{}, w.Store.Create(context.Background(), folder.Key(record.AnnouncedObject(pipelinetest.JobRun)), strings.NewReader(`{"record":{},"seal":""}`)))
+		"is forged": {comesAt: 1, pauses: 1, reason: pipeline.ReasonTampered, instead: func(w *pipelinetest.Setup, announced record.Announced) {
+			pipelinetest.Must[struct{}](w.T)(struct{}{}, w.Store.Create(context.Background(), announced.Key(), strings.NewReader(`{"record":{},"seal":""}`)))
 		}},
 		"the job is stopped": {comesAt: never, pauses: 1, isStopped: true},
 	} {
@@ -47,7 +47,7 @@ func TestApplyAwaitsItsReport(t *testing.T) {
 			rules := pipeline.DefaultPropertyRules()
 			w.Current.Manager.Properties, w.Current.Manager.Tool, w.Hub.Properties = &rules, pipeline.ToolRule{Name: "terraform"}, `{}`
 			request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
-			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+			planned := pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 			w.Report(request, false)
 			target := w.Current.Name.In("staging")
 			pauses := 0
@@ -56,11 +56,7 @@ func TestApplyAwaitsItsReport(t *testing.T) {
 					return
 				}
 				if c.instead != nil {
-					folder, _, err := record.LatestPlanAttempt(context.Background(), w.Store, request, target)
-					if err != nil {
-						t.Fatal(err)
-					}
-					c.instead(w, folder)
+					c.instead(w, record.Announced{Target: target, Request: request.ID, Receipt: planned.Receipt, Run: pipelinetest.JobRun})
 					return
 				}
 				if c.report != nil {

@@ -105,6 +105,15 @@ func (l Ledger) lastAttempt(ctx context.Context, a *ApplyAttempt, request pipeli
 	return l.ended(ctx, a, request, folder, e, true)
 }
 
+// WaitsForFirst returns the digest of the receipt of a request's plan where the ledger alone says
+// that no one has tried to apply it yet, and that no newer request is to be applied. waits is false
+// of anything else: ReadTargetStatus says how the target stands then, and what is the matter.
+func (l Ledger) WaitsForFirst(ctx context.Context, id pipeline.RequestID, t pipeline.Target) (receipt string, waits bool) {
+	tip, err := l.Tip(ctx, t)
+	p, open := tip.Fold.Plan(id)
+	return p.Receipt, err == nil && open && p.Attempt == 0 && tip.Fold.IsNewest(id)
+}
+
 // ended sets how an attempt ended: as its record says that came after the folder was listed, or as
 // the ledger alone says.
 func (l Ledger) ended(ctx context.Context, a *ApplyAttempt, request pipeline.Request, folder record.PlanAttempt, e Entry, free bool) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -18,15 +19,26 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipelin
 		return report, pipeline.Usagef("request %s of %s has no environment %q", request.ID.Short(), request.Customer, applying.Name()).
 			Nextf("name one of %s", request.TargetNames())
 	}
-	t, err := r.target(ctx, in, request, applying)
+	t, err := r.toApply(ctx, in, request)
 	if err != nil || t.Outcome != pipeline.OutcomeWaiting || !t.Applies {
 		return report, err
 	}
 	report, err = r.showApplying(ctx, in, report, t)
 	if err == nil {
-		err = record.Announce(ctx, r.records(), t.folder, in.Run, r.Now())
+		err = record.Announced{Target: applying, Request: request.ID, Receipt: t.digest, Run: in.Run}.Write(ctx, r.records(), r.Now())
 	}
 	return report, err
+}
+
+// toApply is the target whose apply begins. In most cases the ledger alone says that its plan
+// waits for that.
+func (r *Reporter) toApply(ctx context.Context, in ReportInput, request pipeline.Request) (target, error) {
+	of := in.Applying
+	digest, waits := ledger.Ledger{Records: r.viewed()}.WaitsForFirst(ctx, request.ID, of)
+	if !waits {
+		return r.target(ctx, in, request, of)
+	}
+	return target{digest: digest, TargetReport: pipeline.TargetReport{Target: of, Outcome: pipeline.OutcomeWaiting, Applies: request.Applies(of), Receipt: digest}}, nil
 }
 
 // showApplying takes a plan out of use that may not be applied any more, and shows that any

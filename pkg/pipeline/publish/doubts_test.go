@@ -11,6 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 )
 
 // TestNewerRequestDuringAReport: a newer request for the same commit that comes while a report of an older one
@@ -108,6 +109,10 @@ func TestReplacedEntryOfAWaitingPlan(t *testing.T) {
 	w.Write(w.Keys("acme/staging/ledger/")[0], []byte("{}"))
 	if err := w.ReportError(request.ID, false); err == nil {
 		t.Error("the report finds nothing wrong")
+	}
+	begins := publish.ReportInput{Customer: w.Current, Request: request.ID, Applying: w.Current.Name.In("staging"), Run: pipelinetest.JobRun}
+	if report, err := w.ReportAs(begins); err == nil && len(report.Targets) > 0 {
+		t.Errorf("the customer is told of an apply that begins: %+v", report.Targets)
 	}
 	if s := w.Hub.Status(commit, "infra/terraform-deploy/staging"); strings.Contains(s.Description, "approv") {
 		t.Errorf("the customer is told %q", s.Description)

@@ -202,6 +202,7 @@ type target struct {
 	closed   bool                // by this report: no job would have finished it
 	doubted  bool                // its record in the store has no valid signature
 	attempt  ledger.ApplyAttempt // the last one of its plan
+	digest   string              // of the receipt of its plan, also where that cannot be shown
 }
 
 // redacted returns what may be shown of the target.
@@ -269,7 +270,7 @@ func (r *Reporter) close(t *target, in ReportInput, mode pipeline.Mode, failedBe
 }
 
 func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.Request, of pipeline.Target) (target, error) {
-	st, err := ledger.ReadTargetStatus(ctx, record.Records{Store: r.seen, Sealer: r.Sealer}, request, of)
+	st, err := ledger.ReadTargetStatus(ctx, r.viewed(), request, of)
 	if err != nil {
 		return target{}, err
 	}
@@ -300,6 +301,9 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 	}
 	if e.Internal {
 		t.internal = e.Message
+	}
+	if st.Receipt != nil {
+		t.digest = st.Receipt.Digest()
 	}
 	if err := r.plan(ctx, st, &t.TargetReport); err != nil {
 		return target{}, fmt.Errorf("read the plan of %s: %w", of, err)
@@ -340,6 +344,9 @@ func (r *Reporter) plan(ctx context.Context, st ledger.TargetStatus, t *pipeline
 }
 
 func (r *Reporter) records() record.Records { return record.Records{Store: r.Store, Sealer: r.Sealer} }
+
+// viewed are the records as this report sees them: each is read once.
+func (r *Reporter) viewed() record.Records { return record.Records{Store: r.seen, Sealer: r.Sealer} }
 
 func (r *Reporter) ledger() ledger.Ledger {
 	return ledger.Ledger{Records: r.records(), Now: r.Now, Seen: r.seen}

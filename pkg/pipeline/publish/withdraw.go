@@ -12,9 +12,6 @@ import (
 // of the repository do not allow any more. The properties come with the statuses of the commit,
 // so this needs no call.
 func (r *Reporter) withdraw(ctx context.Context, in ReportInput, request pipeline.Request, now pipeline.Properties) error {
-	if in.Customer.Manager.Properties == nil || !now.Known() {
-		return nil
-	}
 	for _, t := range request.Targets {
 		if !request.Applies(t.Target) {
 			continue
@@ -28,7 +25,10 @@ func (r *Reporter) withdraw(ctx context.Context, in ReportInput, request pipelin
 
 // withdrawTarget reports whether it took the plan of a target out of use.
 func (r *Reporter) withdrawTarget(ctx context.Context, in ReportInput, request pipeline.Request, t pipeline.Target, now pipeline.Properties) (bool, error) {
-	st, err := ledger.ReadTargetStatus(ctx, record.Records{Store: r.seen, Sealer: r.Sealer}, request, t)
+	if in.Customer.Manager.Properties == nil || !now.Known() {
+		return false, nil
+	}
+	st, err := ledger.ReadTargetStatus(ctx, r.viewed(), request, t)
 	if err != nil || st.Result.Outcome != pipeline.OutcomeWaiting || st.Receipt == nil {
 		return false, err
 	}

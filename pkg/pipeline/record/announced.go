@@ -16,29 +16,38 @@ type Announcement struct {
 	At  time.Time    `json:"at"`
 }
 
-// AnnouncedObject is the name of the announcement of a run beside its plan. The attempts of the
-// run share it: an apply that is run again by itself has no report before it.
-func AnnouncedObject(run pipeline.Run) string { return fmt.Sprintf("announced-%d.json", run.ID) }
+// Announced is the apply of a plan of a request by a run. The attempts of the run share the
+// announcement: an apply that is run again by itself has no report before it.
+type Announced struct {
+	pipeline.Target
+	Request pipeline.RequestID
+	Receipt string // the digest of that of the plan
+	Run     pipeline.Run
+}
 
-// Announce writes the announcement of a run. One that is there stays.
-func Announce(ctx context.Context, s Records, folder PlanAttempt, run pipeline.Run, at time.Time) error {
-	err := s.CreateRecord(ctx, folder, AnnouncedObject(run), Announcement{Run: run, At: at.UTC()})
+// Key is the key of the announcement.
+func (a Announced) Key() string {
+	return fmt.Sprintf("%sannounced-%s-%d.json", PlansPrefix(a.Target, a.Request), a.Receipt, a.Run.ID)
+}
+
+// Write writes the announcement. One that is there stays.
+func (a Announced) Write(ctx context.Context, s Records, at time.Time) error {
+	err := s.CreateRecord(ctx, PlanAttempt{Target: a.Target}, a.Key(), Announcement{Run: a.Run, At: at.UTC()})
 	if err != nil && !errors.Is(err, pipeline.ErrExists) {
-		return fmt.Errorf("record that the apply of %s is announced: %w", folder.Target, err)
+		return fmt.Errorf("record that the apply of %s is announced: %w", a.Target, err)
 	}
 	return nil
 }
 
-// Announced reports whether a run has announced the apply of a plan. An announcement that does
-// not verify is ErrTampered.
-func Announced(ctx context.Context, s Reader, folder PlanAttempt, run pipeline.Run) (bool, error) {
-	var a Announcement
-	err := s.ReadRecord(ctx, folder, AnnouncedObject(run), &a)
+// Read reports whether the announcement is there. One that does not verify is ErrTampered.
+func (a Announced) Read(ctx context.Context, s Reader) (bool, error) {
+	var read Announcement
+	err := s.ReadRecord(ctx, PlanAttempt{Target: a.Target}, a.Key(), &read)
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("the announcement of the apply of %s: %w", folder.Target, err)
+		return false, fmt.Errorf("the announcement of the apply of %s: %w", a.Target, err)
 	}
 	return true, nil
 }

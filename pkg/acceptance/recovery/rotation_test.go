@@ -175,7 +175,7 @@ func TestRecoverLeakedKey(t *testing.T) {
 	}
 	accept := []string{"state", "accept", "--customer", "shop", "--environment", "staging", "--reason", "the key has leaked"}
 	listed := page.Next(1)
-	listed.Says(t, "no-key", "store/staging/applied/", "shop/staging/applied/", "_metapipe/customers/renamed/shop/", "needs the key with the id", "metapipe customer rename shop NEW --apply", "→ ")
+	listed.Says(t, "no-key", "store/staging/applied/", "shop/staging/applied/", "_metapipe/customers/4711/renamed/shop/", "needs the key with the id", "metapipe customer rename shop NEW --apply", "→ ")
 	for line := range strings.Lines(listed.Log) {
 		if strings.Contains(line, " no-key ") && len(line) > 200 {
 			t.Errorf("a row of %d letters: %s", len(line), line)
@@ -194,7 +194,7 @@ func TestRecoverLeakedKey(t *testing.T) {
 	page.Next(0).Says(t, "accepted for store/staging")
 	page.Run(0, accept...).Says(t, "accepted for shop/staging")
 	page.Run(2, accept...).Says(t, "there is nothing to accept")
-	page.Run(1, "rekey").Says(t, "_metapipe/customers/renamed/shop/")
+	page.Run(1, "rekey").Says(t, "_metapipe/customers/4711/renamed/shop/")
 	page.Run(0, "customer", "rename", "shop", "store").Says(t, "rename", "nothing is written")
 	page.Next(0).Says(t, "customer shop is store now")
 	page.Next(0).Says(t, "the older ones can go")

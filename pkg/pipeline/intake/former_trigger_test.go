@@ -62,8 +62,8 @@ func TestFormerNameOfAnother(t *testing.T) {
 		"another repository": func(w *pipelinetest.Setup) { w.Current.RepositoryID = 8 },
 		"another path":       func(w *pipelinetest.Setup) { w.Current.Path = "deploy" },
 		"a forged record": func(w *pipelinetest.Setup) {
-			w.DeleteAll("_metapipe/customers/renamed/")
-			w.Create("_metapipe/customers/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "outlet", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
+			w.DeleteAll("_metapipe/customers/7/renamed/")
+			w.Create("_metapipe/customers/7/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "outlet", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,9 @@ func (w *Setup) Registrations() []string {
 	return Must[[]string](w.T)(w.Store.List(context.Background(), "_metapipe/customers/"))
 }
 
+// Renames is where the records about the old names of the customer of a setup lie.
+const Renames = "_metapipe/customers/7/renamed/"
+
 // DeleteNames removes all records about names.
 func (w *Setup) DeleteNames() {
 	w.T.Helper()
@@ -130,7 +133,7 @@ func (w *Setup) WantNamed(name pipeline.CustomerName, others ...pipeline.Custome
 func (w *Setup) DeleteRegistrations() {
 	w.T.Helper()
 	for _, key := range w.Registrations() {
-		if !strings.HasPrefix(key, "_metapipe/customers/renamed/") {
+		if !strings.HasPrefix(key, Renames) {
 			w.DeleteAll(key)
 		}
 	}

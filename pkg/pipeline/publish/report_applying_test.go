@@ -58,7 +58,9 @@ func tellsStages(w *pipelinetest.Setup, request pipeline.Request, env pipeline.E
 	announced := func() bool {
 		w.T.Helper()
 		keys := pipelinetest.Must[[]string](w.T)(w.Store.List(context.Background(), record.PlansPrefix(w.Current.Name.In(env), request.ID)))
-		return slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, "/announced-") && strings.HasSuffix(key, "-7.json") })
+		return slices.ContainsFunc(keys, func(key string) bool {
+			return strings.Contains(key, "/announced-") && strings.HasSuffix(key, "-7.json")
+		})
 	}
 	silent(1) // there is no plan yet
 	planned := pipelinetest.Must[deploy.TargetResult](w.T)(w.Plan(request, env))

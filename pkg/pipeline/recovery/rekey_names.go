@@ -30,14 +30,14 @@ func (r *Rekeyer) names(ctx context.Context, keys []string, apply bool, result *
 	}
 	for _, folder := range order {
 		all := registry.NewestOf(folder, folders[folder])
-		name, renamed := strings.CutPrefix(folder, registry.Renames)
+		_, from, renamed := registry.RenameOf(all[0])
 		if !renamed {
 			all = all[len(all)-1:]
 		}
 		for _, key := range all {
 			var err error
 			if renamed {
-				err = r.rename(ctx, pipeline.CustomerName(strings.TrimSuffix(name, "/")), key, apply, result)
+				err = r.rename(ctx, from, key, apply, result)
 			} else {
 				err = r.registration(ctx, folder, key, len(folders[folder])+1, apply, result)
 			}
@@ -51,7 +51,7 @@ func (r *Rekeyer) names(ctx context.Context, keys []string, apply bool, result *
 
 // rename seals the record of a rename again.
 func (r *Rekeyer) rename(ctx context.Context, from pipeline.CustomerName, key string, apply bool, result *RekeyResult) error {
-	load := func(s record.Reader) (registry.RenameRecord, error) { return registry.LoadRename(ctx, s, from, key) }
+	load := func(s record.Reader) (registry.RenameRecord, error) { return registry.LoadRename(ctx, s, key) }
 	lost := fmt.Sprintf("run `metapipe customer rename %s NEW --apply` with the name NEW that customer %s has now; where it has none, remove this object", from, from)
 	if r.customer(from) != nil {
 		lost = fmt.Sprintf("remove this object: customer %s has a file, and the object says only that the name was left once", from)

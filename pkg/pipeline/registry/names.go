@@ -26,11 +26,11 @@ func LookUpNames(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, 
 	if err != nil {
 		return Names{}, RegistrationError(err, c)
 	}
-	all, err := LoadRenames(ctx, r, other)
+	all, err := LoadRenames(ctx, r, c.RepositoryID, other)
 	if err != nil {
 		return Names{}, RegistrationError(err, c)
 	}
-	moved := k.name == c.Name && slices.ContainsFunc(all, func(r RenameRecord) bool { return r.of(c) && r.To == c.Name })
+	moved := k.name == c.Name && slices.ContainsFunc(all, func(r RenameRecord) bool { return r.To == c.Name })
 	done := k.registered == k.name
 	return Names{Now: k.name, Begun: moved && !done, Moved: moved && done}, nil
 }

@@ -34,6 +34,9 @@ func pathsOf(ctx context.Context, s record.Reader, repository int64) ([]pathOf, 
 	}
 	var all []pathOf
 	for _, folder := range folders {
+		if folder == renames {
+			continue
+		}
 		folder = RegistrationsOf(repository) + folder
 		keys, err := s.List(ctx, folder)
 		if err != nil {

@@ -68,7 +68,7 @@ func registrationsOf(ctx context.Context, read record.Reader, name pipeline.Cust
 	_, unverified := read.(record.UnverifiedReader)
 	var all []Registration
 	for _, key := range keys {
-		if strings.HasPrefix(key, Renames) || !strings.HasSuffix(key, ".json") {
+		if _, _, renamed := RenameOf(key); renamed || !strings.HasSuffix(key, ".json") {
 			continue
 		}
 		r, err := LoadRegistrationAt(ctx, read, key[:strings.LastIndex(key, "/")+1], key)

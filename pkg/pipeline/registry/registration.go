@@ -30,7 +30,8 @@ type Registration struct {
 	Accepted []string `json:"accepted,omitempty"`
 }
 
-// RegistrationsOf holds the registrations of all paths of a repository, a folder for each.
+// RegistrationsOf holds the registrations of all paths of a repository, a folder for each, and its
+// renames.
 func RegistrationsOf(repository int64) string {
 	return fmt.Sprintf("%s%d/", Registrations, repository)
 }
@@ -100,8 +101,8 @@ func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) erro
 
 // checkClaimedRename is the part of CheckClaim about renames.
 func checkClaimedRename(ctx context.Context, read record.UnverifiedReader, c pipeline.Customer) error {
-	last, err := followed(ctx, read, c.Name, time.Time{}, func(r RenameRecord) bool {
-		return r.of(c) && (r.From != c.Name || r.Path == c.Path) // its name may have been another path's before
+	last, err := followed(ctx, read, c.RepositoryID, c.Name, time.Time{}, func(r RenameRecord) bool {
+		return r.From != c.Name || r.Path == c.Path // its name may have been another path's before
 	})
 	if err != nil || last.To == c.Name {
 		return err
@@ -143,6 +144,10 @@ func CheckRegistered(ctx context.Context, s pipeline.Store, sealer pipeline.Seal
 // is that of the registration that fetch-vars has verified, 0 where the request does not say it.
 // A newer one can only refuse.
 func CheckRequested(ctx context.Context, s *record.View, c pipeline.Customer, number int) error {
+	// One list for the registration and the renames, which lie beside it: s answers both from it.
+	if _, err := s.List(ctx, RegistrationsOf(c.RepositoryID)); err != nil {
+		return fmt.Errorf("look for the registrations of repository %d: %w", c.RepositoryID, err)
+	}
 	keys, err := s.List(ctx, registrationPrefix(c))
 	if err != nil {
 		return fmt.Errorf("look for the registration of customer %s: %w", c.Name, err)
@@ -167,7 +172,7 @@ func (s NameRecords) SameName(ctx context.Context, c pipeline.Customer, last Reg
 // removed nor another path brings old states back. A new path may have a name that was left
 // without a state.
 func (s NameRecords) notMoved(ctx context.Context, c pipeline.Customer, since time.Time, number int) error {
-	now, _, err := follow(ctx, s, c.Name, since, func(r RenameRecord) bool { return r.of(c) })
+	now, _, err := follow(ctx, s, c.RepositoryID, c.Name, since)
 	if err != nil || now == c.Name {
 		return err
 	}
@@ -180,7 +185,7 @@ func (s NameRecords) notMoved(ctx context.Context, c pipeline.Customer, since ti
 			since = r.At
 		}
 	}
-	if now, _, err = follow(ctx, s, c.Name, since, func(r RenameRecord) bool { return r.of(c) }); err != nil || now == c.Name || number > 0 {
+	if now, _, err = follow(ctx, s, c.RepositoryID, c.Name, since); err != nil || now == c.Name || number > 0 {
 		return movedTo(now, c, err)
 	}
 	if empty, err := s.Empty(ctx, c.Name); err != nil || empty {

@@ -206,7 +206,7 @@ func TestForgedNameOfAPlan(t *testing.T) {
 	ctx := context.Background()
 	registration := func(w *pipelinetest.Setup) string { return registry.RegistrationKey(w.Current, 2) }
 	rename := func(name string) func(*pipelinetest.Setup) string {
-		return func(*pipelinetest.Setup) string { return registry.Renames + name + "/000001.json" }
+		return func(*pipelinetest.Setup) string { return pipelinetest.Renames + name + "/000001.json" }
 	}
 	for name, c := range map[string]struct {
 		key  func(*pipelinetest.Setup) string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -133,7 +132,7 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 	}
 	switch {
 	case k.name == in.New.Name:
-		all, err := LoadRenames(ctx, r.records(), in.Old)
+		all, err := LoadRenames(ctx, r.records(), in.New.RepositoryID, in.Old)
 		if errors.Is(err, pipeline.ErrUnknownKey) {
 			k.unread, err = r.unreadRenames(ctx, in, err)
 			return k, RegistrationError(err, in.New)
@@ -141,7 +140,7 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 		if err != nil {
 			return k, RegistrationError(err, in.New)
 		}
-		if !slices.ContainsFunc(all, func(rename RenameRecord) bool { return rename.of(in.New) }) {
+		if len(all) == 0 {
 			return k, pipeline.Usagef("%s is customer %s already, and was not %s", in.New.Place(), in.New.Name, in.Old).
 				Nextf("the old name comes first. To give %s the name %s, rename its file to %s.yml, and run `metapipe customer rename %s "+
 					"%s`; `metapipe state list` shows what the store has", in.New.Name, in.Old, in.Old, in.New.Name, in.Old)

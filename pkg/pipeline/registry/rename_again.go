@@ -13,30 +13,28 @@ import (
 // that claim to be of the customer's repository. cause is returned where there is none. A
 // claim is enough to ask for: the operator names both names, and the file the repository.
 func (r *Renamer) unreadRenames(ctx context.Context, in RenameInput, cause error) ([]string, error) {
+	prefix := renamePrefix(in.New.RepositoryID, in.Old)
 	if in.Kept != nil && in.Kept.RepositoryID == in.New.RepositoryID {
 		return nil, pipeline.Usagef("%s exists, so %s is the name of a customer of the same repository again", in.Kept.File, in.Old).
-			Nextf("remove the objects below %s that no key opens: `metapipe rekey` lists them", renamePrefix(in.Old))
+			Nextf("remove the objects below %s that no key opens: `metapipe rekey` lists them", prefix)
 	}
-	keys, err := r.Store.List(ctx, renamePrefix(in.Old))
+	keys, err := r.Store.List(ctx, prefix)
 	if err != nil {
 		return nil, err
 	}
 	var unread []string
-	for _, key := range NewestOf(renamePrefix(in.Old), keys) {
-		_, err := LoadRename(ctx, r.records(), in.Old, key)
+	for _, key := range NewestOf(prefix, keys) {
+		_, err := LoadRename(ctx, r.records(), key)
 		if err == nil {
 			continue
 		}
 		if !errors.Is(err, pipeline.ErrUnknownKey) {
 			return nil, err
 		}
-		claimed, err := LoadRename(ctx, record.UnverifiedReader{Store: r.Store}, in.Old, key)
-		if err != nil {
+		if _, err := LoadRename(ctx, record.UnverifiedReader{Store: r.Store}, key); err != nil {
 			return nil, err
 		}
-		if claimed.of(in.New) {
-			unread = append(unread, key)
-		}
+		unread = append(unread, key)
 	}
 	if len(unread) == 0 {
 		return nil, cause

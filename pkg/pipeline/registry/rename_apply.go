@@ -271,14 +271,14 @@ func (r *Renamer) after(k known) time.Time {
 // the names are read after the numbers.
 func (r *Renamer) writeRename(ctx context.Context, in RenameInput, k known) (time.Time, error) {
 	stored := RenameRecord{RepositoryID: in.New.RepositoryID, Path: in.New.Path, From: in.Old, To: in.New.Name, Actor: in.Actor, Run: in.Run, At: r.after(k)}
-	all, err := LoadRenames(ctx, r.records(), stored.From)
+	all, err := LoadRenames(ctx, r.records(), stored.RepositoryID, stored.From)
 	if err != nil {
 		return stored.At, err
 	}
 	if err := r.unchanged(ctx, in, k); err != nil {
 		return stored.At, err
 	}
-	err = record.CreateFleet(ctx, r.records(), renameKey(stored.From, nextNumber(all)), stored)
+	err = record.CreateFleet(ctx, r.records(), renameKey(stored.RepositoryID, stored.From, nextNumber(all)), stored)
 	if errors.Is(err, pipeline.ErrExists) {
 		return stored.At, busyRename(in.Old)
 	}

@@ -142,7 +142,7 @@ func loseOutputs(w *pipelinetest.Setup) {
 func TestApplyDuringTheCopyOfOutputs(t *testing.T) {
 	t.Parallel()
 	for _, want := range []string{"n2", ""} {
-		for _, at := range []string{"store/staging.network/applied/", "store/staging.network/outputs/", "acme/staging.network/ledger/", "acme/staging.hosts/ledger/", registry.Renames} {
+		for _, at := range []string{"store/staging.network/applied/", "store/staging.network/outputs/", "acme/staging.network/ledger/", "acme/staging.hosts/ledger/", pipelinetest.Renames} {
 			w := needing(t)
 			in := leftNetwork(w)
 			putOut(w, "n2")

@@ -190,7 +190,7 @@ func TestRenameOfACopyWithItsOwnLineage(t *testing.T) {
 	m := relining{r.Engine.(*pipelinetest.StateMover)}
 	r.Engine = m
 	r.Store = hooked{Store: w.Store, create: func(key string) error {
-		if strings.HasPrefix(key, registry.Renames) {
+		if strings.HasPrefix(key, pipelinetest.Renames) {
 			return errPlanUsed
 		}
 		return nil

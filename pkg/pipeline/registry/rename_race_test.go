@@ -77,7 +77,7 @@ func wantRenamed(t *testing.T, what string, err error) {
 }
 
 func isRegistration(key string) bool {
-	return strings.HasPrefix(key, registry.Registrations) && !strings.HasPrefix(key, registry.Renames)
+	return strings.HasPrefix(key, registry.Registrations) && !strings.HasPrefix(key, pipelinetest.Renames)
 }
 
 // TestOldNameAfterTheRecord: from the record of the rename on, no apply of the old name
@@ -120,7 +120,7 @@ func TestOldNameAfterTheRecord(t *testing.T) {
 // earlier version that did not look for it).
 func TestApplyDuringTheCopy(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"store/staging/applied/", "acme/staging/ledger/", registry.Renames} {
+	for _, at := range []string{"store/staging/applied/", "acme/staging/ledger/", pipelinetest.Renames} {
 		w := pipelinetest.New(t)
 		w.ApplyOnce()
 		in := leftApply(w)
@@ -242,7 +242,7 @@ func TestSlowRename(t *testing.T) {
 // TestTwoRenames: of two renames to two names, one wins, and no record names the other.
 func TestTwoRenames(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"store/staging/applied/", registry.Renames} {
+	for _, at := range []string{"store/staging/applied/", pipelinetest.Renames} {
 		w := pipelinetest.New(t)
 		w.ApplyOnce()
 		input, once := w.RenameInput("acme", "store"), false

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,9 +13,10 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// Renames lie beside the registrations, by the old name: they say where the states and
-// records of that name have moved. A Registration is found by its place alone.
-const Renames = Registrations + "renamed/"
+// renames is the folder beside the registrations of a repository for its renames, by the old
+// name: they say where the states and records of that name have moved. So one list shows whether
+// anything is known of a customer but its registration.
+const renames = "renamed/"
 
 // RenameRecord says that the customer of a place has another name since At. Records are
 // numbered and write-once.
@@ -29,14 +31,24 @@ type RenameRecord struct {
 	key          string                // of its object
 }
 
-// of reports whether a record is of the customer's repository. Its path is of no matter: a
-// name is of one customer of a repository at a time, and may have had several paths.
-func (r RenameRecord) of(c pipeline.Customer) bool { return r.RepositoryID == c.RepositoryID }
+func renamePrefix(repository int64, from pipeline.CustomerName) string {
+	return RegistrationsOf(repository) + renames + string(from) + "/"
+}
 
-func renamePrefix(from pipeline.CustomerName) string { return Renames + string(from) + "/" }
+func renameKey(repository int64, from pipeline.CustomerName, number int) string {
+	return fmt.Sprintf("%s%06d.json", renamePrefix(repository, from), number)
+}
 
-func renameKey(from pipeline.CustomerName, number int) string {
-	return fmt.Sprintf("%s%06d.json", renamePrefix(from), number)
+// RenameOf reads the repository and the old name out of the key of a record of a rename; false
+// for a key of another form.
+func RenameOf(key string) (repository int64, from pipeline.CustomerName, is bool) {
+	parts := strings.Split(strings.TrimPrefix(key, Registrations), "/")
+	if len(parts) != 4 || parts[1]+"/" != renames || !strings.HasPrefix(key, Registrations) {
+		return 0, "", false
+	}
+	repository, err := strconv.ParseInt(parts[0], 10, 64)
+	from, nameErr := pipeline.ParseCustomerName(parts[2])
+	return repository, from, err == nil && nameErr == nil && strings.HasPrefix(key, renamePrefix(repository, from))
 }
 
 // nextNumber is the number of the next record behind all, in ascending order. An operator
@@ -46,7 +58,7 @@ func nextNumber(all []RenameRecord) int {
 		return 1
 	}
 	last := all[len(all)-1]
-	name, _, _ := strings.Cut(strings.TrimPrefix(last.key, renamePrefix(last.From)), ".")
+	name, _, _ := strings.Cut(path.Base(last.key), ".")
 	number, err := strconv.Atoi(name)
 	if err != nil {
 		return len(all) + 1
@@ -80,49 +92,53 @@ func NewestOf(prefix string, keys []string) []string {
 	return newest
 }
 
-// LoadRenames reads the records about a name, oldest first: the one place where they are
-// read. One that was changed, moved here or made without the key is ErrTampered.
-func LoadRenames(ctx context.Context, read record.Reader, from pipeline.CustomerName) ([]RenameRecord, error) {
-	keys, err := read.List(ctx, renamePrefix(from))
+// LoadRenames reads the records about a name that a customer of a repository had, oldest first:
+// the one place where they are read. One that was changed, moved here or made without the key is
+// ErrTampered.
+func LoadRenames(ctx context.Context, read record.Reader, repository int64, from pipeline.CustomerName) ([]RenameRecord, error) {
+	keys, err := read.List(ctx, renamePrefix(repository, from))
 	if err != nil {
 		return nil, fmt.Errorf("look for the new name of customer %s: %w", from, err)
 	}
-	keys = NewestOf(renamePrefix(from), keys)
+	keys = NewestOf(renamePrefix(repository, from), keys)
 	all := make([]RenameRecord, len(keys))
 	for i, key := range keys {
-		if all[i], err = LoadRename(ctx, read, from, key); err != nil {
+		if all[i], err = LoadRename(ctx, read, key); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// LoadRename reads one record of a rename, which must be of the name that its key says.
-func LoadRename(ctx context.Context, read record.Reader, from pipeline.CustomerName, key string) (RenameRecord, error) {
+// LoadRename reads one record of a rename, which must be of the repository and the name that its
+// key says.
+func LoadRename(ctx context.Context, read record.Reader, key string) (RenameRecord, error) {
+	repository, from, _ := RenameOf(key)
 	var r RenameRecord
 	if err := read.ReadRecord(ctx, record.PlanAttempt{Target: pipeline.Target{Customer: record.FleetName}}, key, &r); err != nil {
 		return RenameRecord{}, err
 	}
-	if _, err := pipeline.ParseCustomerName(string(r.To)); err != nil || r.From != from {
-		return RenameRecord{}, fmt.Errorf("%s: %w: it is of customer %q", key, pipeline.ErrTampered, pipeline.PlainLine(string(r.From)))
+	if _, err := pipeline.ParseCustomerName(string(r.To)); err != nil || r.From != from || r.RepositoryID != repository {
+		return RenameRecord{}, fmt.Errorf("%s: %w: it is of customer %q of repository %d", key, pipeline.ErrTampered, pipeline.PlainLine(string(r.From)), r.RepositoryID)
 	}
 	r.key = key
 	return r, nil
 }
 
-// follow returns the name that a customer has after all renames that came later than
-// since, and the time of the last one, or since. fits picks the records of its repository.
-func follow(ctx context.Context, read record.Reader, name pipeline.CustomerName, since time.Time, fits func(RenameRecord) bool) (pipeline.CustomerName, time.Time, error) {
-	last, err := followed(ctx, read, name, since, fits)
+// follow returns the name that a customer of a repository has after all renames that came later
+// than since, and the time of the last one, or since. The paths of the renames are of no matter: a
+// name is of one customer of a repository at a time, and may have had several paths.
+func follow(ctx context.Context, read record.Reader, repository int64, name pipeline.CustomerName, since time.Time) (pipeline.CustomerName, time.Time, error) {
+	last, err := followed(ctx, read, repository, name, since, func(RenameRecord) bool { return true })
 	return last.To, last.At, err
 }
 
-// followed is follow, and returns the last rename. Where there was none, it has no key, the
-// name in To and since in At.
-func followed(ctx context.Context, read record.Reader, name pipeline.CustomerName, since time.Time, fits func(RenameRecord) bool) (RenameRecord, error) {
+// followed is follow for the records that fit, and returns the last rename. Where there was none,
+// it has no key, the name in To and since in At.
+func followed(ctx context.Context, read record.Reader, repository int64, name pipeline.CustomerName, since time.Time, fits func(RenameRecord) bool) (RenameRecord, error) {
 	last := RenameRecord{To: name, At: since}
 	for {
-		all, err := LoadRenames(ctx, read, last.To)
+		all, err := LoadRenames(ctx, read, repository, last.To)
 		if err != nil {
 			return last, err
 		}
@@ -141,25 +157,52 @@ func RenamedTo(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, na
 	if sealer != nil {
 		read = record.Records{Store: s, Sealer: sealer}
 	}
-	all, err := LoadRenames(ctx, read, name)
-	if err == nil && len(all) > 0 {
-		last := slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) })
-		same := func(r RenameRecord) bool { return r.RepositoryID == last.RepositoryID }
-		var now pipeline.CustomerName
-		if now, _, err = follow(ctx, read, last.To, last.At, same); err == nil && now != name {
-			return now, nil
+	now, err := renamedTo(ctx, read, name)
+	if err != nil {
+		return "", record.TamperedOr(err, fmt.Sprintf("the record below %s*/%s%s/ that says where customer %s has moved", Registrations, renames, name, name))
+	}
+	if now == name {
+		return "", nil
+	}
+	return now, nil
+}
+
+// renamedTo follows the last rename of a name, which may have been of customers of several
+// repositories; it is name where there was none.
+func renamedTo(ctx context.Context, read record.Reader, name pipeline.CustomerName) (pipeline.CustomerName, error) {
+	keys, err := read.List(ctx, Registrations)
+	if err != nil {
+		return "", fmt.Errorf("look for the new name of customer %s: %w", name, err)
+	}
+	last := RenameRecord{To: name}
+	var repositories []int64
+	for _, key := range keys {
+		repository, from, is := RenameOf(key)
+		if !is || from != name || slices.Contains(repositories, repository) {
+			continue
+		}
+		repositories = append(repositories, repository)
+		all, err := LoadRenames(ctx, read, repository, name)
+		if err != nil {
+			return "", err
+		}
+		for _, r := range all {
+			if r.At.After(last.At) {
+				last = r
+			}
 		}
 	}
-	if err != nil {
-		return "", record.TamperedOr(err, fmt.Sprintf("the record below %s that says where customer %s has moved", renamePrefix(name), name))
+	if len(repositories) == 0 {
+		return name, nil
 	}
-	return "", nil
+	now, _, err := follow(ctx, read, last.RepositoryID, last.To, last.At)
+	return now, err
 }
 
 // NameSince is the name that the place of c has after all renames that began at name, which
 // is name itself where there was none. Renames of other places do not count.
 func (s NameRecords) NameSince(ctx context.Context, name pipeline.CustomerName, c pipeline.Customer) (pipeline.CustomerName, error) {
-	now, _, err := follow(ctx, s, name, time.Time{}, func(r RenameRecord) bool { return r.of(c) })
+	now, _, err := follow(ctx, s, c.RepositoryID, name, time.Time{})
 	return now, err
 }
 
@@ -188,7 +231,7 @@ func (s NameRecords) knownAs(ctx context.Context, c pipeline.Customer) (known, e
 			return k, err
 		}
 	}
-	k.name, k.since, err = follow(ctx, s, k.name, last.At, func(r RenameRecord) bool { return r.of(c) })
+	k.name, k.since, err = follow(ctx, s, c.RepositoryID, k.name, last.At)
 	return k, err
 }
 

@@ -166,7 +166,7 @@ func TestRenameRefused(t *testing.T) {
 		}, "acme", "not what was stored"},
 		"forged last apply": {func(w *pipelinetest.Setup, _ *registry.Renamer) { w.SpoilApplied(".json") }, "acme", "not what was stored"},
 		"forged rename": {func(w *pipelinetest.Setup, _ *registry.Renamer) {
-			w.Create("_metapipe/customers/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "store", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
+			w.Create("_metapipe/customers/7/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "store", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
 		}, "acme", "not what was stored"},
 		"kept state": {func(w *pipelinetest.Setup, _ *registry.Renamer) {
 			w.Create("acme/staging/kept/11111111-1111-4111-8111-111111111111/0001/errored-state.sealed", "x")

@@ -236,13 +236,15 @@ func (l Ledger) AppendPrepared(ctx context.Context, p Prepared) (Tip, error) {
 	return p.next, nil
 }
 
-// Holds reports whether the ledger has an entry, for a head that is believed.
-func (l Ledger) Holds(ctx context.Context, t pipeline.Target, head pipeline.LedgerHead) (bool, error) {
-	read := l.entry(ctx, t, head.Sequence)
+// Holds reports whether the ledger has the end of an apply, for a head that is believed: there must
+// be no other entry in its place, and that of the head must not be about something else.
+func (l Ledger) Holds(ctx context.Context, end Entry, head pipeline.LedgerHead) (bool, error) {
+	read := l.entry(ctx, end.Target, head.Sequence)
 	if errors.Is(read.err, pipeline.ErrNotFound) || errors.Is(read.err, ErrBroken) {
 		return false, nil
 	}
-	return read.sum == head.SHA256, read.err
+	same := read.Event == end.Event && read.Request == end.Request && read.Receipt == end.Receipt && read.Attempt == end.Attempt
+	return same && read.sum == head.SHA256, read.err
 }
 
 // Finish appends how an apply ended, when the ledger knows of its beginning alone.

@@ -71,8 +71,9 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 // anchor is the head of the target's ledger, for the deployment that reports its
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
+	e := ledger.ApplyEndEntry(request, t.Target, record.Result{Outcome: t.Outcome, Run: t.run}, t.digest, t.attempt.Number)
 	if end := t.attempt.Result; end != nil && end.Ledger != nil {
-		there, err := r.ledger().Holds(ctx, t.Target, *end.Ledger)
+		there, err := r.ledger().Holds(ctx, e, *end.Ledger)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +81,6 @@ func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t targe
 			return end.Ledger, nil
 		}
 	}
-	e := ledger.ApplyEndEntry(request, t.Target, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt, t.attempt.Number)
 	tip, err := r.ledger().Append(ctx, e)
 	if err != nil {
 		return nil, err

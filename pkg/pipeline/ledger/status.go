@@ -127,6 +127,12 @@ func (l Ledger) ended(ctx context.Context, a *ApplyAttempt, request pipeline.Req
 	}
 	a.Result, a.Unrecorded = e.result(request), true
 	a.Result.Retryable, a.Result.Outcome = free, cmp.Or(a.Result.Outcome, pipeline.OutcomeFailed)
+	if e.carriedOut() {
+		a.Result.Message = "it was applied, and the record of its result is lost: what it changed and its outputs are not known"
+		a.Result.Next = pipeline.AskProvider
+		a.Result.Operator = fmt.Sprintf("the ledger has the apply as entry %d: bring %s back, from the versions of the bucket or a backup, and find out who removed it; `metapipe state show %s` shows what is there",
+			e.Sequence, folder.Key(record.ApplyResultObject(a.Number)), e.Flags())
+	}
 	return nil
 }
 
@@ -208,6 +214,9 @@ func (a ApplyAttempt) Refusal(in pipeline.TargetInput, mode pipeline.Mode) error
 	switch {
 	case a.Free():
 		return nil
+	case a.Result != nil && a.Unrecorded && a.Result.Outcome == pipeline.OutcomeApplied:
+		return &pipeline.RefusedError{Reason: pipeline.ReasonAlreadyApplied, Message: fmt.Sprintf("the plan of request %s for %s was used before: %s", in.Request.Short(), in.Target(), a.Result.Message),
+			Next: a.Result.Next, Operator: a.Result.Operator}
 	case a.Result != nil && a.Result.Reason != "":
 		return &pipeline.RefusedError{Reason: a.Result.Reason, Message: a.Result.Message, Next: a.Result.Next, Detail: a.Result.Detail, Operator: a.Result.Operator}
 	}

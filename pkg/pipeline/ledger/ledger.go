@@ -291,6 +291,9 @@ func (l Ledger) follow(ctx context.Context, tip Tip, e Entry) (stored []byte, ne
 	default:
 		stored, err = l.Sign(ctx, record.LedgerOf(e.Target), key, e)
 	}
+	if err == nil && len(stored) > maxEntry {
+		err = fmt.Errorf("the entry has %d bytes, and an entry has at most %d: %w", len(stored), maxEntry, record.ErrTooLarge)
+	}
 	next.Last, next.LedgerHead = e, pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(stored)}
 	return stored, next, err
 }

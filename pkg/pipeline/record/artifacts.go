@@ -97,8 +97,10 @@ func readArtifacts(from io.Reader, receipt pipeline.Receipt, dir string) (pipeli
 		switch _, named := receipt.Artifacts[name]; {
 		case header.Typeflag != tar.TypeReg:
 			err = fmt.Errorf("%w: %s in the archive is no file", pipeline.ErrTampered, pipeline.Quote(name))
+		case name == memberVariables && header.Size > maxVariables:
+			err = fmt.Errorf("%w: %s in the archive has %d bytes", pipeline.ErrTampered, name, header.Size)
 		case name == memberVariables && variables == nil:
-			if variables, err = io.ReadAll(io.LimitReader(r, maxRecord)); err == nil && variables == nil {
+			if variables, err = io.ReadAll(r); err == nil && variables == nil {
 				variables = []byte{}
 			}
 		case named && artifacts[name] == "" && pipeline.IsArtifactName(name):

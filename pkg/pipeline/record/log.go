@@ -25,7 +25,7 @@ const (
 )
 
 // ApplyLog is the name of the sealed log of apply attempt n.
-func ApplyLog(n int) string { return fmt.Sprintf("apply-%010d%s", n, LogSuffix) }
+func ApplyLog(n int) string { return fmt.Sprintf("%s%010d%s", applyPrefix, n, LogSuffix) }
 
 // logBinding ties a log to its place. A plan that failed has no receipt to tie it to.
 func logBinding(t pipeline.Target, key string) pipeline.Binding {

@@ -261,31 +261,6 @@ func encode(key string, value any) ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// maxRecord bounds what is read of a record before it is verified: no store can fill
-// the memory. The model of a plan of a hundred thousand resources fits.
-const maxRecord = 256 << 20
-
-// ErrTooLarge is the error of ReadAtMost about a larger object.
-var ErrTooLarge = errors.New("it is larger than anything that is written there")
-
-func readAll(ctx context.Context, s pipeline.Store, key string) ([]byte, error) {
-	return ReadAtMost(ctx, s, key, maxRecord)
-}
-
-// ReadAtMost reads an object of at most that many bytes; a larger one is ErrTooLarge.
-// What it returns is not verified.
-func ReadAtMost(ctx context.Context, s pipeline.Store, key string, most int64) ([]byte, error) {
-	r, err := s.Open(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err = errors.Join(err, r.Close()); err == nil && int64(len(b)) > most {
-		err = fmt.Errorf("read %s: %w", key, ErrTooLarge)
-	}
-	return b, err
-}
-
 // SealInto encrypts body on its way into the store, without holding it whole.
 func SealInto(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, key string, to pipeline.Binding, body io.Reader) error {
 	pr, pw := io.Pipe()

@@ -14,14 +14,17 @@ import (
 // whether the plan can still be applied, the ledger alone says.
 
 // ApplyResultObject is the name of the result of apply attempt n.
-func ApplyResultObject(n int) string { return fmt.Sprintf("apply-%010d.json", n) }
+func ApplyResultObject(n int) string { return fmt.Sprintf("%s%010d.json", applyPrefix, n) }
+
+// applyPrefix begins the names of what an apply attempt leaves beside its plan.
+const applyPrefix = "apply-"
 
 // Results are the numbers of the apply attempts whose results the folder held when it was
 // listed, in ascending order.
 func (p PlanAttempt) Results() []int {
 	var numbers []int
 	for _, object := range p.Objects {
-		digits, _ := strings.CutPrefix(strings.TrimSuffix(object, ".json"), "apply-")
+		digits, _ := strings.CutPrefix(strings.TrimSuffix(object, ".json"), applyPrefix)
 		if n, err := strconv.Atoi(digits); err == nil && n > 0 && object == ApplyResultObject(n) {
 			numbers = append(numbers, n)
 		}

@@ -46,6 +46,9 @@ type UnverifiedReader struct{ pipeline.Store }
 // the name.
 const FleetName pipeline.CustomerName = "_metapipe"
 
+// fleetRoot holds those records.
+const fleetRoot = string(FleetName) + "/"
+
 // signedRecord is the stored form.
 type signedRecord struct {
 	Record   json.RawMessage `json:"record"`
@@ -102,8 +105,8 @@ func (s Records) CreateRecord(ctx context.Context, p PlanAttempt, object string,
 // CreateAttached is CreateRecord with a text that is attached to the record, unless it is nil.
 func (s Records) CreateAttached(ctx context.Context, p PlanAttempt, object string, value any, text []byte) error {
 	b, err := s.sign(ctx, p, object, value, text)
-	if err == nil && len(b) > maxRecord {
-		err = fmt.Errorf("write %s: %w", p.Key(object), ErrTooLarge)
+	if err == nil {
+		err = checkSize(p.Key(object), len(b))
 	}
 	if err != nil {
 		return err

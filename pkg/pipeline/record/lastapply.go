@@ -67,16 +67,7 @@ func NextLastApplyKey(ctx context.Context, s pipeline.Store, t pipeline.Target, 
 	if err != nil {
 		return "", fmt.Errorf("look for the last apply of %s: %w", t, err)
 	}
-	return lastApplyKeyAfter(keys, t, at, id), nil
-}
-
-func lastApplyKeyAfter(keys []string, t pipeline.Target, at time.Time, id pipeline.RequestID) string {
-	for _, key := range keys {
-		if newest, ok := LastAppliedAt(key); ok && !at.After(newest) {
-			at = newest.Add(time.Nanosecond)
-		}
-	}
-	return LastApplyKey(t, at, id)
+	return LastApplyKey(t, behind(keys, at, ".json"), id), nil
 }
 
 // Seal writes a record with its variables under a key.
@@ -92,31 +83,38 @@ func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, rec
 		return err
 	}
 	stored := LastApply{Receipt: receipt, Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: left}
-	return stored.replaceWith(ctx, s, older, lastApplyKeyAfter(older, receipt.Target(), ended.At, request.ID), variables)
+	return stored.replaceWith(ctx, s, older, ended.At, variables)
 }
 
 // LoadLastApply returns the record, and false where metapipe applied nothing yet.
 func LoadLastApply(ctx context.Context, s Records, t pipeline.Target) (LastApply, bool, error) {
-	fail := func(err error) (LastApply, bool, error) {
-		return LastApply{}, false, fmt.Errorf("look for the last apply of %s: %w", t, err)
-	}
-	keys, err := s.List(ctx, LastApplyPrefix(t))
+	stored, all, err := loadLastApply(ctx, s, t)
 	if err != nil {
+		return LastApply{}, false, err
+	}
+	return stored, len(all) > 0, nil
+}
+
+// loadLastApply returns the record with the keys of all that there are, also beside an error: a
+// newer one replaces them. There is no record where there are no keys.
+func loadLastApply(ctx context.Context, s Records, t pipeline.Target) (stored LastApply, all []string, err error) {
+	fail := func(err error) (LastApply, []string, error) {
+		return LastApply{}, all, fmt.Errorf("look for the last apply of %s: %w", t, err)
+	}
+	if all, err = s.List(ctx, LastApplyPrefix(t)); err != nil {
 		return fail(err)
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, ".json") })
-	if len(keys) == 0 {
-		return LastApply{}, false, nil
+	all = slices.DeleteFunc(all, func(key string) bool { return !strings.HasSuffix(key, ".json") })
+	if len(all) == 0 {
+		return LastApply{}, nil, nil
 	}
-	var stored LastApply
-	key := keys[len(keys)-1]
-	if stored.attached, err = s.readAttached(ctx, LastApplyRecord(t), key, &stored); err != nil {
+	if stored.attached, err = s.readAttached(ctx, LastApplyRecord(t), all[len(all)-1], &stored); err != nil {
 		return fail(err)
 	}
 	if stored.Receipt.Target() != t {
 		return fail(fmt.Errorf("%w: the record is of %s", pipeline.ErrTampered, stored.Receipt.Target()))
 	}
-	return stored, true, nil
+	return stored, all, nil
 }
 
 // OpenVariables opens the variables.yml that was applied.
@@ -175,15 +173,11 @@ func OpenLastApply(ctx context.Context, s Records, t pipeline.Target) (Opened, e
 // record that can be read there is none to write: then the ledger alone remembers, and
 // what cannot be believed goes.
 func NoteState(ctx context.Context, s Records, t pipeline.Target, state pipeline.StateRecord, by Acceptance) error {
-	older, err := s.List(ctx, LastApplyPrefix(t))
-	if err != nil {
+	stored, older, err := loadLastApply(ctx, s, t)
+	if err != nil && !isDoubted(err) {
 		return err
 	}
-	stored, found, err := LoadLastApply(ctx, s, t)
-	if err != nil && !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey) {
-		return err
-	}
-	if err != nil || !found {
+	if err != nil || len(older) == 0 {
 		return deleteAll(ctx, s, older)
 	}
 	stored.State, stored.Accepted = &state, &by
@@ -195,12 +189,8 @@ func NoteState(ctx context.Context, s Records, t pipeline.Target, state pipeline
 // alone remembers. So it is where that newest apply was for another repository, which has
 // ended the target: its record would say that what is there now belongs to it.
 func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, t pipeline.Target, state pipeline.StateRecord, at time.Time) error {
-	older, err := s.List(ctx, LastApplyPrefix(t))
-	if err != nil {
-		return err
-	}
-	stored, found, err := LoadLastApply(ctx, s, t)
-	if err != nil || !found {
+	stored, older, err := loadLastApply(ctx, s, t)
+	if err != nil || len(older) == 0 {
 		return err
 	}
 	if stored.Receipt.RepositoryID != of.RepositoryID {
@@ -215,14 +205,10 @@ func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, t pip
 // Without a record that can be read, or with one of another repository, there is none to add
 // it to. Whether the path is missing is looked up in seen.
 func NotePath(ctx context.Context, s, seen Records, of pipeline.Customer, t pipeline.Target, at time.Time) error {
-	if _, lacks, err := lacksPath(ctx, seen, of, t); err != nil || !lacks {
+	if _, _, lacks, err := lacksPath(ctx, seen, of, t); err != nil || !lacks {
 		return err
 	}
-	older, err := s.List(ctx, LastApplyPrefix(t))
-	if err != nil {
-		return err
-	}
-	stored, lacks, err := lacksPath(ctx, s, of, t) // after the list: what it lacks is not removed
+	stored, older, lacks, err := lacksPath(ctx, s, of, t)
 	if err != nil || !lacks {
 		return err
 	}
@@ -230,30 +216,29 @@ func NotePath(ctx context.Context, s, seen Records, of pipeline.Customer, t pipe
 	return stored.replace(ctx, s, older, at)
 }
 
-// lacksPath returns the record of the last apply, and whether the path of a customer is to
-// be added to it.
-func lacksPath(ctx context.Context, s Records, of pipeline.Customer, t pipeline.Target) (stored LastApply, lacks bool, err error) {
-	stored, found, err := LoadLastApply(ctx, s, t)
+// lacksPath is loadLastApply, and whether the path of a customer is to be added to the record.
+func lacksPath(ctx context.Context, s Records, of pipeline.Customer, t pipeline.Target) (stored LastApply, all []string, lacks bool, err error) {
+	stored, all, err = loadLastApply(ctx, s, t)
 	if errors.Is(err, pipeline.ErrUnknownKey) {
-		return stored, false, nil
+		return stored, all, false, nil
 	}
 	known := stored.Path == of.Path || slices.Contains(stored.FailedPaths, of.Path)
-	return stored, err == nil && found && stored.Receipt.RepositoryID == of.RepositoryID && !known, err
+	return stored, all, err == nil && len(all) > 0 && stored.Receipt.RepositoryID == of.RepositoryID && !known, err
 }
 
 // replace writes a record again with its variables, and then removes the older ones. Variables
 // that cannot be opened stay away: whoever needs them is told that they are gone.
 func (l LastApply) replace(ctx context.Context, s Records, older []string, at time.Time) error {
 	variables, err := l.OpenVariables(ctx, s.Sealer)
-	if err != nil && !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey) {
+	if err != nil && !isDoubted(err) {
 		return err
 	}
-	return l.replaceWith(ctx, s, older, lastApplyKeyAfter(older, l.Receipt.Target(), at, l.Receipt.Request), variables)
+	return l.replaceWith(ctx, s, older, at, variables)
 }
 
-// replaceWith writes a record, and then removes the older ones.
-func (l LastApply) replaceWith(ctx context.Context, s Records, older []string, key string, variables []byte) error {
-	if err := l.Seal(ctx, s, key, variables); err != nil {
+// replaceWith writes a record behind the older ones, and then removes these.
+func (l LastApply) replaceWith(ctx context.Context, s Records, older []string, at time.Time, variables []byte) error {
+	if err := l.Seal(ctx, s, LastApplyKey(l.Receipt.Target(), behind(older, at, ".json"), l.Receipt.Request), variables); err != nil {
 		return err
 	}
 	return deleteAll(ctx, s, older)
@@ -282,25 +267,37 @@ func ForgetLastApply(ctx context.Context, s pipeline.Store, t pipeline.Target) (
 // a record that can be read there is none to write: what cannot be believed goes, and the
 // ledger and the registration remember.
 func NoteOwner(ctx context.Context, s Records, of pipeline.Customer, t pipeline.Target, state pipeline.StateRecord, by Acceptance) error {
-	older, err := s.List(ctx, LastApplyPrefix(t))
-	if err != nil {
-		return err
+	stored, older, err := loadLastApply(ctx, s, t)
+	var variables []byte
+	if err == nil && len(older) > 0 {
+		variables, err = stored.OpenVariables(ctx, s.Sealer)
 	}
-	last, err := OpenLastApply(ctx, s, t)
-	if errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey) || err == nil && !last.Found {
+	switch {
+	case isDoubted(err), err == nil && len(older) == 0:
 		return deleteAll(ctx, s, older)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
-	stored := last.Record
 	stored.Receipt.RepositoryID, stored.State, stored.Accepted = of.RepositoryID, &state, &by
-	return stored.replaceWith(ctx, s, older, lastApplyKeyAfter(older, t, by.At, stored.Receipt.Request), last.Variables)
+	return stored.replaceWith(ctx, s, older, by.At, variables)
 }
 
 // LastAppliedAt reads the time out of the key of a record of the last apply.
-func LastAppliedAt(key string) (time.Time, bool) {
-	name, ok := strings.CutSuffix(key[strings.LastIndex(key, "/")+1:], ".json")
-	at, parseErr := time.Parse(LastApplyTimes, name[:min(len(name), len(LastApplyTimes))])
-	return at, ok && parseErr == nil
+func LastAppliedAt(key string) (time.Time, bool) { return timeOf(key, ".json") }
+
+// timeOf reads the time out of a key that begins with it, and has one of the endings.
+func timeOf(key string, endings ...string) (time.Time, bool) {
+	name := key[strings.LastIndex(key, "/")+1:]
+	at, err := time.Parse(LastApplyTimes, name[:min(len(name), len(LastApplyTimes))])
+	return at, err == nil && slices.ContainsFunc(endings, func(ending string) bool { return strings.HasSuffix(name, ending) })
+}
+
+// behind is a time after those of the keys: clocks of runners differ, and the last key counts.
+func behind(keys []string, at time.Time, endings ...string) time.Time {
+	for _, key := range keys {
+		if newest, ok := timeOf(key, endings...); ok && !at.After(newest) {
+			at = newest.Add(time.Nanosecond)
+		}
+	}
+	return at
 }

@@ -107,14 +107,10 @@ func NoteOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOut
 	if err != nil {
 		return err
 	}
-	err = left.seal(ctx, s, t, older)
-	if err != nil {
+	if err := SealOutputs(ctx, s, t, left, older); err != nil {
 		return err
 	}
-	for _, old := range older {
-		err = errors.Join(err, s.Delete(ctx, old))
-	}
-	return err
+	return deleteAll(ctx, s, older)
 }
 
 // OpenOutputs writes a mark, from which on the outputs of a target are not known: an apply is
@@ -125,7 +121,7 @@ func OpenOutputs(ctx context.Context, s pipeline.Store, t pipeline.Target, reque
 	if err != nil {
 		return "", err
 	}
-	key = OutputsPrefix(t) + behind(older, now.UTC()).Format(LastApplyTimes) + "-" + string(request) + openEnding
+	key = OutputsPrefix(t) + behind(older, now.UTC(), sealedEnding, openEnding).Format(LastApplyTimes) + "-" + string(request) + openEnding
 	return key, s.Create(ctx, key, strings.NewReader("{}\n"))
 }
 
@@ -133,7 +129,8 @@ func OpenOutputs(ctx context.Context, s pipeline.Store, t pipeline.Target, reque
 // nothing. older are the keys below OutputsPrefix of t that it comes behind. They are listed
 // before the caller looks whether it may write: what an apply leaves after that counts.
 func SealOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOutputs, older []string) error {
-	return left.seal(ctx, s, t, older)
+	at := behind(older, left.At.UTC(), sealedEnding, openEnding)
+	return left.sealAs(ctx, s, t, OutputsPrefix(t)+at.Format(LastApplyTimes)+"-"+string(left.Request)+sealedEnding, at)
 }
 
 // ResealOutputs writes outputs of LoadOutputs once more, under another key of the fleet, and
@@ -141,23 +138,6 @@ func SealOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOut
 func ResealOutputs(ctx context.Context, s Records, t pipeline.Target, left LeftOutputs, now time.Time) error {
 	of, _, _ := strings.Cut(left.key, resealedAs)
 	return left.sealAs(ctx, s, t, of+resealedAs+now.UTC().Format(LastApplyTimes)+sealedEnding, left.At)
-}
-
-// seal writes the record behind the older ones.
-func (l LeftOutputs) seal(ctx context.Context, s Records, t pipeline.Target, older []string) error {
-	at := behind(older, l.At.UTC())
-	return l.sealAs(ctx, s, t, OutputsPrefix(t)+at.Format(LastApplyTimes)+"-"+string(l.Request)+sealedEnding, at)
-}
-
-// behind is a time after those of the older keys: clocks of runners differ, and the last key
-// counts.
-func behind(older []string, at time.Time) time.Time {
-	for _, key := range older {
-		if newest, ok := outputsTime(key); ok && !at.After(newest) {
-			at = newest.Add(time.Nanosecond)
-		}
-	}
-	return at
 }
 
 func (l LeftOutputs) sealAs(ctx context.Context, s Records, t pipeline.Target, key string, at time.Time) error {
@@ -170,13 +150,6 @@ func (l LeftOutputs) sealAs(ctx context.Context, s Records, t pipeline.Target, k
 		return fmt.Errorf("encode %s: %w", key, err)
 	}
 	return SealInto(ctx, s.Store, s.Sealer, key, leftBinding(t, key), bytes.NewReader(b))
-}
-
-// outputsTime reads the time out of the key of outputs.
-func outputsTime(key string) (time.Time, bool) {
-	name := key[strings.LastIndex(key, "/")+1:]
-	at, err := time.Parse(LastApplyTimes, name[:min(len(name), len(LastApplyTimes))])
-	return at, err == nil && (strings.HasSuffix(name, sealedEnding) || strings.HasSuffix(name, openEnding))
 }
 
 // newestOutputs is the key of the record that counts; empty where none does. One that was
@@ -237,10 +210,5 @@ func ForgetOutputs(ctx context.Context, s pipeline.Store, t pipeline.Target) err
 	if err != nil {
 		return fmt.Errorf("look for the outputs of %s: %w", t, err)
 	}
-	for _, key := range keys {
-		if err := s.Delete(ctx, key); err != nil {
-			return err
-		}
-	}
-	return nil
+	return deleteAll(ctx, s, keys)
 }

@@ -236,6 +236,11 @@ func (u UnverifiedReader) readAttached(ctx context.Context, p PlanAttempt, objec
 	return Attached{}, nil
 }
 
+// isDoubted reports whether an error says that a record cannot be believed with the keys at hand.
+func isDoubted(err error) bool {
+	return errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey)
+}
+
 // Doubted is how a target stands whose record cannot be believed: not as that
 // record says. applying: an apply has begun. False when err is of another kind.
 func Doubted(err error, applying bool) (Result, bool) {

@@ -316,7 +316,7 @@ func TestReindexRemoves(t *testing.T) {
 	nobody := p.loser
 	nobody.ID = "11111111-1111-4111-8111-111111111111"
 	forged := record.QueueOf(target).Prefix + p.loser.OrderAt(w.Now.Add(time.Hour))
-	young, nonsense := record.QueueKey(nobody, target), record.QueuePrefix(target)+"nonsense"
+	young, nonsense := record.QueueOf(target).Own(nobody), record.QueuePrefix(target)+"nonsense"
 	misplaced := "acme/pulls/9/" + p.loser.Order()
 	open := record.OpenKey(nobody)
 	for _, key := range []string{forged, young, nonsense, misplaced, open} {
@@ -352,7 +352,7 @@ func TestReindexNamesDoubt(t *testing.T) {
 		w.Delete(key)
 	}
 	target := loser.Targets[0].Target
-	want := []string{record.QueueKey(winner, loser.Targets[1].Target), record.QueueKey(winner, target)}
+	want := []string{record.QueueOf(loser.Targets[1].Target).Own(winner), record.QueueOf(target).Own(winner)}
 	for _, fix := range []bool{false, true} {
 		got := reindex(w, fix)
 		if !slices.Equal(entries(got, recovery.IndexDoubt), want) {

@@ -27,14 +27,14 @@ func QueueOf(t pipeline.Target) Index {
 
 // PullOf lists the requests of a pull request.
 func PullOf(c pipeline.CustomerName, number int) Index {
-	return Index{target: pipeline.Target{Customer: c}, Prefix: pullPrefix(c, number), Holds: func(r pipeline.Request) bool { return r.PullRequest == number }}
+	return Index{target: pipeline.Target{Customer: c}, Prefix: fmt.Sprintf("%s/pulls/%d/", c, number), Holds: func(r pipeline.Request) bool { return r.PullRequest == number }}
 }
 
 // CommitOf lists the requests for the commit of r, which share its statuses.
 func CommitOf(r pipeline.Request) Index { return commitIndex(r.Customer, r.Commit) }
 
 func commitIndex(c pipeline.CustomerName, sha pipeline.SHA) Index {
-	return Index{target: pipeline.Target{Customer: c}, Prefix: commitPrefix(c, sha), Holds: func(r pipeline.Request) bool { return r.Commit == sha }}
+	return Index{target: pipeline.Target{Customer: c}, Prefix: fmt.Sprintf("%s/requests/by-commit/%s/", c, sha), Holds: func(r pipeline.Request) bool { return r.Commit == sha }}
 }
 
 // Own is the key that a request has by itself.

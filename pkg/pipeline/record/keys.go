@@ -58,31 +58,9 @@ func ReplacedState(t pipeline.Target, at time.Time) string {
 	return fmt.Sprintf("%s/replaced/%s.json", t.Folder(), at.UTC().Format(LastApplyTimes))
 }
 
-// QueueKey sorts the requests of a target by their age.
-func QueueKey(r pipeline.Request, t pipeline.Target) string {
-	return QueuePrefix(t) + r.Order()
-}
-
 // QueuePrefix holds the requests of a target.
 func QueuePrefix(t pipeline.Target) string {
 	return fmt.Sprintf("%s/queue/", t.Folder())
-}
-
-// PullKey sorts the requests of a pull request by their age.
-func PullKey(r pipeline.Request) string {
-	return pullPrefix(r.Customer, r.PullRequest) + r.Order()
-}
-
-func pullPrefix(c pipeline.CustomerName, number int) string {
-	return fmt.Sprintf("%s/pulls/%d/", c, number)
-}
-
-// CommitKey sorts the requests for a commit by their age: they share its
-// statuses.
-func CommitKey(r pipeline.Request) string { return commitPrefix(r.Customer, r.Commit) + r.Order() }
-
-func commitPrefix(c pipeline.CustomerName, sha pipeline.SHA) string {
-	return fmt.Sprintf("%s/requests/by-commit/%s/", c, sha)
 }
 
 // LedgerPrefix is where a ledger lies. Without an environment it is that of what

@@ -11,13 +11,13 @@ import (
 // Places are the entries that a request has by itself in the indexes, but for that of the
 // open requests: whether it is open does not follow from its record.
 func Places(r pipeline.Request) []string {
-	keys := []string{CommitKey(r)}
+	keys := []string{CommitOf(r).Own(r)}
 	if r.PullRequest > 0 {
-		keys = append(keys, PullKey(r))
+		keys = append(keys, PullOf(r.Customer, r.PullRequest).Own(r))
 	}
 	for _, t := range r.Targets {
 		if r.Applies(t.Target) {
-			keys = append(keys, QueueKey(r, t.Target))
+			keys = append(keys, QueueOf(t.Target).Own(r))
 		}
 	}
 	return keys

@@ -56,7 +56,7 @@ func TestChangedSince(t *testing.T) {
 		return pipeline.Request{ID: pipeline.NewRequestID(), Customer: "asked", CustomerRun: pipeline.Run{ID: 7, Attempt: 1, CreatedAt: time.Date(2030, 1, day, 0, 0, 0, 0, time.UTC)}}
 	}
 	store := keyList{keys: []string{
-		record.QueueKey(at(1), at(1).Customer.In("old")), record.QueueKey(at(1), at(1).Customer.In("new")), record.QueueKey(at(9), at(9).Customer.In("new")),
+		record.QueueOf(at(1).Customer.In("old")).Own(at(1)), record.QueueOf(at(1).Customer.In("new")).Own(at(1)), record.QueueOf(at(9).Customer.In("new")).Own(at(9)),
 		record.LastApplyPrefix(pipeline.Target{Customer: "applied", Environment: "old"}) + "20300101T000000.000000000Z-x.json",
 		record.LastApplyPrefix(pipeline.Target{Customer: "applied", Environment: "new"}) + "20300101T000000.000000000Z-x.json", record.LastApplyPrefix(pipeline.Target{Customer: "applied", Environment: "new"}) + "20300108T000000.000000000Z-x.variables",
 		record.LastApplyPrefix(pipeline.Target{Customer: "applied", Environment: "odd"}) + "someday.json",

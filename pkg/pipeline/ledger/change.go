@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -61,19 +62,14 @@ func (l Ledger) AppendNext(ctx context.Context, tip Tip, e Entry) (Tip, error) {
 // LastChange looks back from tip for the newest entry about the same value. It looks at the last 100
 // entries; false: none of them is.
 func (l Ledger) LastChange(ctx context.Context, tip Tip, c Change) (Entry, bool, error) {
-	at := tip.Last
-	for back := 0; at.Sequence > 0 && back < maxLookBack; back++ {
-		if at.Change != nil && at.Change.same(c) {
-			return at, true, nil
+	var found Entry
+	looked := 0
+	err := l.backFrom(ctx, tip.Last, time.Time{}, func(e Entry) bool {
+		if e.Change != nil && e.Change.same(c) {
+			found = e
 		}
-		if at.Sequence == 1 {
-			break
-		}
-		before, err := l.before(ctx, at)
-		if err != nil {
-			return Entry{}, false, err
-		}
-		at = before
-	}
-	return Entry{}, false, nil
+		looked++
+		return found.Sequence == 0 && looked < maxLookBack
+	})
+	return found, found.Sequence > 0, err
 }

@@ -134,7 +134,7 @@ func (r *Reporter) deployment(report pipeline.Report, t target, head *pipeline.L
 		SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Target),
 		Description: r.Renderer.Status(report, t.Target), State: "success", LogURL: t.RunURL,
 		Payload: pipeline.DeploymentPayload{Request: request.ID, Customer: request.Customer, Path: path.Dir(request.File), Environment: t.Environment, Stack: t.Stack, Outcome: t.Outcome, Outputs: outputs,
-			Ledger: head, Receipt: t.Receipt},
+			Ledger: head, Receipt: t.digest},
 	}
 }
 

@@ -236,3 +236,22 @@ func TestForgedNameOfAPlan(t *testing.T) {
 		})
 	}
 }
+
+// TestForgedRenameOfAnotherRepository: what a writer of the store lays below another repository says nothing of this
+// one, and who looks for a name alone does not believe it.
+func TestForgedRenameOfAnotherRepository(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	w.ApplyOnce()
+	if err := w.Rename("acme", "store"); err != nil {
+		t.Fatal(err)
+	}
+	genuine := w.Read(pipelinetest.Renames + "acme/000001.json")
+	w.Create("_metapipe/customers/8/renamed/store/000001.json", `{"record": {"repository_id": 8, "path": "infra", "from": "store", "to": "evil", "at": "2098-05-01T00:00:00Z"}, "seal": "AA=="}`)
+	w.Create("_metapipe/customers/8/renamed/acme/000001.json", string(genuine))
+	w.WantNamed("store", "acme")
+	for _, name := range []pipeline.CustomerName{"acme", "store"} {
+		_, err := registry.RenamedTo(t.Context(), w.Store, w.Sealer, name)
+		pipelinetest.WantRefused(t, "the new name of "+string(name), err, pipeline.ReasonTampered)
+	}
+}

@@ -1,4 +1,5 @@
-package sources_test
+// Package slapdtest starts a real directory server for tests: slapd of OpenLDAP.
+package slapdtest
 
 import (
 	"crypto/ecdsa"
@@ -18,11 +19,11 @@ import (
 	"time"
 )
 
-// slapd is a real directory server on this machine, with 1,200 people.
-type slapd struct {
-	plain, secure string // addresses
-	dir           string // with ca.pem
-	process       *os.Process
+// Server is a directory server on this machine, with 1,200 people.
+type Server struct {
+	Plain, Secure string // addresses
+	Dir           string // with ca.pem
+	Process       *os.Process
 }
 
 // slapdProgram finds the server. Its profile for AppArmor goes by its path and keeps it out of temporary
@@ -50,16 +51,19 @@ func slapdProgram(t *testing.T, dir string) string {
 	return copied
 }
 
+// What the directory holds.
 const (
-	suffix     = "dc=example,dc=com"
-	readerDN   = "cn=reader," + suffix
-	limitedDN  = "cn=limited," + suffix // gets 500 entries and an error
-	pagedDN    = "cn=paged," + suffix   // gets pages of at most 100
-	password   = "correct horse battery"
-	manyPeople = 1200
+	Suffix    = "dc=example,dc=com"
+	ReaderDN  = "cn=reader," + Suffix
+	LimitedDN = "cn=limited," + Suffix // gets 500 entries and an error
+	PagedDN   = "cn=paged," + Suffix   // gets pages of at most 100
+	Password  = "correct horse battery"
+	People    = 1200
 )
 
-func startSlapd(t *testing.T) *slapd {
+// Start starts a server, which ends with the test. Without slapd the test is skipped, unless
+// METAPIPE_REQUIRE_SLAPD is set.
+func Start(t *testing.T) *Server {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "slapd") // the path of a socket or a database must be short
 	if err != nil {
@@ -90,7 +94,7 @@ limits * size=unlimited
 access to attrs=userPassword by anonymous auth by * none
 access to dn.subtree="ou=hidden,%[3]s" by * none
 access to * by users read by * none
-`, dir, modules, suffix, limitedDN, pagedDN),
+`, dir, modules, Suffix, LimitedDN, PagedDN),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -104,16 +108,16 @@ access to * by users read by * none
 	if out, err := add.CombinedOutput(); err != nil {
 		t.Fatalf("slapadd: %v\n%s", err, out)
 	}
-	s := &slapd{plain: freeAddress(t), secure: freeAddress(t), dir: dir}
+	s := &Server{Plain: freeAddress(t), Secure: freeAddress(t), Dir: dir}
 	// #nosec G204 -- a copy of the server
-	cmd := exec.Command(program, "-d", "0", "-f", filepath.Join(dir, "slapd.conf"), "-h", "ldap://"+s.plain+" ldaps://"+s.secure)
+	cmd := exec.Command(program, "-d", "0", "-f", filepath.Join(dir, "slapd.conf"), "-h", "ldap://"+s.Plain+" ldaps://"+s.Secure)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.process = cmd.Process
+	s.Process = cmd.Process
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := net.Dial("tcp", s.secure)
+		conn, err := net.Dial("tcp", s.Secure)
 		if err == nil {
 			_ = conn.Close()
 			return s
@@ -137,24 +141,24 @@ func freeAddress(t *testing.T) string {
 // people are the entries: 1,200 people, each with a repository, in groups that lie in each other and in a circle.
 func people() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "dn: %s\nobjectClass: dcObject\nobjectClass: organization\no: example\ndc: example\n\n", suffix)
+	fmt.Fprintf(&out, "dn: %s\nobjectClass: dcObject\nobjectClass: organization\no: example\ndc: example\n\n", Suffix)
 	for _, name := range []string{"reader", "limited", "paged"} {
-		fmt.Fprintf(&out, "dn: cn=%s,%s\nobjectClass: person\ncn: %s\nsn: x\nuserPassword: %s\n\n", name, suffix, name, password)
+		fmt.Fprintf(&out, "dn: cn=%s,%s\nobjectClass: person\ncn: %s\nsn: x\nuserPassword: %s\n\n", name, Suffix, name, Password)
 	}
 	for _, ou := range []string{"people", "groups", "hidden"} {
-		fmt.Fprintf(&out, "dn: ou=%s,%s\nobjectClass: organizationalUnit\nou: %s\n\n", ou, suffix, ou)
+		fmt.Fprintf(&out, "dn: ou=%s,%s\nobjectClass: organizationalUnit\nou: %s\n\n", ou, Suffix, ou)
 	}
-	for i := range manyPeople {
-		fmt.Fprintf(&out, "dn: uid=p%04d,ou=people,%s\nobjectClass: inetOrgPerson\nuid: p%04d\ncn: P\nsn: P\nmail: p%04d@example.com\nemployeeNumber: %d\n", i, suffix, i, i, 5000+i)
+	for i := range People {
+		fmt.Fprintf(&out, "dn: uid=p%04d,ou=people,%s\nobjectClass: inetOrgPerson\nuid: p%04d\ncn: P\nsn: P\nmail: p%04d@example.com\nemployeeNumber: %d\n", i, Suffix, i, i, 5000+i)
 		if i == 7 {
 			out.WriteString("jpegPhoto:: //79\nou: web\nou: shop\n")
 		}
 		out.WriteString("\n")
 	}
 	group := func(name string, members ...string) {
-		fmt.Fprintf(&out, "dn: cn=%s,ou=groups,%s\nobjectClass: groupOfNames\ncn: %s\n", name, suffix, name)
+		fmt.Fprintf(&out, "dn: cn=%s,ou=groups,%s\nobjectClass: groupOfNames\ncn: %s\n", name, Suffix, name)
 		for _, m := range members {
-			fmt.Fprintf(&out, "member: %s,%s\n", m, suffix)
+			fmt.Fprintf(&out, "member: %s,%s\n", m, Suffix)
 		}
 		out.WriteString("\n")
 	}
@@ -162,7 +166,7 @@ func people() string {
 	group("web", "uid=p0003,ou=people", "cn=deep,ou=groups", "cn=owners,ou=groups")
 	group("deep", "uid=p0004,ou=people", "uid=p0001,ou=people")
 	group("broken", "uid=p0001,ou=people", "cn=secret,ou=hidden")
-	fmt.Fprintf(&out, "dn: cn=secret,ou=hidden,%s\nobjectClass: groupOfNames\ncn: secret\nmember: uid=p0005,ou=people,%s\n\n", suffix, suffix)
+	fmt.Fprintf(&out, "dn: cn=secret,ou=hidden,%s\nobjectClass: groupOfNames\ncn: secret\nmember: uid=p0005,ou=people,%s\n\n", Suffix, Suffix)
 	return out.String()
 }
 

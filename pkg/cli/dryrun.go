@@ -179,7 +179,8 @@ func (m dryRun) dryRunCustomer(ctx context.Context, o planOptions) (pipeline.Cus
 		return match.Customer, err
 	}
 	c := config.Unregistered(m.config.Manager, m.dir, filepath.Base(dir))
-	if !config.HoldsCode(filepath.Join(m.dir, c.Root)) {
+	// The roots of stacks are checked with the configuration.
+	if len(c.Manager.Stacks) == 0 && !config.HoldsCode(filepath.Join(m.dir, c.Root)) {
 		return c, pipeline.Usagef("%s has no Terraform code, neither in %s/ nor at its top", m.dir, c.Root).
 			Nextf("name the manager checkout with --manager-dir, or a customer with another root with --customer")
 	}

@@ -31,6 +31,7 @@ func TestBench(t *testing.T) {
 		{"binary", (*bench).binary},
 		{"start-up", (*bench).startUp},
 		{"plan", (*bench).plan},
+		{"playbook", (*bench).playbook},
 		{"rendering", (*bench).rendering},
 		{"rehearsal", (*bench).rehearsal},
 		{"request", (*bench).request},

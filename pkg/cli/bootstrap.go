@@ -44,7 +44,7 @@ prints what it would set. With --apply it sets that, and keeps settings that are
 Policies and lifecycle rules of others stay.
 
 It also prints the least policies for the roles of fetch-vars, plan, apply, report,
-drift, sweep (and unlock), sync and rekey (and state reindex). --customer, --environment
+drift, sweep (and unlock), compliance, sync and rekey (and state reindex). --customer, --environment
 and --stack cut them to one prefix, as the session policy of a job should be.`,
 		Example: "  metapipe bootstrap state\n  metapipe bootstrap state --apply",
 		Args:    noArguments,

@@ -24,7 +24,7 @@ func newBootstrapRolesCmd(app *App) *cobra.Command {
 		Use:   "roles",
 		Short: "Print the AWS roles of the workflows, and their OIDC provider, as Terraform",
 		Long: `roles prints Terraform for the OIDC provider of GitHub Actions and for the IAM roles
-of fetch-vars, plan, apply, report, drift and sweep, with the policies that
+of fetch-vars, plan, apply, report, drift, sweep, compliance and sync, with the policies that
 bootstrap state prints. With ` + "`role`" + ` in metapipe.yml or in a customer's file, it prints
 these roles too. Each role trusts exactly the jobs of the manager's workflows that
 take it: by their environment, or by the default branch where they have none.

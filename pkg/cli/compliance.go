@@ -49,7 +49,7 @@ nothing to GitHub without --issue, --customer-issues or --apply.
 
 What could not be read is listed as not known: no one can say whether it complies. It
 ends the command with exit code 1, unless --allow-unknown is given. Archived
-repositories, templates and forks are not compared.
+repositories and templates are not compared, forks only with "forks: true".
 
 --severity, --repository and --limit narrow what is compared or shown; --fail-on counts
 only what is compared. --sarif prints a log for GitHub's code scanning.
@@ -72,8 +72,9 @@ properties read, with --apply write); with --history or --apply METAPIPE_KEY; wi
 --issue GITHUB_TOKEN (issues write). AWS with --history or --apply: read and write of
 the bucket.
 Outputs: findings, critical, high, medium, low, unknown and score.
-Exit code 1: something could not be read or written. Exit code 4: something else was
-there. Exit code 6: there are findings of the severity of --fail-on, or higher.`,
+Exit code 1: something could not be read or written. Exit code 4: a value has changed
+since it was read. Exit code 6: there are findings of the severity of --fail-on, or
+higher.`,
 		Example: `  metapipe compliance
   metapipe compliance --repository "acme/shop-*" --severity high
   metapipe compliance --issue
@@ -101,7 +102,7 @@ there. Exit code 6: there are findings of the severity of --fail-on, or higher.`
 	f.BoolVar(&o.allowUnknown, "allow-unknown", false, "do not fail because something could not be read")
 	f.BoolVar(&o.history, "history", false, "compare with earlier scans in the store, and keep this one")
 	f.BoolVar(&o.issue, "issue", false, "keep one issue in the manager")
-	f.IntVar(&o.customerIssues, "customer-issues", 0, "write at most `N` times to issues in customers' repositories")
+	f.IntVar(&o.customerIssues, "customer-issues", 0, "keep one issue in the repository of each customer with findings, and write at most `N` times")
 	f.BoolVar(&o.remediate, "remediate", false, "show the new values that fix findings, and nothing else")
 	f.BoolVar(&o.sarif, "sarif", false, "print a SARIF log")
 	f.BoolVar(&o.markdown, "markdown", false, "print Markdown, as in the job summary")
@@ -117,8 +118,13 @@ func newComplianceImportCmd(app *App) *cobra.Command {
 and prints the same rules as a compliance.yml. What has no place there is named. It
 writes no file.`,
 		Example: "  metapipe compliance import config.json >compliance.yml",
-		Args:    cobra.ExactArgs(1),
-		RunE:    func(_ *cobra.Command, args []string) error { return app.complianceImport(args[0]) },
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return pipeline.Usagef("import takes one file").Nextf("run: metapipe compliance import config.json")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return app.complianceImport(args[0]) },
 	}
 }
 
@@ -136,7 +142,7 @@ func (a *App) complianceImport(name string) error {
 		return pipeline.Usagef("%s cannot be imported", name).Because(err).Nextf("fix the file, or leave out what is named")
 	}
 	for _, note := range notes {
-		a.logf("not imported: %s", note)
+		a.logf("%s", note)
 	}
 	_, err = a.Out.Write(file)
 	return err
@@ -162,7 +168,7 @@ func (o complianceOptions) check() error {
 	case o.issue && (o.repository != "" || o.limit > 0):
 		return pipeline.Usagef("--issue is about all repositories").Nextf("leave out --repository and --limit, or --issue")
 	case (o.apply || o.maxChanges > 0) && !o.fixes():
-		return pipeline.Usagef("--apply and --max-changes are about new values").Nextf("add --remediate")
+		return pipeline.Usagef("--apply and --max-changes need the values that --remediate or --from shows").Nextf("add one of them")
 	}
 	return o.changeOptions.check()
 }
@@ -178,7 +184,7 @@ func (a *App) compliance(ctx context.Context, o complianceOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := m.github.clientFor(envSourceToken, complianceGrants(o))
+	client, err := m.github.organization(complianceGrants(o))
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (a *App) complianceUndo(ctx context.Context, o complianceOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := m.github.clientFor(envSourceToken, setGrants(o.apply))
+	client, err := m.github.organization(setGrants(o.apply))
 	if err != nil {
 		return err
 	}

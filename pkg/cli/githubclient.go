@@ -3,6 +3,7 @@ package cli
 import (
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/actions"
@@ -20,6 +21,9 @@ const (
 
 // driftScanPath is the command that runs the tool and reads customers' repositories.
 const driftScanPath = "metapipe drift scan"
+
+// organizationCommands read whole organizations, which a GitHub App cannot.
+var organizationCommands = []string{"metapipe compliance", "metapipe sync"}
 
 // githubClients makes the clients of a command.
 type githubClients struct {
@@ -47,6 +51,20 @@ func (g *githubClients) clientFor(name string, needs grants) (*github.Client, er
 		return nil, unsetSecrets([]unset{g.unset(name)})
 	}
 	return g.open(o)
+}
+
+// organization returns a client that reads organizations and their repositories.
+func (g *githubClients) organization(needs grants) (*github.Client, error) {
+	o := g.options(envSourceToken)
+	o.Grants = needs
+	if o.Token != "" {
+		return g.open(o)
+	}
+	missing := g.unset(envSourceToken)
+	if g.app.getenv(envAppID) != "" {
+		return nil, pipeline.Usagef("a GitHub App cannot list the repositories of an organization: each of its tokens is for one repository").Nextf("%s", missing.next)
+	}
+	return nil, unsetSecrets([]unset{missing})
 }
 
 // personal is client for the token of a person, also where a GitHub App is set up.
@@ -103,7 +121,9 @@ func (g *githubClients) unset(name string) unset {
 	if name == envSourceToken && g.context.InActions && g.app.command == driftScanPath {
 		next = "pass the secret SOURCE_REPOS_READ_PAT to this step through `env:`, a token that only reads, since this job runs the tool"
 	}
-	if name != envOwnToken {
+	if name == envSourceToken && slices.Contains(organizationCommands, g.app.command) {
+		next += ", a token that sees all repositories of the organizations (First scan in docs/COMPLIANCE.md)"
+	} else if name != envOwnToken {
 		next += ", or " + envAppID + " and " + envAppKey + " of a GitHub App"
 	}
 	return unset{name: name, next: next}

@@ -52,7 +52,8 @@ Environment: SOURCE_REPOS_PAT (all repositories of the organizations: metadata a
 contents read; organizations: members read, custom properties read, with --apply write);
 METAPIPE_KEY; the variables that sync.yml names. AWS: read and write of the bucket.
 Outputs: changes, written, failed, unavailable and findings.
-Exit code 1: something could not be read or written. Exit code 4: something else was there.`,
+Exit code 1: something could not be read or written. Exit code 4: a value has changed since
+it was read.`,
 		Example: `  metapipe sync
   metapipe sync --source billing --property customer_tier --apply
   metapipe sync --apply --max-changes 120`,
@@ -98,7 +99,7 @@ func (a *App) sync(ctx context.Context, o syncOptions) error {
 	if meant, err := m.hinted(&o, c); err != nil || !meant {
 		return err
 	}
-	client, err := m.github.clientFor(envSourceToken, syncGrants(o.apply))
+	client, err := m.github.organization(syncGrants(o.apply))
 	if err != nil {
 		return err
 	}

@@ -137,9 +137,9 @@ func (i *complianceImport) fields() fields {
 			}
 		},
 		"content_detection_rules": func(value) {
-			i.note("content_detection_rules: write the patterns into content.detect of %s", ManagerFile)
+			i.note("content_detection_rules is not imported: write the patterns into content.detect of %s", ManagerFile)
 		},
-		"notification_config": func(value) { i.note("notification_config: the scan sends no messages") },
+		"notification_config": func(value) { i.note("notification_config is not imported: the scan sends no messages") },
 	}
 }
 
@@ -161,7 +161,7 @@ func (i *complianceImport) severityRules(v value) {
 		switch {
 		case rule == "stale_property":
 			i.out.Severities[string(compliance.RuleStaleValue)] = severity
-			i.note("severity_rules: stale_property is the rule of properties with max_age: write one where values grow old")
+			i.note("severity_rules: stale_property has no effect until a property has max_age")
 		case !known:
 			i.add(at, RuleValue, fmt.Sprintf("%s names the rule %q, which is not known", v.name, strictyaml.Short(rule)), "remove it; known are: "+strings.Join(slices.Sorted(maps.Keys(importedRules)), ", "))
 		default:

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -51,7 +52,8 @@ func (m *manager) writeComplianceIssues(ctx context.Context, o complianceOptions
 	}
 	if o.customerIssues > 0 {
 		var more []issues.Outcome
-		more, err = issuer.Customers(ctx, client, runName(m.run()), r, m.config.Customers, o.customerIssues)
+		active := slices.DeleteFunc(slices.Clone(m.config.Customers), func(c pipeline.Customer) bool { return c.Offboarded })
+		more, err = issuer.Customers(ctx, client, runName(m.run()), r, active, o.customerIssues)
 		outcomes = append(outcomes, more...)
 	}
 	return outcomes, err

@@ -129,7 +129,7 @@ func TestComplianceIssuesOfCustomers(t *testing.T) {
 	scan(0, "5", "PATCH "+list+"/1", "POST "+list+"/1/comments")
 	w.Customer.SetProperties(hub.Properties{})
 	scan(0, "5", "PATCH "+list+"/1")
-	fixture.Must(w.Manager.Commit("main", hub.Change{Remove: []string{"customers/shop.yml"}, Message: "Remove shop"}))(t)
+	w.Commit(w.Manager, "main", map[string]string{"customers/shop.yml": fixture.ManagerFiles["customers/shop.yml"] + "offboarded: true\n"})
 	scan(0, "5", "PATCH "+list+"/1", "POST "+list+"/1/comments")
 	if got := issuesOf(w.Customer); len(got) != 1 || !strings.HasPrefix(got[0], "closed ") {
 		t.Errorf("%q", got)

@@ -161,6 +161,8 @@ func (o complianceOptions) check() error {
 		return pipeline.Usagef("--repository is %s", pipeline.QuoteTyped(o.repository)).Nextf(`write a name such as "shop-*", or "acme/shop-*"`)
 	}
 	switch {
+	case o.from != "" && (o.repository != "" || o.limit > 0 || o.severity != string(compliance.Low)):
+		return pipeline.Usagef("--from names repositories and values itself").Nextf("leave out --repository, --severity and --limit")
 	case o.limit < 0:
 		return pipeline.Usagef("--limit is %d", o.limit).Nextf("write a number above 0, or leave it out")
 	case o.customerIssues < 0 || o.customerIssues > maxIssueWrites:
@@ -189,7 +191,7 @@ func (a *App) compliance(ctx context.Context, o complianceOptions) error {
 		return err
 	}
 	scan := compliance.Scan{Rules: rules, GitHub: client, Customers: map[int64][]pipeline.Customer{}, Parse: m.parse, Detect: detectContent(m.config.Manager), Now: a.Now(), Repository: o.repository, Limit: o.limit,
-		Protected: protectedProperties(m.config.Manager)}
+		Protected: protectedProperties(m.config.Manager), FixFrom: compliance.Severity(o.severity)}
 	for _, c := range m.config.Customers {
 		if !c.Offboarded {
 			scan.Customers[c.RepositoryID] = append(scan.Customers[c.RepositoryID], c)

@@ -41,6 +41,7 @@ func TestComplianceRemediate(t *testing.T) {
 	bare := holding(t, w, nil, "bare", hub.Properties{"repo_content_type": []string{"app"}}, "src/main.go", "infra/main.tf")
 	w.Customer.SetProperties(hub.Properties{"repo_content_type": []string{"infra"}, "team_owner": "old-web", "customer_tier": "Free"})
 	w.Hub.ResetCalls()
+	complianceJob(w, token).Do(0, "compliance", "--remediate", "--severity", "critical").Says(t, `"old-web"`, "3 of 6 findings have no new value")
 	complianceJob(w, token).Do(0, "compliance", "--remediate").Says(t, "acme/r000", `"old-web"`, `"web"`, "is called", `["app","infra"]`, "nothing is written: --apply writes it", "2 of 6 findings have no new value")
 	if got := w.Writes(); len(got) > 0 || team(repos[0]) != "old-web" {
 		t.Errorf("the plan wrote %q", got)
@@ -71,7 +72,7 @@ func TestComplianceRemediate(t *testing.T) {
 	if team(repos[1]) != "someone" || team(repos[0]) != "web" {
 		t.Errorf("a value that someone has changed: %v, and another one: %v", team(repos[1]), team(repos[0]))
 	}
-	for _, flags := range [][]string{{"--apply"}, {"--remediate", "--issue"}, {"--remediate", "--from", back}, {"--remediate", "--sarif"}} {
+	for _, flags := range [][]string{{"--apply"}, {"--remediate", "--issue"}, {"--remediate", "--from", back}, {"--remediate", "--sarif"}, {"--from", back, "--repository", "r000"}, {"--from", back, "--severity", "critical"}} {
 		complianceJob(w, token).Do(2, append([]string{"compliance"}, flags...)...)
 	}
 }

@@ -105,7 +105,9 @@ func (c *checker) property(rule PropertyRule, holds holding) {
 			"find out whether it is still right; then change it, or add an exception until the next time")
 	}
 	if rule.Team {
-		c.team(rule, words[0])
+		for _, word := range words {
+			c.team(rule, word)
+		}
 	}
 }
 

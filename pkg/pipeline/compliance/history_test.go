@@ -83,10 +83,10 @@ func TestAgeSurvivesWhatCannotBeRead(t *testing.T) {
 	known.repos["acme"] = known.repos["acme"][:8]
 	_, history := after(t, known, History{Version: 1}, 0, nil)
 	gone := fleet()
-	gone.repos["acme"] = gone.repos["acme"][1:8]
+	gone.repos["acme"] = slices.Delete(gone.repos["acme"][:8:8], 3, 4)
 	hidden := fleet()
 	hidden.repos["acme"] = hidden.repos["acme"][:8]
-	hidden.repos["acme"][0].Properties = pipeline.Properties{}
+	hidden.repos["acme"][3].Properties = pipeline.Properties{}
 	for name, c := range map[string]struct {
 		github *github
 		change func(*Scan)
@@ -100,7 +100,7 @@ func TestAgeSurvivesWhatCannotBeRead(t *testing.T) {
 		"part of it": {gone, func(s *Scan) { s.Limit = 1 }, true},
 	} {
 		_, next := after(t, c.github, history, 10, c.change)
-		value, kept := next.Values[1]["team_owner"]
+		value, kept := next.Values[4]["team_owner"]
 		if kept != c.kept || kept && !value.Since.Equal(now) {
 			t.Errorf("%s: kept %v since %s", name, kept, value.Since)
 		}

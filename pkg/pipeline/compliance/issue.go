@@ -40,7 +40,7 @@ func (i Issuer) keeper(kind issues.Kind, github issues.Tracker) issues.Keeper {
 // Fleet brings the issue of the manager in line with a whole scan. What is not known closes nothing: where
 // that is all there is, the issue stays as it is. manager is the repository as GitHub shows it.
 func (i Issuer) Fleet(ctx context.Context, github issues.Tracker, run string, r Report, manager pipeline.Repository) ([]issues.Outcome, error) {
-	if len(r.Findings) == 0 && len(r.Unknown) > 0 {
+	if len(r.Findings) == 0 && (len(r.Unknown) > 0 || r.Scanned == 0) {
 		return nil, nil
 	}
 	keeper := i.keeper(fleetIssue, github)

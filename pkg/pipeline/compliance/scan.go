@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,8 @@ type Scan struct {
 	Limit int
 	// Protected reports whether a property may never be fixed; nil: each may be.
 	Protected func(property string) bool
+	// FixFrom is the lowest severity of findings that are fixed; empty: all are.
+	FixFrom Severity
 	// Earlier is what earlier scans have found; nil: not known, so that no value is stale.
 	Earlier *History
 
@@ -66,7 +69,7 @@ type Report struct {
 	Fixes []Fix `json:"-"`
 	// Trend are the days before this scan, the oldest first; none where earlier scans were not asked for.
 	Trend []Day `json:"trend,omitempty"`
-	// Score is the mean of those of the scanned repositories, from 0 to 10; of none it is 0.
+	// Score is the mean of those of the scanned repositories of which everything is known, from 0 to 10; of none it is 0.
 	Score float64 `json:"score"`
 }
 
@@ -107,6 +110,9 @@ type teams struct {
 func (s *Scan) Run(ctx context.Context) (Report, error) {
 	s.values, s.listed = map[int64]map[string]Value{}, map[int64]bool{}
 	r := Report{Version: 1, At: s.Now.UTC(), Organizations: s.organizations(), Skipped: []Skipped{}, Findings: []Finding{}, Excepted: []Finding{}, Exceptions: []ExceptionNote{}, Unknown: []Unknown{}, Compared: map[int64]bool{}}
+	if len(r.Organizations) == 0 {
+		return r, pipeline.Usagef("no organization is to be scanned").Nextf("name some with organizations in %s, or register a customer", File)
+	}
 	var all []Repository
 	known := map[string]*teams{} // by lower-case organization
 	var failed []error
@@ -149,6 +155,7 @@ func (s *Scan) Run(ctx context.Context) (Report, error) {
 	for _, repo := range all {
 		s.listed[repo.ID] = true
 	}
+	s.hidden(&r)
 	if s.Earlier != nil {
 		r.Trend = slices.DeleteFunc(slices.Clone(s.Earlier.Days), func(d Day) bool { return d.Day == r.At.Format(time.DateOnly) })
 	}
@@ -157,6 +164,22 @@ func (s *Scan) Run(ctx context.Context) (Report, error) {
 	}
 	s.compare(&r, all, known)
 	return r, nil
+}
+
+// hidden reports the repositories of customers that GitHub does not list: what the token may not see looks
+// the same as what is gone.
+func (s *Scan) hidden(r *Report) {
+	for _, id := range slices.Sorted(maps.Keys(s.Customers)) {
+		for _, c := range s.Customers[id] {
+			owner := func(organization string) bool { return strings.EqualFold(organization, c.Repository.Owner) }
+			unread := slices.ContainsFunc(r.Unknown, func(u Unknown) bool { return u.What == "repositories" && owner(u.Organization) })
+			if s.listed[id] || unread || !slices.ContainsFunc(r.Organizations, owner) || s.Repository != "" && !matches(s.Repository, c.Repository) {
+				continue
+			}
+			r.Unknown = append(r.Unknown, Unknown{Repository: c.Repository, RepositoryID: id, Organization: c.Repository.Owner, What: "repository",
+				Reason: fmt.Sprintf("GitHub does not list the repository of customer %s: the token may not see it, or it was deleted or transferred", c.Name)})
+		}
+	}
 }
 
 // organizations are those of the rules, or the owners of the customers, each once.
@@ -192,7 +215,7 @@ func teamsOf(list []Team) *teams {
 // compare compares the repositories, in the order of their names.
 func (s *Scan) compare(r *Report, all []Repository, known map[string]*teams) {
 	used := make([]bool, len(s.Rules.Exceptions))
-	score := 0.0
+	score, scored := 0.0, 0
 	for _, repo := range all {
 		if why := s.skips(repo, r.Scanned); why != "" {
 			r.Skipped = append(r.Skipped, Skipped{repo.Slug, why})
@@ -211,11 +234,14 @@ func (s *Scan) compare(r *Report, all []Repository, known map[string]*teams) {
 			counted = append(counted, f)
 		}
 		r.Findings = append(r.Findings, counted...)
-		r.Fixes = append(r.Fixes, c.fix(counted)...)
-		score += scoreOf(counted)
+		if len(c.dark) == 0 { // of others, no one knows the score
+			score += scoreOf(counted)
+			scored++
+		}
+		r.Fixes = append(r.Fixes, c.fix(slices.DeleteFunc(counted, func(f Finding) bool { return s.FixFrom != "" && !f.Severity.AtLeast(s.FixFrom) }))...)
 	}
-	if r.Scanned > 0 {
-		r.Score = score / float64(r.Scanned)
+	if scored > 0 {
+		r.Score = score / float64(scored)
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(slices.Index(Severities, a.Severity), slices.Index(Severities, b.Severity)), strings.Compare(strings.ToLower(a.Repository.String()), strings.ToLower(b.Repository.String())))

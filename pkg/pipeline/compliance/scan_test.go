@@ -303,3 +303,41 @@ func TestOrganizations(t *testing.T) {
 		t.Errorf("%v, asked %q", err, g.asked)
 	}
 }
+
+// TestWhatGitHubDoesNotList: the repository of a customer that is not listed is unknown, and a scan of nothing is an
+// error: neither is compliant.
+func TestWhatGitHubDoesNotList(t *testing.T) {
+	t.Parallel()
+	g := fleet()
+	g.repos["acme"] = g.repos["acme"][1:2] // without that of the customers well and infra
+	r, err := scan(g, rules).Run(t.Context())
+	if err != nil || len(r.Unknown) != 2 || r.Unknown[0].RepositoryID != 1 || r.Unknown[1].RepositoryID != 3 {
+		t.Errorf("%v, %+v", err, r.Unknown)
+	}
+	part := scan(g, rules)
+	part.Repository = "bare"
+	if r, err := part.Run(t.Context()); err != nil || len(r.Unknown) != 0 {
+		t.Errorf("%v, %+v", err, r.Unknown)
+	}
+	none := scan(g, rules)
+	none.Customers = nil
+	if _, err := none.Run(t.Context()); err == nil {
+		t.Error("no organization is scanned, and nothing is wrong")
+	}
+}
+
+// TestScoreOfWhatIsKnown: what is not known has no score, and each team of a list is looked for.
+func TestScoreOfWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	g := fleet()
+	g.repos["acme"] = slices.DeleteFunc(g.repos["acme"], func(r Repository) bool { return r.Name != "unread" })
+	s := scan(g, rules)
+	s.Customers, s.Rules.Organizations = nil, []string{"acme"}
+	if r, err := s.Run(t.Context()); err != nil || r.Score != 0 || len(r.Unknown) != 1 {
+		t.Errorf("%v, score %v, %+v", err, r.Score, r.Unknown)
+	}
+	g.repos["acme"] = []Repository{repo(1, "well", `{"repo_content_type":["app"],"team_owner":["web","ghost"],"security_contact":"x"}`, "src/")}
+	if r, err := s.Run(t.Context()); err != nil || len(r.Findings) != 1 || r.Findings[0].Rule != RuleUnknownTeam {
+		t.Errorf("%v, %+v", err, r.Findings)
+	}
+}

@@ -46,7 +46,7 @@ func at(v any, path string) (any, bool) {
 	return at(value, rest)
 }
 
-// textOf is a value as text; a list of texts is JSON.
+// textOf is a value as text; a list of texts is JSON, and an empty one no value.
 func textOf(v any) (string, error) {
 	switch v := v.(type) {
 	case nil:
@@ -65,6 +65,9 @@ func textOf(v any) (string, error) {
 				return "", errors.New("it is a list with other things than texts")
 			}
 			list = append(list, s)
+		}
+		if len(list) == 0 {
+			return "", nil
 		}
 		raw, err := json.Marshal(list)
 		return string(raw), err

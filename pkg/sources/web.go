@@ -10,11 +10,13 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline/sourcesync"
 	"github.com/metapipe/metapipe/pkg/retry"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Bounds of what a service may answer.
@@ -167,18 +169,27 @@ func permanent(err error) bool {
 	return errors.Is(err, errElsewhere) || errors.As(err, &certificate)
 }
 
-// nextLink is the address of the next page in the header Link; nil where there is none.
-// https://www.rfc-editor.org/rfc/rfc8288
+// A link in the header Link, with its parameters, and one parameter.
+// https://www.rfc-editor.org/rfc/rfc8288#section-3
+var (
+	linkForm      = text.Pattern(`<([^>]*)>((?:\s*;\s*[^\s=;,"]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?)*)`)
+	parameterForm = text.Pattern(`;\s*([^\s=;,"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))`)
+)
+
+// nextLink is the address of the next page in the header Link; nil where there is none. A header that cannot be
+// read is an error: it may name one.
 func nextLink(current *url.URL, h http.Header) (*url.URL, error) {
 	for _, line := range h.Values("Link") {
-		for part := range strings.SplitSeq(line, ",") {
-			target, parameters, _ := strings.Cut(strings.TrimSpace(part), ">")
-			for parameter := range strings.SplitSeq(parameters, ";") {
-				name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
-				if !strings.EqualFold(strings.TrimSpace(name), "rel") || !strings.EqualFold(strings.Trim(strings.TrimSpace(value), `"`), "next") {
+		if rest := linkForm().ReplaceAllString(line, ""); strings.Trim(rest, ", \t") != "" {
+			return nil, errors.New("its header Link cannot be read")
+		}
+		for _, link := range linkForm().FindAllStringSubmatch(line, -1) {
+			for _, p := range parameterForm().FindAllStringSubmatch(link[2], -1) {
+				isNext := func(relation string) bool { return strings.EqualFold(relation, "next") }
+				if !strings.EqualFold(p[1], "rel") || !slices.ContainsFunc(strings.Fields(p[2]+p[3]), isNext) {
 					continue
 				}
-				u, err := current.Parse(strings.TrimPrefix(target, "<"))
+				u, err := current.Parse(link[1])
 				if err != nil {
 					return nil, errors.New("the address of its next page is none")
 				}

@@ -125,6 +125,9 @@ func TestComplianceIssuesOfCustomers(t *testing.T) {
 		t.Error(body)
 	}
 	scan(0, "5")
+	w.Commit(w.Manager, "main", map[string]string{"customers/aaa.yml": "repository: acme/shop\nrepository_id: 4711\npath: aaa\n"})
+	scan(0, "5") // a customer of the same repository shares the issue
+	fixture.Must(w.Manager.Commit("main", hub.Change{Remove: []string{"customers/aaa.yml"}, Message: "Remove aaa"}))(t)
 	comply(t, w, web)
 	scan(0, "5", "PATCH "+list+"/1", "POST "+list+"/1/comments")
 	w.Customer.SetProperties(hub.Properties{})

@@ -76,8 +76,24 @@ func (i Issuer) Customers(ctx context.Context, github issues.Tracker, run string
 	var findings []issues.Finding
 	registered := map[pipeline.CustomerName]bool{}
 	seen := map[int64]bool{} // customers that share a repository share the issue
-	for _, c := range slices.SortedFunc(slices.Values(customers), func(a, b pipeline.Customer) int { return strings.Compare(string(a.Name), string(b.Name)) }) {
+	has := func(c pipeline.Customer) bool {
+		stored, known := book.Targets[issues.Finding{Customer: c, Name: partName}.Key()]
+		return known && stored.Open && stored.Repository == c.RepositoryID
+	}
+	for _, c := range customers {
 		registered[c.Name] = true
+	}
+	byName := slices.SortedFunc(slices.Values(customers), func(a, b pipeline.Customer) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	slices.SortStableFunc(byName, func(a, b pipeline.Customer) int { // the one that has the issue keeps it
+		switch {
+		case has(a) == has(b):
+			return 0
+		case has(a):
+			return -1
+		}
+		return 1
+	})
+	for _, c := range byName {
 		if seen[c.RepositoryID] || !r.Compared[c.RepositoryID] || r.isUnknown(c) {
 			continue
 		}

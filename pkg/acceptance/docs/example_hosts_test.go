@@ -9,15 +9,14 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
+	"github.com/metapipe/metapipe/pkg/engine/ansible/ansibletest"
 )
 
 // TestHostsExample plays examples/manager-hosts: Terraform says which hosts there are, and
 // Ansible sets them up for a customer that chooses it with a property.
 func TestHostsExample(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("ansible-playbook"); err != nil {
-		t.Skip("ansible: there is no ansible-playbook in PATH; install ansible-core")
-	}
+	ansibletest.Tool(t)
 	manager, temp := twoRepos(t, "examples/manager-hosts"), t.TempDir()
 	dir := filepath.Dir(manager)
 	cmd := exec.CommandContext(t.Context(), "metapipe", "rehearse", "--manager-dir", "manager", "--customer-dir", "shop-platform",

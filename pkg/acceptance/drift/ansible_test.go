@@ -3,12 +3,12 @@ package drift
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
+	"github.com/metapipe/metapipe/pkg/engine/ansible/ansibletest"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -28,9 +28,7 @@ const hostsPlaybook = `- name: hosts
 // a state.
 func TestPlaybookDrifts(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("ansible-playbook"); err != nil {
-		t.Skip("ansible: there is no ansible-playbook in PATH; install ansible-core")
-	}
+	ansibletest.Tool(t)
 	dir := t.TempDir()
 	w := fixture.New(t, map[string]string{
 		"metapipe.yml":        "environments: [{name: staging, branches: [main]}]\nstacks:\n  - {name: hosts, root: hosts, tool: ansible}\n",

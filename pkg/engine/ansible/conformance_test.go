@@ -17,6 +17,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/metapipe/metapipe/pkg/engine/ansible/ansibletest"
 	"github.com/metapipe/metapipe/pkg/engine/enginetest"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -34,16 +35,6 @@ func TestMain(m *testing.M) {
 		os.Exit(victim(file))
 	}
 	os.Exit(m.Run())
-}
-
-// realTool is the ansible-playbook of this machine.
-func realTool(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		t.Skip("ansible: there is no ansible-playbook in PATH; install ansible-core")
-	}
-	return path
 }
 
 // scratch stands in a playbook for the directory that it writes to.
@@ -78,7 +69,7 @@ type bench struct {
 
 func newBench(t *testing.T, playbook string, change ...func(*Options)) bench {
 	t.Helper()
-	r, path := enginetest.NewRecorder(t, realTool(t))
+	r, path := enginetest.NewRecorder(t, ansibletest.Tool(t))
 	made := filepath.Join(t.TempDir(), "made")
 	job := terraformtest.NewJob(t, terraformtest.Tool{Name: toolName}, terraformtest.DefaultVariables, map[string]string{
 		"hosts/site.yml": strings.ReplaceAll(playbook, scratch, made), "hosts/inventory.yml": inventory,
@@ -117,7 +108,7 @@ func newBench(t *testing.T, playbook string, change ...func(*Options)) bench {
 // vault encrypts a value as a variable of a play.
 func vault(t *testing.T, name, value string) string {
 	t.Helper()
-	realTool(t)
+	ansibletest.Tool(t)
 	password := filepath.Join(t.TempDir(), "password")
 	terraformtest.WriteFile(t, password, vaultPassword)
 	cmd := exec.CommandContext(t.Context(), "ansible-vault", "encrypt_string", "--vault-password-file", password, "-n", name, value)
@@ -164,7 +155,7 @@ func slowTasks(started, finish string) string {
 // TestConformance holds what each engine must do; see enginetest.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	realTool(t)
+	ansibletest.Tool(t)
 	secretTasks := `    - name: hidden
       no_log: true
       ansible.builtin.copy: {dest: "SCRATCH/hidden", content: "hidden-open-sesame-2", mode: "0600"}

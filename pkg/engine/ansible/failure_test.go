@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/metapipe/metapipe/pkg/engine/ansible/ansibletest"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -16,7 +17,7 @@ import (
 // for two of these.
 func TestFailures(t *testing.T) {
 	t.Parallel()
-	realTool(t)
+	ansibletest.Tool(t)
 	for name, c := range map[string]struct {
 		playbook, inventory string
 		message, operator   string
@@ -95,7 +96,7 @@ func TestWhatIsNotPredicted(t *testing.T) {
 // TestUnusable: what cannot be planned is said before anything runs.
 func TestUnusable(t *testing.T) {
 	t.Parallel()
-	realTool(t)
+	ansibletest.Tool(t)
 	for name, c := range map[string]struct {
 		change func(t *testing.T, b *bench)
 		want   string

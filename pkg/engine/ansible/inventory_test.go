@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/metapipe/metapipe/pkg/engine/ansible/ansibletest"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -51,7 +52,7 @@ func TestInventoryOfOutputs(t *testing.T) {
 // TestChosenInventory: a customer chooses among the inventories laid down for them.
 func TestChosenInventory(t *testing.T) {
 	t.Parallel()
-	realTool(t)
+	ansibletest.Tool(t)
 	for chosen, fits := range map[string]bool{
 		"inventory/acme/blue.yml": true, "inventory/acme/../acme/blue.yml": true,
 		"inventory/other/blue.yml": false, "inventory/acme/../other/blue.yml": false, "../../etc/hosts": false, "/etc/hosts": false, "inventory.yml": false,

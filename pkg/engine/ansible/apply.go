@@ -23,7 +23,7 @@ func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	if err := checkStored(plan); err != nil {
 		return pipeline.Applied{}, err
 	}
-	ctx, cancel := withLimit(ctx, "apply", job.Customer.Manager.Limits.ApplyTimeout)
+	ctx, cancel := process.WithLimit(ctx, "apply", job.Customer.Manager.Limits.ApplyTimeout)
 	defer cancel()
 	applied, err := e.apply(ctx, job, plan)
 	if err != nil && ctx.Err() != nil {
@@ -31,7 +31,7 @@ func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 		if applied.Started {
 			done = doneText(applied.Done) + "; " + plan.Receipt.Mode.Afresh()
 		}
-		return applied, stopped(ctx, job, "apply", done)
+		return applied, process.Stopped(ctx, job.Target(), "apply", done)
 	}
 	return applied, err
 }

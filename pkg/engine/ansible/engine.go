@@ -76,36 +76,3 @@ func checkJob(job pipeline.Job) error {
 	}
 	return nil
 }
-
-// limitError is the cause of a context that ended at one of our limits.
-type limitError struct {
-	command string
-	limit   time.Duration
-}
-
-func (e *limitError) Error() string {
-	return fmt.Sprintf("the %s took longer than its limit of %s", e.command, e.limit)
-}
-
-func (e *limitError) Unwrap() error { return context.DeadlineExceeded }
-
-func withLimit(ctx context.Context, command string, limit time.Duration) (context.Context, context.CancelFunc) {
-	if limit <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeoutCause(ctx, limit, &limitError{command: command, limit: limit})
-}
-
-// stopped turns the end of ctx into the error of a command: a limit of ours is a failure,
-// everything else is the caller's wish. done says what was done until then.
-func stopped(ctx context.Context, job pipeline.Job, command, done string) error {
-	if done != "" {
-		done = "; " + done
-	}
-	var limit *limitError
-	if errors.As(context.Cause(ctx), &limit) {
-		return &pipeline.FailedError{Message: fmt.Sprintf("%s %s%s", command, job.Target(), done), Next: pipeline.ProviderNext, Err: limit,
-			Operator: fmt.Sprintf("raise limits.%s_timeout in metapipe.yml, or find out what takes so long in the log", command)}
-	}
-	return fmt.Errorf("%s %s was stopped%s: %w", command, job.Target(), done, ctx.Err())
-}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -17,11 +18,11 @@ func (e *Engine) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 	if err := checkJob(job); err != nil {
 		return pipeline.Planned{}, fmt.Errorf("plan %s: %w", job.Target(), err)
 	}
-	ctx, cancel := withLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
+	ctx, cancel := process.WithLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
 	defer cancel()
 	planned, err := e.plan(ctx, job)
 	if err != nil && ctx.Err() != nil {
-		err = stopped(ctx, job, "plan", "")
+		err = process.Stopped(ctx, job.Target(), "plan", "")
 	}
 	if err != nil {
 		planned.Plan.Exactness, planned.Artifacts, planned.Fingerprint = "", nil, ""

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -42,7 +43,7 @@ const (
 
 // stoppedHalfway is the error of an apply that was cancelled or took too long.
 func (w *workspace) stoppedHalfway(ctx context.Context, mode pipeline.Mode, applied pipeline.Applied) error {
-	err := stopped(ctx, w.job, "apply")
+	err := process.Stopped(ctx, w.job.Target(), "apply", "")
 	if !applied.Started && w.kept == "" {
 		return err
 	}

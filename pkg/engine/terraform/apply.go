@@ -28,12 +28,12 @@ func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	if err := checkStored(plan); err != nil {
 		return pipeline.Applied{}, err
 	}
-	ctx, cancel := withLimit(ctx, "apply", job.Customer.Manager.Limits.ApplyTimeout)
+	ctx, cancel := process.WithLimit(ctx, "apply", job.Customer.Manager.Limits.ApplyTimeout)
 	defer cancel()
 	w, err := e.restore(ctx, job, plan)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = stopped(ctx, job, "apply")
+			err = process.Stopped(ctx, job.Target(), "apply", "")
 		}
 		return pipeline.Applied{}, err
 	}

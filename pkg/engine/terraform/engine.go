@@ -146,37 +146,3 @@ func checkJob(job pipeline.Job) error {
 	}
 	return nil
 }
-
-// timeoutError is the cause of a context that ended at one of our limits.
-type timeoutError struct {
-	command string
-	limit   time.Duration
-}
-
-func (e *timeoutError) Error() string {
-	return fmt.Sprintf("the %s took longer than its limit of %s", e.command, e.limit)
-}
-
-func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
-
-func withLimit(ctx context.Context, command string, limit time.Duration) (context.Context, context.CancelFunc) {
-	if limit <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeoutCause(ctx, limit, &timeoutError{command: command, limit: limit})
-}
-
-// stopped turns the end of ctx into the error of a command: a limit of ours is a
-// failure, everything else is the caller's wish.
-func stopped(ctx context.Context, job pipeline.Job, command string) error {
-	var limit *timeoutError
-	if errors.As(context.Cause(ctx), &limit) {
-		return &pipeline.FailedError{
-			Message:  fmt.Sprintf("%s %s", command, target(job)),
-			Next:     pipeline.ProviderNext,
-			Operator: fmt.Sprintf("raise limits.%s_timeout in metapipe.yml, or find out what takes so long in the log", command),
-			Err:      limit,
-		}
-	}
-	return fmt.Errorf("%s %s was stopped: %w", command, target(job), ctx.Err())
-}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/planjson"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/engine/tree"
@@ -44,18 +45,18 @@ func (f *Fleet) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	if err := checkJob(job); err != nil {
 		return pipeline.Planned{}, fmt.Errorf("plan %s: %w", target(job), err)
 	}
-	ctx, cancel := withLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
+	ctx, cancel := process.WithLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
 	defer cancel()
 	planned, err := f.plan(ctx, job)
 	if err != nil && ctx.Err() != nil {
-		return planned, stopped(ctx, job, "plan")
+		return planned, process.Stopped(ctx, job.Target(), "plan", "")
 	}
 	return withoutPlan(planned, err)
 }
 
 // State is Engine.State with the credentials of job's target.
 func (f *Fleet) State(ctx context.Context, job pipeline.Job) (pipeline.StateRecord, int64, error) {
-	ctx, cancel := withLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
+	ctx, cancel := process.WithLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
 	defer cancel()
 	engine, err := f.engine.of(ctx, job)
 	if err != nil {
@@ -63,7 +64,7 @@ func (f *Fleet) State(ctx context.Context, job pipeline.Job) (pipeline.StateReco
 	}
 	state, size, err := engine.State(ctx, job)
 	if err != nil && ctx.Err() != nil {
-		return state, size, stopped(ctx, job, "plan")
+		return state, size, process.Stopped(ctx, job.Target(), "plan", "")
 	}
 	return state, size, err
 }
@@ -198,7 +199,7 @@ func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool tool.Binary) (*
 	}
 	root.err = root.prepare(ctx, f, job, tool)
 	root.ready = root.err == nil
-	var late *timeoutError
+	var late *process.LimitError
 	switch {
 	case root.ready || ctx.Err() == nil:
 		root.tries++

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/planjson"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/trace"
@@ -32,11 +33,11 @@ func (e *Engine) limitedPlan(ctx context.Context, job pipeline.Job, readOnly boo
 	if err := checkJob(job); err != nil {
 		return pipeline.Planned{}, fmt.Errorf("plan %s: %w", target(job), err)
 	}
-	ctx, cancel := withLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
+	ctx, cancel := process.WithLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
 	defer cancel()
 	planned, err := e.plan(ctx, job, readOnly)
 	if err != nil && ctx.Err() != nil {
-		return planned, stopped(ctx, job, "plan")
+		return planned, process.Stopped(ctx, job.Target(), "plan", "")
 	}
 	return withoutPlan(planned, err)
 }

@@ -1,9 +1,7 @@
 package act
 
 import (
-	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -36,25 +34,11 @@ func complianceInAct(t *testing.T, e engine, server *miniotest.Server) {
 	w.Customer.SetProperties(hub.Properties{"team_owner": "old-web"})
 	token := w.Token(hub.Token{Name: "organization", Kind: hub.Classic, User: "ops", Scopes: []string{"repo", "admin:org"}})
 	w.amend = func(_ fixture.WorkflowRun, s settings) { s.secrets["ORGANIZATION_PAT"] = token }
-	const file = "property-compliance.yml"
-	play := func(event string, payload map[string]any, inputs map[string]string) (steps []actStep, succeeded bool) {
-		t.Helper()
-		payload["repository"] = map[string]any{"id": w.Manager.ID(), "full_name": w.Manager.Slug(), "default_branch": "main"}
-		head := fixture.Must(w.Manager.Head("main"))(t)
-		run := fixture.Must(w.Manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + file, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
-		scan := fixture.WorkflowRun{Repo: w.Manager, Run: run, Event: fixture.Must(json.Marshal(payload))(t), SHA: head, Ref: "refs/heads/main"}
-		stored := filepath.Join(t.TempDir(), fmt.Sprintf("record-%d", run.ID))
-		a := w.act(scan, actJobs{workflow: file, inputs: inputs, settings: w.settings(scan), record: stored})
-		succeeded = a.wait()
-		fixture.Check(t, w.Manager.SetRun(run.ID, "completed", map[bool]string{true: "success", false: "failure"}[succeeded]))
-		if steps = actSteps(t, stored); t.Failed() || testing.Verbose() {
-			t.Logf("%s:\n%s", event, a.log)
-		}
-		return steps, succeeded
-	}
+	repository := map[string]any{"id": w.Manager.ID(), "full_name": w.Manager.Slug(), "default_branch": "main"}
 	want := func(event string, payload map[string]any, inputs map[string]string, success bool, issue string, commands ...string) {
 		t.Helper()
-		steps, succeeded := play(event, payload, inputs)
+		payload["repository"] = repository
+		steps, succeeded := w.manages("property-compliance.yml", event, payload, inputs)
 		var got []string
 		for _, s := range steps {
 			got = append(got, strings.Join(s.args, " ")+" → "+s.exit)

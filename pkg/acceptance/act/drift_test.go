@@ -1,15 +1,11 @@
 package act
 
 import (
-	"encoding/json"
-	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
@@ -17,23 +13,11 @@ const driftWorkflow = "drift-detection.yml"
 
 // scans runs the workflow of the schedule to its end.
 func (w *actSetup) scans(inputs map[string]string) (steps []actStep, succeeded bool) {
-	t := w.T
-	t.Helper()
-	event, payload := "schedule", json.RawMessage(`{"schedule":"23 4 * * *"}`)
-	if inputs != nil {
-		event, payload = "workflow_dispatch", fixture.Must(json.Marshal(map[string]any{"inputs": inputs, "repository": map[string]any{"default_branch": "main"}}))(t)
+	w.T.Helper()
+	if inputs == nil {
+		return w.manages(driftWorkflow, "schedule", map[string]any{"schedule": "23 4 * * *"}, nil)
 	}
-	head := fixture.Must(w.Manager.Head("main"))(t)
-	run := fixture.Must(w.Manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + driftWorkflow, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
-	scan := fixture.WorkflowRun{Repo: w.Manager, Run: run, Event: payload, SHA: head, Ref: "refs/heads/main"}
-	stored := filepath.Join(t.TempDir(), fmt.Sprintf("record-%d", run.ID))
-	a := w.act(scan, actJobs{workflow: driftWorkflow, inputs: inputs, settings: w.settings(scan), record: stored})
-	succeeded = a.wait()
-	fixture.Check(t, w.Manager.SetRun(run.ID, "completed", map[bool]string{true: "success", false: "failure"}[succeeded]))
-	if t.Failed() || testing.Verbose() {
-		t.Logf("drift:\n%s", a.log)
-	}
-	return actSteps(t, stored), succeeded
+	return w.manages(driftWorkflow, "workflow_dispatch", map[string]any{"inputs": inputs, "repository": map[string]any{"default_branch": "main"}}, inputs)
 }
 
 // summaryOf is the last step of a scan, after as many shards as wanted.

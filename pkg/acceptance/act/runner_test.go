@@ -145,6 +145,23 @@ func workflowsOf(t *testing.T, side string, gates bool) map[string]string {
 	return files
 }
 
+// manages runs a workflow of the manager for an event, on its default branch, to its end.
+func (w *actSetup) manages(workflow, event string, payload any, inputs map[string]string) (steps []actStep, succeeded bool) {
+	t := w.T
+	t.Helper()
+	head := fixture.Must(w.Manager.Head("main"))(t)
+	started := fixture.Must(w.Manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + workflow, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
+	run := fixture.WorkflowRun{Repo: w.Manager, Run: started, Event: fixture.Must(json.Marshal(payload))(t), SHA: head, Ref: "refs/heads/main"}
+	stored := filepath.Join(t.TempDir(), fmt.Sprintf("record-%d", started.ID))
+	a := w.act(run, actJobs{workflow: workflow, inputs: inputs, settings: w.settings(run), record: stored})
+	succeeded = a.wait()
+	fixture.Check(t, w.Manager.SetRun(started.ID, "completed", map[bool]string{true: "success", false: "failure"}[succeeded]))
+	if t.Failed() || testing.Verbose() {
+		t.Logf("%s:\n%s", workflow, a.log)
+	}
+	return actSteps(t, stored), succeeded
+}
+
 // State is the content of a target's state, empty when there is none.
 func (w *actSetup) State(target string) string {
 	w.T.Helper()

@@ -1,7 +1,6 @@
 package act
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,24 +15,6 @@ import (
 )
 
 const syncWorkflow = "external-sync.yml"
-
-// syncs runs the workflow for an event to its end.
-func (w *actSetup) syncs(event string, payload any, inputs map[string]string) (steps []actStep, succeeded bool) {
-	t := w.T
-	t.Helper()
-	raw := fixture.Must(json.Marshal(payload))(t)
-	head := fixture.Must(w.Manager.Head("main"))(t)
-	run := fixture.Must(w.Manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + syncWorkflow, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
-	sync := fixture.WorkflowRun{Repo: w.Manager, Run: run, Event: raw, SHA: head, Ref: "refs/heads/main"}
-	stored := filepath.Join(t.TempDir(), fmt.Sprintf("record-%d", run.ID))
-	a := w.act(sync, actJobs{workflow: syncWorkflow, inputs: inputs, settings: w.settings(sync), record: stored})
-	succeeded = a.wait()
-	fixture.Check(t, w.Manager.SetRun(run.ID, "completed", map[bool]string{true: "success", false: "failure"}[succeeded]))
-	if t.Failed() || testing.Verbose() {
-		t.Logf("sync:\n%s", a.log)
-	}
-	return actSteps(t, stored), succeeded
-}
 
 // TestSyncWorkflow runs the scheduled workflow, which only looks, then by hand, which writes, and for an event.
 func TestSyncWorkflow(t *testing.T) {
@@ -87,14 +68,14 @@ func syncInAct(t *testing.T, e engine, server *miniotest.Server, directory *slap
 			t.Errorf("the summary:\n%s", steps[0].summary)
 		}
 	}
-	steps, succeeded := w.syncs("schedule", map[string]any{"schedule": "41 2 * * *"}, nil)
+	steps, succeeded := w.manages(syncWorkflow, "schedule", map[string]any{"schedule": "41 2 * * *"}, nil)
 	want(steps, succeeded, "<nil>", "sync")
-	steps, succeeded = w.syncs("workflow_dispatch", map[string]any{"inputs": map[string]string{"source": "billing", "property": "customer_tier", "apply": "true"}, "repository": repository},
+	steps, succeeded = w.manages(syncWorkflow, "workflow_dispatch", map[string]any{"inputs": map[string]string{"source": "billing", "property": "customer_tier", "apply": "true"}, "repository": repository},
 		map[string]string{"source": "billing", "property": "customer_tier", "apply": "true"})
 	want(steps, succeeded, "enterprise", "sync", "--source", "billing", "--property", "customer_tier", "--apply")
 	w.Customer.SetProperties(hub.Properties{"customer_tier": "free"})
 	apply = "true"
-	steps, succeeded = w.syncs("repository_dispatch", map[string]any{"action": "billing_update", "branch": "main", "client_payload": map[string]string{"customer_repo": fixture.CustomerSlug, "new_tier": "platinum"}, "repository": repository, "sender": map[string]any{"login": "robin"}}, nil)
+	steps, succeeded = w.manages(syncWorkflow, "repository_dispatch", map[string]any{"action": "billing_update", "branch": "main", "client_payload": map[string]string{"customer_repo": fixture.CustomerSlug, "new_tier": "platinum"}, "repository": repository, "sender": map[string]any{"login": "robin"}}, nil)
 	want(steps, succeeded, "enterprise", "sync", "--apply")
 	if !strings.Contains(steps[0].summary, "| `people` | ldap | 1200 | complete |") {
 		t.Errorf("the summary:\n%s", steps[0].summary)
@@ -102,7 +83,7 @@ func syncInAct(t *testing.T, e engine, server *miniotest.Server, directory *slap
 	if got := fmt.Sprint(blog.Properties()["security_contact"]); got != "<nil>" { // the event names another repository
 		t.Errorf("the contact of the blog is %s", got)
 	}
-	steps, succeeded = w.syncs("schedule", map[string]any{"schedule": "41 2 * * *"}, nil)
+	steps, succeeded = w.manages(syncWorkflow, "schedule", map[string]any{"schedule": "41 2 * * *"}, nil)
 	want(steps, succeeded, "enterprise", "sync", "--apply")
 	if got := fmt.Sprint(blog.Properties()["security_contact"]); got != "p0003@example.com" {
 		t.Errorf("the contact of the blog is %s", got)

@@ -100,22 +100,38 @@ func (m *manager) play(ctx context.Context, o changeOptions, p change.Plan, w ch
 	if err := p.Guard(o.maxChanges); err != nil {
 		return err
 	}
-	undo, err := m.app.newUndoFile(o.undo, p)
-	if err != nil {
+	rows, undo, err := m.applyPlan(ctx, o, p, w, record.Records{Store: m.store, Sealer: m.sealer})
+	if rows == nil {
 		return err
 	}
-	a := &change.Applier{Writer: w, Now: m.app.Now, Sleep: m.app.Sleep, Actor: m.operator(), Run: m.run(), Host: hostname(), Keep: undo.keep,
-		Ledger: ledger.Ledger{Records: record.Records{Store: m.store, Sealer: m.sealer}, Now: m.app.Now}}
-	shown = change.Report{Plan: p.ID, Applied: true, Rows: a.Apply(ctx, p), Limit: p.Limit(), Notes: notes}
-	kept, err := undo.end()
-	if kept {
-		shown.Undo = undo.path
-	}
+	shown = change.Report{Plan: p.ID, Applied: true, Rows: rows, Limit: p.Limit(), Undo: undo, Notes: notes}
 	err = errors.Join(m.printChanges(o, p, shown), err)
-	if kept {
-		m.app.logf("to take it back: %s --from %s --apply", command, shellWord(undo.path))
-	}
+	m.logUndo(command, undo)
 	return errors.Join(err, shown.Err())
+}
+
+// applyPlan applies a plan, and keeps the file that takes back what was written; without one, undo is empty.
+// Without rows nothing was tried.
+func (m *manager) applyPlan(ctx context.Context, o changeOptions, p change.Plan, w change.Writer, records record.Records) (rows []change.Result, undo string, err error) {
+	file, err := m.app.newUndoFile(o.undo, p)
+	if err != nil {
+		return nil, "", err
+	}
+	a := &change.Applier{Writer: w, Now: m.app.Now, Sleep: m.app.Sleep, Actor: m.operator(), Run: m.run(), Host: hostname(), Keep: file.keep,
+		Ledger: ledger.Ledger{Records: records, Now: m.app.Now}}
+	rows = append([]change.Result{}, a.Apply(ctx, p)...)
+	kept, err := file.end()
+	if kept {
+		undo = file.path
+	}
+	return rows, undo, err
+}
+
+// logUndo says how to take back what was written.
+func (m *manager) logUndo(command, undo string) {
+	if undo != "" {
+		m.app.logf("to take it back: %s --from %s --apply", command, shellWord(undo))
+	}
 }
 
 func (m *manager) printChanges(o changeOptions, p change.Plan, shown change.Report) error {

@@ -192,10 +192,8 @@ func (a *App) compliance(ctx context.Context, o complianceOptions) error {
 	}
 	scan := compliance.Scan{Rules: rules, GitHub: client, Customers: map[int64][]pipeline.Customer{}, Parse: m.parse, Detect: detectContent(m.config.Manager), Now: a.Now(), Repository: o.repository, Limit: o.limit,
 		Protected: protectedProperties(m.config.Manager), FixFrom: compliance.Severity(o.severity)}
-	for _, c := range m.config.Customers {
-		if !c.Offboarded {
-			scan.Customers[c.RepositoryID] = append(scan.Customers[c.RepositoryID], c)
-		}
+	for _, c := range m.activeCustomers() {
+		scan.Customers[c.RepositoryID] = append(scan.Customers[c.RepositoryID], c)
 	}
 	histories := compliance.Histories{Records: record.Records{Store: m.store, Sealer: m.sealer}, Now: a.Now}
 	if o.keeps() {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -52,8 +51,7 @@ func (m *manager) writeComplianceIssues(ctx context.Context, o complianceOptions
 	}
 	if o.customerIssues > 0 {
 		var more []issues.Outcome
-		active := slices.DeleteFunc(slices.Clone(m.config.Customers), func(c pipeline.Customer) bool { return c.Offboarded })
-		more, err = issuer.Customers(ctx, client, runName(m.run()), r, active, o.customerIssues)
+		more, err = issuer.Customers(ctx, client, runName(m.run()), r, m.activeCustomers(), o.customerIssues)
 		outcomes = append(outcomes, more...)
 	}
 	return outcomes, err

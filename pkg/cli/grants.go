@@ -43,8 +43,8 @@ func setGrants(apply bool) grants {
 	return grants{"metadata": "read", "organization_custom_properties": level}
 }
 
-// syncGrants are those of sync, which writes only with --apply.
-func syncGrants(apply bool) grants {
+// organizationGrants are those of commands that read whole organizations, and set properties only with --apply.
+func organizationGrants(apply bool) grants {
 	g := setGrants(apply)
 	g["contents"], g["members"] = "read", "read"
 	return g
@@ -53,8 +53,7 @@ func syncGrants(apply bool) grants {
 // complianceGrants are those of compliance, which writes values only with --apply and issues of customers only with
 // --customer-issues.
 func complianceGrants(o complianceOptions) grants {
-	needs := setGrants(o.apply)
-	needs["contents"], needs["members"] = "read", "read"
+	needs := organizationGrants(o.apply)
 	if o.customerIssues > 0 {
 		needs["issues"] = "write"
 	}

@@ -148,6 +148,11 @@ func (m *manager) customersNamed(names []string) ([]pipeline.Customer, error) {
 	return list, nil
 }
 
+// activeCustomers are those that are not offboarded.
+func (m *manager) activeCustomers() []pipeline.Customer {
+	return slices.DeleteFunc(slices.Clone(m.config.Customers), func(c pipeline.Customer) bool { return c.Offboarded })
+}
+
 // orBroken is why a customer is not known: its file may have problems.
 func (m *manager) orBroken(name string, err error) error {
 	for _, b := range m.broken {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
-	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/properties"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/sourcesync"
@@ -99,7 +97,7 @@ func (a *App) sync(ctx context.Context, o syncOptions) error {
 	if meant, err := m.hinted(&o, c); err != nil || !meant {
 		return err
 	}
-	client, err := m.github.organization(syncGrants(o.apply))
+	client, err := m.github.organization(organizationGrants(o.apply))
 	if err != nil {
 		return err
 	}
@@ -168,7 +166,7 @@ func (m *manager) hinted(o *syncOptions, c sourcesync.Config) (bool, error) {
 
 func (m *manager) newSync(c sourcesync.Config, client *github.Client, o syncOptions) *sourcesync.Sync {
 	s := &sourcesync.Sync{Config: c, GitHub: syncGitHub{client}, Sources: o.sources, Property: o.property, Repositories: o.repositories, AllowFewer: o.allowFewer,
-		Customers: slices.DeleteFunc(slices.Clone(m.config.Customers), func(c pipeline.Customer) bool { return c.Offboarded })}
+		Customers: m.activeCustomers()}
 	options := sources.Options{Dir: m.dir, Lookup: m.app.lookup, Teams: client.OrganizationTeams, Organizations: s.Organizations(), UserAgent: "metapipe/" + m.app.Version.Number, Now: m.app.Now, Sleep: m.app.Sleep}
 	s.Connect = func(c sourcesync.SourceConfig) (sourcesync.Source, error) { return sources.New(c, options) }
 	return s
@@ -192,24 +190,16 @@ func (m *manager) playSync(ctx context.Context, o syncOptions, c sourcesync.Conf
 		}
 		return err
 	}
-	undo, err := m.app.newUndoFile(o.undo, p)
-	if err != nil {
+	rows, undo, err := m.applyPlan(ctx, o.changeOptions, p, w, records)
+	if rows == nil {
 		return err
 	}
-	a := &change.Applier{Writer: w, Now: m.app.Now, Sleep: m.app.Sleep, Actor: m.operator(), Run: m.run(), Host: hostname(), Keep: undo.keep,
-		Ledger: ledger.Ledger{Records: records, Now: m.app.Now}}
-	report.Applied, report.Rows = true, a.Apply(ctx, p)
-	kept, err := undo.end()
-	if kept {
-		report.Undo = undo.path
-	}
+	report.Applied, report.Rows, report.Undo = true, rows, undo
 	if o.from == "" { // after the way back, the next run has to see that someone has changed the values
 		err = errors.Join(err, result.Keep(ctx, records, m.app.Now(), report.Rows))
 	}
 	err = errors.Join(m.showSync(o, report), err)
-	if kept {
-		m.app.logf("to take it back: metapipe sync --from %s --apply", shellWord(undo.path))
-	}
+	m.logUndo("metapipe sync", undo)
 	return errors.Join(err, report.Err())
 }
 

@@ -158,6 +158,7 @@ func (s Scope) grants() map[Role]grant {
 	const lastApplies = "*/applied/*.json"                         // of all customers, since a renamed one has another name
 	fetched := []string{requests, pulls, queue, chain, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*", registered}
 	open := "_metapipe/open/" + c + "/*"
+	scanned := []string{"_metapipe/compliance/*", "_metapipe/ledger/*", c + "/ledger/*"}
 	changed := []string{c + "/ledger/*", "_metapipe/ledger/*", "_metapipe/sync/*"}
 	superseded := []string{open, target + "/plans/*.json"} // older requests that wait in vain
 	spent := func(of string) string { return of + "/plans/*/artifacts.sealed" }
@@ -197,9 +198,7 @@ func (s Scope) grants() map[Role]grant {
 		},
 		// Keeps what scans have found, and records each value that it writes.
 		RoleCompliance: {
-			list:  []string{"_metapipe/compliance/*", "_metapipe/ledger/*", c + "/ledger/*"},
-			read:  []string{"_metapipe/compliance/*", "_metapipe/ledger/*", c + "/ledger/*"},
-			write: []string{"_metapipe/compliance/*", "_metapipe/ledger/*", c + "/ledger/*"}, sealLedgers: true, open: true, sealFleet: true, openFleet: true,
+			list: scanned, read: scanned, write: scanned, sealLedgers: true, open: true, sealFleet: true, openFleet: true,
 		},
 		RoleSync: { // notes what it writes to repositories, and remembers what it has left there
 			list: changed, read: changed, write: changed, sealLedgers: true, open: true, sealFleet: true, openFleet: true,

@@ -40,7 +40,7 @@ func (a Assignment) Value(d pipeline.PropertyDefinition) (pipeline.Property, err
 	switch {
 	case a.Unset:
 		if d.Required {
-			return value, fmt.Errorf("%s is required, so it cannot be unset: its default is %s", d.Name, canonical(d.Default))
+			return value, fmt.Errorf("%s is required, so it cannot be unset: its default is %s", d.Name, Canonical(d.Default))
 		}
 		return value, nil
 	case d.Type != pipeline.PropertyMultiSelect && a.Text == "":

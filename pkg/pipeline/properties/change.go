@@ -19,7 +19,7 @@ func NewPlan(fleet int, customers []pipeline.Customer, changes []Change) change.
 	s := Setter{All: customers}
 	rows := make([]change.Row, len(changes))
 	for i, c := range changes {
-		rows[i] = change.Row{Place: change.Place{ID: c.Repository.ID, Name: c.Repository.Slug.String()}, What: c.Name, Old: canonical(c.Old), New: canonical(c.New),
+		rows[i] = change.Row{Place: change.Place{ID: c.Repository.ID, Name: c.Repository.Slug.String()}, What: c.Name, Old: Canonical(c.Old), New: Canonical(c.New),
 			Reason: c.Reason, Customers: s.inRepository(c.Repository.ID)}
 	}
 	return change.NewPlan(KindValues, fleet, rows)
@@ -33,15 +33,15 @@ func PlanOf(f change.File, customers []pipeline.Customer) (change.Plan, error) {
 	rows := make([]change.Row, len(f.Rows))
 	for i, in := range f.Rows {
 		row := in.Row()
-		old, err := valueOf(row.Old)
+		old, err := ParseValue(row.Old)
 		if err != nil {
 			return change.Plan{}, pipeline.Usagef("%s: old", row).Because(err).Nextf("correct the file")
 		}
-		next, err := valueOf(row.New)
+		next, err := ParseValue(row.New)
 		if err != nil {
 			return change.Plan{}, pipeline.Usagef("%s: new", row).Because(err).Nextf("correct the file")
 		}
-		row.Old, row.New, row.Customers = canonical(old), canonical(next), s.inRepository(row.ID)
+		row.Old, row.New, row.Customers = Canonical(old), Canonical(next), s.inRepository(row.ID)
 		places[row.ID], rows[i] = true, row
 	}
 	return change.NewPlan(KindValues, len(places), rows), nil

@@ -34,9 +34,9 @@ func (u *usage) blocks(ctx context.Context, row change.Row) (string, error) {
 		if err := json.Unmarshal(*field(old, "default_value"), &standard); err != nil {
 			return "", err
 		}
-		same := string(canonical(standard))
+		same := string(Canonical(standard))
 		return u.inUse(ctx, row.What, func(p pipeline.Property) bool {
-			return p.Form != pipeline.PropertyUnset && string(canonical(p)) != same
+			return p.Form != pipeline.PropertyUnset && string(Canonical(p)) != same
 		}, "and values go with their definition")
 	}
 	var before, after []string
@@ -105,7 +105,7 @@ func (u *usage) inUse(ctx context.Context, name string, lost func(pipeline.Prope
 		}
 		if lost(value) {
 			if ids = append(ids, id); len(ids) == 1 {
-				example = string(canonical(value))
+				example = string(Canonical(value))
 			}
 		}
 	}

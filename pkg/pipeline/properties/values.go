@@ -119,7 +119,7 @@ func (s *Setter) row(c pipeline.Customer, repo pipeline.Slug, properties pipelin
 	if old.Form == pipeline.PropertyOther {
 		return change.Row{}, fmt.Errorf("%s of %s has a value that metapipe cannot read, so it cannot be kept for the way back", d.Name, repo)
 	}
-	return change.Row{Place: change.Place{ID: c.RepositoryID, Name: repo.String()}, What: d.Name, Old: canonical(old), New: canonical(value), Customers: s.inRepository(c.RepositoryID)}, nil
+	return change.Row{Place: change.Place{ID: c.RepositoryID, Name: repo.String()}, What: d.Name, Old: Canonical(old), New: Canonical(value), Customers: s.inRepository(c.RepositoryID)}, nil
 }
 
 func notDefined(owner, name string, definitions []pipeline.PropertyDefinition) error {
@@ -159,8 +159,8 @@ func (s *Setter) definitions(ctx context.Context, c pipeline.Customer) ([]pipeli
 	return list, nil
 }
 
-// canonical is a value in the form in which values are compared. The items of a list have no order.
-func canonical(p pipeline.Property) json.RawMessage {
+// Canonical is a value in the form in which values are compared. The items of a list have no order.
+func Canonical(p pipeline.Property) json.RawMessage {
 	if p.Form == pipeline.PropertyList {
 		p.List = slices.Sorted(slices.Values(p.List))
 	}
@@ -174,8 +174,8 @@ func canonical(p pipeline.Property) json.RawMessage {
 	return raw
 }
 
-// valueOf reads a canonical value.
-func valueOf(raw json.RawMessage) (pipeline.Property, error) {
+// ParseValue reads a canonical value.
+func ParseValue(raw json.RawMessage) (pipeline.Property, error) {
 	var p pipeline.Property
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return p, err
@@ -185,9 +185,3 @@ func valueOf(raw json.RawMessage) (pipeline.Property, error) {
 	}
 	return p, nil
 }
-
-// Canonical is a value in the form in which plans compare values.
-func Canonical(p pipeline.Property) json.RawMessage { return canonical(p) }
-
-// ParseValue reads a value of a plan.
-func ParseValue(raw json.RawMessage) (pipeline.Property, error) { return valueOf(raw) }

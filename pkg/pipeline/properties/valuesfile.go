@@ -70,18 +70,18 @@ func (s *Setter) fileRow(ctx context.Context, in change.FileRow) (row change.Row
 	if !found {
 		return row, notes, invalidError{notDefined(s.All[i].Repository.Owner, row.What, definitions)}
 	}
-	value, err := valueOf(row.New)
+	value, err := ParseValue(row.New)
 	if err == nil {
 		err = d.Check(value)
 	}
 	if err != nil {
 		return row, notes, invalidError{fmt.Errorf("%s: %w", row, err)}
 	}
-	old, err := valueOf(row.Old)
+	old, err := ParseValue(row.Old)
 	if err != nil {
 		return row, notes, invalidError{fmt.Errorf("%s: old: %w", row, err)}
 	}
-	row.What, row.Old, row.New = d.Name, canonical(old), canonical(value)
+	row.What, row.Old, row.New = d.Name, Canonical(old), Canonical(value)
 	return row, notes, nil
 }
 

@@ -119,7 +119,7 @@ func seenOf(r change.Row, a pipeline.RepositoryAnswer) change.Seen {
 	if strings.EqualFold(place.Name, r.Name) {
 		place.Name = r.Name
 	}
-	return change.Seen{Place: place, Value: canonical(value)}
+	return change.Seen{Place: place, Value: Canonical(value)}
 }
 
 // Write implements change.Writer.
@@ -131,7 +131,7 @@ func (w ValueWriter) Write(ctx context.Context, rows []change.Row) error {
 		if err != nil {
 			return err
 		}
-		value, err := valueOf(r.New)
+		value, err := ParseValue(r.New)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"hash"
 	"io"
 )
@@ -118,4 +119,28 @@ type AppliedResource struct {
 	// Unfinished: the tool was stopped before it reported how this one ended. It may
 	// exist without being in the state.
 	Unfinished bool `json:"unfinished,omitempty"`
+}
+
+// DoneText counts what was done. one and many are the words of the tool for what succeeded, such as "change was
+// made" and "changes were made".
+func DoneText(done []AppliedResource, one, many string) string {
+	good, bad, open := 0, 0, 0
+	for _, d := range done {
+		switch {
+		case d.Unfinished:
+			open++
+		case d.Failed:
+			bad++
+		default:
+			good++
+		}
+	}
+	if good == 1 {
+		many = one
+	}
+	text := fmt.Sprintf("%d %s and %d failed", good, many, bad)
+	if open > 0 {
+		text += fmt.Sprintf(", %d began and did not end", open)
+	}
+	return text
 }

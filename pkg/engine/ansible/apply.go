@@ -153,23 +153,5 @@ func (r *run) surplus(planned []byte) []pipeline.Diagnostic {
 }
 
 func doneText(done []pipeline.AppliedResource) string {
-	good, bad, open := 0, 0, 0
-	for _, d := range done {
-		switch {
-		case d.Unfinished:
-			open++
-		case d.Failed:
-			bad++
-		default:
-			good++
-		}
-	}
-	text := fmt.Sprintf("%d tasks changed something and %d failed", good, bad)
-	if good == 1 {
-		text = fmt.Sprintf("1 task changed something and %d failed", bad)
-	}
-	if open > 0 {
-		text += fmt.Sprintf(", %d began and did not end", open)
-	}
-	return text
+	return pipeline.DoneText(done, "task changed something", "tasks changed something")
 }

@@ -64,23 +64,5 @@ func (w *workspace) stoppedHalfway(ctx context.Context, mode pipeline.Mode, appl
 }
 
 func doneText(done []pipeline.AppliedResource) string {
-	good, bad, open := 0, 0, 0
-	for _, d := range done {
-		switch {
-		case d.Unfinished:
-			open++
-		case d.Failed:
-			bad++
-		default:
-			good++
-		}
-	}
-	text := fmt.Sprintf("%d changes were made and %d failed", good, bad)
-	if good == 1 {
-		text = fmt.Sprintf("1 change was made and %d failed", bad)
-	}
-	if open > 0 {
-		text += fmt.Sprintf(", %d began and did not end", open)
-	}
-	return text
+	return pipeline.DoneText(done, "change was made", "changes were made")
 }

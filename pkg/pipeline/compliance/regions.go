@@ -37,7 +37,7 @@ func (s *Scan) readVariables(ctx context.Context, all []Repository) {
 		}
 		scanned++
 		for _, c := range s.Customers[repo.ID] {
-			if _, value := regionOf(c, repo.Properties); value != "" {
+			if _, value := regionOf(c, repo.Properties); value.Form == pipeline.PropertyText && value.Text != "" {
 				customers = append(customers, c)
 				questions = append(questions, FileQuestion{repo.Slug, repo.ID, path.Join(c.Path, pipeline.VariablesFile)})
 			}
@@ -51,27 +51,34 @@ func (s *Scan) readVariables(ctx context.Context, all []Repository) {
 	}
 }
 
-// regionOf is the property that restricts the regions of a customer, and its value; empty where nothing does.
-func regionOf(c pipeline.Customer, properties pipeline.Properties) (name, value string) {
+// regionOf is the property that restricts the regions of a customer, and its value; unset where nothing does.
+func regionOf(c pipeline.Customer, properties pipeline.Properties) (name string, value pipeline.Property) {
 	if c.Manager.Properties == nil || !properties.Known() {
-		return "", ""
+		return "", value
 	}
 	name = c.Manager.Properties.Names[pipeline.MeaningRegion]
-	if property := properties.Get(name); property.Form == pipeline.PropertyText {
-		value = property.Text
-	}
-	return name, value
+	return name, properties.Get(name)
 }
 
 // regions compares variables.yml of the customers of a repository with the property that restricts the regions. A
-// value that metapipe.yml does not know rejects each request, and is none here.
+// value that metapipe.yml does not know rejects each request, and so does one that is no text.
 func (c *checker) regions() {
+	if !c.Rules.Regions {
+		return
+	}
 	for _, customer := range c.Customers[c.repo.ID] {
+		name, property := regionOf(customer, c.repo.Properties)
+		switch property.Form {
+		case pipeline.PropertyOther:
+			c.unknown("properties", fmt.Sprintf("GitHub has a value of property %s in a form that is not known", name))
+		case pipeline.PropertyList:
+			c.add(RuleRegion, name, pipeline.Position{}, fmt.Sprintf("property %s is a list, and must be one text", name), "let the organization define it as a text or a single-select property")
+		}
 		answer, asked := c.Scan.variables[customer.Name]
 		if !asked || answer.Gone {
 			continue
 		}
-		name, value := regionOf(customer, c.repo.Properties)
+		value := property.Text
 		file := path.Join(customer.Path, pipeline.VariablesFile)
 		if _, known := customer.Manager.Properties.Regions[value]; !known {
 			c.add(RuleRegion, name, pipeline.Position{}, fmt.Sprintf("property %s is %s, which metapipe.yml does not know", name, pipeline.Quote(value)), "set it to a value that properties.regions of metapipe.yml names")

@@ -32,6 +32,8 @@ func TestRegions(t *testing.T) {
 		"of the other":    {`"eu-only"`, map[string]FileAnswer{"shop/infra/variables.yml": {Gone: true}, "shop/other/variables.yml": file("[us-east-1, us-east-2]")}, "region: other/variables.yml:1:10: "},
 		"unset":           {`null`, nil, ""},
 		"a value unknown": {`"mars-only"`, map[string]FileAnswer{"shop/infra/variables.yml": file("x"), "shop/other/variables.yml": file("x")}, `region: property region_restriction is "mars-only"`},
+		"a list":          {`["eu-only"]`, nil, "region: property region_restriction is a list"},
+		"of no form":      {`{"a":1}`, nil, "unknown properties: GitHub has a value of property region_restriction"},
 		"unreadable":      {`"eu-only"`, map[string]FileAnswer{"shop/infra/variables.yml": {Err: errors.New("HTTP 502")}, "shop/other/variables.yml": file("eu-west-1")}, "unknown variables: HTTP 502"},
 		"invalid":         {`"eu-only"`, map[string]FileAnswer{"shop/infra/variables.yml": {Content: []byte("a: [")}, "shop/other/variables.yml": file("eu-west-1")}, "unknown variables: infra/variables.yml has problems"},
 	} {

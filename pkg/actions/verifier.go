@@ -85,6 +85,9 @@ func (v *Verifier) Verify(ctx context.Context, token, audience string, at time.T
 	if err := v.checkIssuer(token); err != nil {
 		return fail(err)
 	}
+	if err := ctx.Err(); err != nil { // the keys could still arrive
+		return fail(err)
+	}
 	keys := &recordingKeys{KeySet: oidc.NewRemoteKeySet(oidc.ClientContext(ctx, v.client), v.issuer+"/.well-known/jwks")}
 	verifier := oidc.NewVerifier(v.issuer, keys, &oidc.Config{
 		ClientID: audience, SupportedSigningAlgs: []string{oidc.RS256}, Now: func() time.Time { return at },

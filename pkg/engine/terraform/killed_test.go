@@ -83,10 +83,8 @@ func TestStubbornTool(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	script := filepath.Join(dir, "terraform")
-	terraformtest.WriteFile(t, script, "#!/bin/sh\ntrap '' INT\nsleep 300 &\necho $! > "+dir+"/child\nwait\nsleep 300\n")
-	if err := os.Chmod(script, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	// The shell reads it: a new file that is executed itself may be busy, while another test starts a process.
+	terraformtest.WriteFile(t, script, "trap '' INT\nsleep 300 &\necho $! > "+dir+"/child\nwait\nsleep 300\n")
 	out, err := os.Create(filepath.Join(dir, "out"))
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +98,7 @@ func TestStubbornTool(t *testing.T) {
 		}
 		cancel()
 	}()
-	p := process.Process{Path: script, Args: []string{"apply"}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
+	p := process.Process{Path: "/bin/sh", Args: []string{"apply", script}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
 		Env: []string{"PATH=" + os.Getenv("PATH")}}
 	if err := p.Run(ctx); err == nil || !strings.Contains(err.Error(), "killed by a signal") {
 		t.Errorf("got %v", err)

@@ -98,7 +98,7 @@ func TestStubbornTool(t *testing.T) {
 		}
 		cancel()
 	}()
-	p := process.Process{Path: "/bin/sh", Args: []string{"apply", script}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
+	p := process.Process{Path: "/bin/sh", Args: []string{script}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
 		Env: []string{"PATH=" + os.Getenv("PATH")}}
 	if err := p.Run(ctx); err == nil || !strings.Contains(err.Error(), "killed by a signal") {
 		t.Errorf("got %v", err)

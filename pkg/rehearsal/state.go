@@ -1,7 +1,6 @@
 package rehearsal
 
 import (
-	"bufio"
 	"sync"
 	"time"
 
@@ -17,7 +16,7 @@ type rehearsal struct {
 	folder   *folder
 	watcher  *watcher
 	masks    *runner.Masks
-	input    *bufio.Reader
+	input    *input
 
 	mu          sync.Mutex
 	calls       []stepCalls

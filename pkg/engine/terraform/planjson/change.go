@@ -1,6 +1,7 @@
 package planjson
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -187,4 +188,30 @@ func wholeValue(value any, hidden bool) pipeline.Value {
 		return pipeline.Value{Sensitive: true}
 	}
 	return pipeline.Value{Text: jsonvalue.Text(value, nil)}
+}
+
+// attributes lists the differing leaf paths in the order of their paths.
+func (c changeBody) attributes() []pipeline.AttributeChange {
+	var replace [][]string
+	for _, path := range c.ReplacePaths {
+		steps := make([]string, len(path))
+		for i, step := range path {
+			steps[i] = stepText(step)
+		}
+		replace = append(replace, steps)
+	}
+	return jsonvalue.Differences(
+		jsonvalue.Side{Value: c.Before, Present: c.Before != nil, Sensitive: c.BeforeSensitive},
+		jsonvalue.Side{Value: c.After, Present: c.After != nil, Sensitive: c.AfterSensitive, Unknown: c.AfterUnknown},
+		replace)
+}
+
+func stepText(step any) string {
+	switch s := step.(type) {
+	case string:
+		return s
+	case json.Number:
+		return s.String()
+	}
+	return ""
 }

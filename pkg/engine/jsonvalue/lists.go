@@ -1,7 +1,6 @@
-package planjson
+package jsonvalue
 
 import (
-	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -10,7 +9,7 @@ import (
 // subsequence holds stays. The JSON has an array for a list and for a set alike, so
 // the index of an element means something only where two elements are paired. A
 // list that comes or goes as a whole is shown with its indexes.
-func (d *differ) list(b, a jsonvalue.Side) {
+func (d *differ) list(b, a Side) {
 	before, _ := b.Value.([]any)
 	after, _ := a.Value.([]any)
 	unknown, _ := a.Unknown.([]any)
@@ -19,7 +18,7 @@ func (d *differ) list(b, a jsonvalue.Side) {
 		d.empty(b, a)
 		return
 	}
-	old, planned := make([]jsonvalue.Side, m), make([]jsonvalue.Side, n)
+	old, planned := make([]Side, m), make([]Side, n)
 	for i := range old {
 		old[i] = element(b, before, i)
 	}
@@ -34,37 +33,37 @@ func (d *differ) list(b, a jsonvalue.Side) {
 		return
 	}
 	from := text.Pair{}
-	for _, same := range append(jsonvalue.SameElements(old, planned), text.Pair{A: m, B: n}) {
+	for _, same := range append(SameElements(old, planned), text.Pair{A: m, B: n}) {
 		d.gap(old[from.A:same.A], planned[from.B:same.B], from)
 		from = text.Pair{A: same.A + 1, B: same.B + 1}
 	}
 }
 
-func element(s jsonvalue.Side, list []any, i int) jsonvalue.Side {
-	e := jsonvalue.Side{Sensitive: jsonvalue.MarkIndex(s.Sensitive, i), Unknown: jsonvalue.MarkIndex(s.Unknown, i)}
+func element(s Side, list []any, i int) Side {
+	e := Side{Sensitive: MarkIndex(s.Sensitive, i), Unknown: MarkIndex(s.Unknown, i)}
 	if i < len(list) {
 		e.Value, e.Present = list[i], true
 	}
 	return e
 }
 
-func at(list []jsonvalue.Side, i int) jsonvalue.Side {
+func at(list []Side, i int) Side {
 	if i < len(list) {
 		return list[i]
 	}
-	return jsonvalue.Side{}
+	return Side{}
 }
 
 // gap is what lies between elements that stay. Elements that are one and the same
 // thing, changed, are compared; the others went or came.
-func (d *differ) gap(old, planned []jsonvalue.Side, from text.Pair) {
+func (d *differ) gap(old, planned []Side, from text.Pair) {
 	next := text.Pair{}
-	for _, p := range append(jsonvalue.Matching(old, planned), text.Pair{A: len(old), B: len(planned)}) {
+	for _, p := range append(Matching(old, planned), text.Pair{A: len(old), B: len(planned)}) {
 		for ; next.A < p.A; next.A++ {
-			d.single(from.A+next.A, old[next.A], jsonvalue.Side{})
+			d.single(from.A+next.A, old[next.A], Side{})
 		}
 		for ; next.B < p.B; next.B++ {
-			d.single(from.B+next.B, jsonvalue.Side{}, planned[next.B])
+			d.single(from.B+next.B, Side{}, planned[next.B])
 		}
 		if p.A < len(old) && p.B < len(planned) {
 			d.paired(from.B+p.B, old[p.A], planned[p.B])
@@ -73,23 +72,23 @@ func (d *differ) gap(old, planned []jsonvalue.Side, from text.Pair) {
 	}
 }
 
-func (d *differ) paired(i int, b, a jsonvalue.Side) {
+func (d *differ) paired(i int, b, a Side) {
 	mark := d.pushIndex(i)
 	d.compare(b, a)
 	d.pop(mark)
 }
 
 // single is an element of one of the lists only, as a whole.
-func (d *differ) single(i int, b, a jsonvalue.Side) {
+func (d *differ) single(i int, b, a Side) {
 	mark := d.pushElement(i)
 	switch {
 	case b.Sensitive == true || a.Sensitive == true:
-		d.leaf(jsonvalue.Hide(b, b.Present), jsonvalue.Hide(a, a.Present || a.Unknown == true))
-	case jsonvalue.ContainsTrue(a.Unknown):
+		d.leaf(Hide(b, b.Present), Hide(a, a.Present || a.Unknown == true))
+	case ContainsTrue(a.Unknown):
 		a.Value = withUnknown(a.Value, a.Unknown)
-		d.leaf(pipeline.Value{}, jsonvalue.Show(a))
+		d.leaf(pipeline.Value{}, Show(a))
 	default:
-		d.leaf(jsonvalue.Show(b), jsonvalue.Show(a))
+		d.leaf(Show(b), Show(a))
 	}
 	d.pop(mark)
 }
@@ -111,7 +110,7 @@ func withUnknown(value, mark any) any {
 			filled[key] = v
 		}
 		for key, inner := range m {
-			if jsonvalue.ContainsTrue(inner) {
+			if ContainsTrue(inner) {
 				filled[key] = withUnknown(object[key], inner)
 			}
 		}
@@ -120,7 +119,7 @@ func withUnknown(value, mark any) any {
 		list, _ := value.([]any)
 		filled := append([]any(nil), list...)
 		for i, inner := range m {
-			if !jsonvalue.ContainsTrue(inner) {
+			if !ContainsTrue(inner) {
 				continue
 			}
 			for len(filled) <= i {

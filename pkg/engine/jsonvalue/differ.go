@@ -1,11 +1,9 @@
-package planjson
+package jsonvalue
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 
-	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -17,55 +15,36 @@ type differ struct {
 	replace [][]string
 }
 
-// attributes lists the differing leaf paths in the order of their paths.
-func (c changeBody) attributes() []pipeline.AttributeChange {
-	d := &differ{}
-	for _, path := range c.ReplacePaths {
-		steps := make([]string, len(path))
-		for i, step := range path {
-			steps[i] = stepText(step)
-		}
-		d.replace = append(d.replace, steps)
-	}
-	d.compare(
-		jsonvalue.Side{Value: c.Before, Present: c.Before != nil, Sensitive: c.BeforeSensitive},
-		jsonvalue.Side{Value: c.After, Present: c.After != nil, Sensitive: c.AfterSensitive, Unknown: c.AfterUnknown},
-	)
+// Differences lists the leaf paths that differ between two objects, in the order of the
+// paths. Those that replace names, or leads to, are marked.
+func Differences(before, after Side, replace [][]string) []pipeline.AttributeChange {
+	d := &differ{replace: replace}
+	d.compare(before, after)
 	return d.changes
 }
 
-func stepText(step any) string {
-	switch s := step.(type) {
-	case string:
-		return s
-	case json.Number:
-		return s.String()
-	}
-	return ""
-}
-
-func (d *differ) compare(b, a jsonvalue.Side) {
+func (d *differ) compare(b, a Side) {
 	hidden := b.Sensitive == true && b.Present || a.Sensitive == true && (a.Present || a.Unknown == true)
 	switch {
 	case hidden && len(d.path) > 0:
-		same := a.Unknown != true && b.Present == a.Present && jsonvalue.Equal(b.Value, a.Value) &&
-			(b.Sensitive == true) == (a.Sensitive == true) && !jsonvalue.ContainsTrue(a.Unknown)
+		same := a.Unknown != true && b.Present == a.Present && Equal(b.Value, a.Value) &&
+			(b.Sensitive == true) == (a.Sensitive == true) && !ContainsTrue(a.Unknown)
 		if !same {
-			d.leaf(jsonvalue.Hide(b, true), jsonvalue.Hide(a, true))
+			d.leaf(Hide(b, true), Hide(a, true))
 		}
 	case a.Unknown == true && len(d.path) > 0:
-		d.leaf(jsonvalue.Show(b), pipeline.Value{Unknown: true})
-	case jsonvalue.IsObject(b.Value) && !jsonvalue.IsList(a.Value) && (jsonvalue.IsObject(a.Value) || !a.Present),
-		jsonvalue.IsObject(a.Value) && !b.Present,
-		!b.Present && !a.Present && jsonvalue.IsObject(a.Unknown):
+		d.leaf(Show(b), pipeline.Value{Unknown: true})
+	case IsObject(b.Value) && !IsList(a.Value) && (IsObject(a.Value) || !a.Present),
+		IsObject(a.Value) && !b.Present,
+		!b.Present && !a.Present && IsObject(a.Unknown):
 		d.object(b, a)
-	case jsonvalue.IsList(b.Value) && (jsonvalue.IsList(a.Value) || !a.Present),
-		jsonvalue.IsList(a.Value) && !b.Present,
-		!b.Present && !a.Present && jsonvalue.IsList(a.Unknown):
+	case IsList(b.Value) && (IsList(a.Value) || !a.Present),
+		IsList(a.Value) && !b.Present,
+		!b.Present && !a.Present && IsList(a.Unknown):
 		d.list(b, a)
 	default:
-		if (b.Present != a.Present || !jsonvalue.Equal(b.Value, a.Value)) && !d.jsonTexts(b, a) {
-			d.leaf(jsonvalue.Show(b), jsonvalue.Show(a))
+		if (b.Present != a.Present || !Equal(b.Value, a.Value)) && !d.jsonTexts(b, a) {
+			d.leaf(Show(b), Show(a))
 		}
 	}
 }
@@ -89,7 +68,7 @@ func (d *differ) forces() bool {
 	})
 }
 
-func (d *differ) object(b, a jsonvalue.Side) {
+func (d *differ) object(b, a Side) {
 	before, _ := b.Value.(map[string]any)
 	after, _ := a.Value.(map[string]any)
 	unknown, _ := a.Unknown.(map[string]any)
@@ -110,15 +89,15 @@ func (d *differ) object(b, a jsonvalue.Side) {
 	for key, mark := range unknown {
 		_, inBefore := before[key]
 		_, inAfter := after[key]
-		if !inBefore && !inAfter && jsonvalue.ContainsTrue(mark) {
+		if !inBefore && !inAfter && ContainsTrue(mark) {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
 	top := len(d.path) == 0
 	for _, key := range keys {
-		x := jsonvalue.Child(b, before, key)
-		y := jsonvalue.Child(a, after, key)
+		x := Child(b, before, key)
+		y := Child(a, after, key)
 		// null is "not set" for an attribute, but a value in a map.
 		x.Present = x.Present && (x.Value != nil || !top && a.Present)
 		y.Present = y.Present && (y.Value != nil || !top && b.Present)
@@ -129,18 +108,18 @@ func (d *differ) object(b, a jsonvalue.Side) {
 }
 
 // empty compares two containers without content, one of which may be absent.
-func (d *differ) empty(b, a jsonvalue.Side) {
+func (d *differ) empty(b, a Side) {
 	if b.Present != a.Present && len(d.path) > 0 {
-		d.leaf(jsonvalue.Show(b), jsonvalue.Show(a))
+		d.leaf(Show(b), Show(a))
 	}
 }
 
 func (d *differ) pushKey(key string) int {
 	mark := len(d.path)
 	switch {
-	case !jsonvalue.IsIdentifier(key):
+	case !IsIdentifier(key):
 		d.path = append(d.path, '[')
-		d.path = jsonvalue.AppendString(d.path, key)
+		d.path = AppendString(d.path, key)
 		d.path = append(d.path, ']')
 	case mark > 0:
 		d.path = append(append(d.path, '.'), key...)

@@ -5,11 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/metapipe/metapipe/pkg/text"
+)
+
+// How long a server may be silent. A part of 8 MiB has callTimeout in all, with
+// every retry; reading an object has no limit but stallTimeout between bytes.
+const (
+	stallTimeout = time.Minute
+	callTimeout  = 5 * time.Minute
 )
 
 // errStalled is the end of a reader whose server went silent.

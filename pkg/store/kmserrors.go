@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/metapipe/metapipe/pkg/awsenv"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -34,7 +35,7 @@ func (k *kmsKeys) fail(op, action, key string, to pipeline.Binding, err error) e
 		e.err, e.next = a, nextOfKMS(a, action, key, target)
 		return e
 	}
-	var noCredentials *credentialsError
+	var noCredentials *awsenv.CredentialsError
 	switch {
 	case errors.Is(err, context.Canceled):
 	case errors.As(err, &noCredentials):

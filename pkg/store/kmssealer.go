@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 
+	"github.com/metapipe/metapipe/pkg/awsenv"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -33,8 +34,8 @@ func NewKMSSealer(ctx context.Context, o KMSOptions, keys ...Key) (*Sealer, erro
 	if len(o.Keys) == 0 {
 		return nil, pipeline.Usagef("no KMS key is named").Nextf("name one in `sealing_keys` of metapipe.yml")
 	}
-	env := environ{o.Lookup}
-	c, err := env.config(ctx, o.Region)
+	env := awsenv.Environ{Lookup: o.Lookup}
+	c, err := env.Config(ctx, o.Region)
 	if err != nil {
 		return nil, pipeline.Usagef("read the AWS settings for KMS").Because(err).
 			Nextf("fix the AWS_… variables of this step, or the AWS profile that they name")
@@ -44,10 +45,10 @@ func NewKMSSealer(ctx context.Context, o KMSOptions, keys ...Key) (*Sealer, erro
 			Nextf("name the key by its ARN in `sealing_keys`, or set `state.region` or AWS_REGION")
 	}
 	s.kms = &kmsKeys{names: o.Keys, objects: o.Objects, client: kms.NewFromConfig(c, func(ko *kms.Options) {
-		if endpoint := env.first("AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"); endpoint != "" {
+		if endpoint := env.First("AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"); endpoint != "" {
 			ko.BaseEndpoint = &endpoint
 		}
-		ko.Retryer = retryAt(aws.ToString(ko.BaseEndpoint))
+		ko.Retryer = awsenv.RetryAt(aws.ToString(ko.BaseEndpoint))
 	})}
 	return s, nil
 }

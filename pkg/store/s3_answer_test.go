@@ -9,6 +9,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/metapipe/metapipe/pkg/awsenv"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -37,7 +38,7 @@ func TestRoleErrorsAreNotAboutTheBucket(t *testing.T) {
 	for code, want := range map[string]string{
 		"AccessDenied": "trust policy of the role", "InvalidIdentityToken": "OpenID Connect provider", "ExpiredTokenException": "must be fresh",
 	} {
-		inner := &credentialsError{answered("STS", "AssumeRoleWithWebIdentity", code, "Not authorized", 403)}
+		inner := &awsenv.CredentialsError{Err: answered("STS", "AssumeRoleWithWebIdentity", code, "Not authorized", 403)}
 		err := s.fail("open", "k", &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: inner})
 		if text := err.Error(); !strings.Contains(text, want) || !strings.Contains(text, "take a role by AssumeRoleWithWebIdentity: "+code) || strings.Contains(text, "s3:GetObject") {
 			t.Errorf("%s: got %v, want %s", code, err, want)
@@ -66,7 +67,7 @@ func TestPathStyle(t *testing.T) {
 
 func TestEndpointMayBeIgnored(t *testing.T) {
 	t.Parallel()
-	env := environ{func(name string) (string, bool) {
+	env := awsenv.Environ{Lookup: func(name string) (string, bool) {
 		return map[string]string{"AWS_ENDPOINT_URL_S3": "http://s3.example.com", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}[name], true
 	}}
 	if endpoint, err := (S3Options{}).endpoint(env); err != nil || endpoint != "" {

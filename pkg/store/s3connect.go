@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/metapipe/metapipe/pkg/awsenv"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -65,8 +66,8 @@ func (o S3Options) check() error {
 // identity, profile, container, instance.
 // Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 func (o S3Options) connect(ctx context.Context) (*s3.Client, error) {
-	env := environ{o.Lookup}
-	c, err := env.config(ctx, o.Region)
+	env := awsenv.Environ{Lookup: o.Lookup}
+	c, err := env.Config(ctx, o.Region)
 	if err != nil {
 		return nil, o.unusable(err)
 	}
@@ -82,7 +83,7 @@ func (o S3Options) connect(ctx context.Context) (*s3.Client, error) {
 		if endpoint != "" {
 			so.BaseEndpoint = &endpoint
 		}
-		so.Retryer = retryAt(aws.ToString(so.BaseEndpoint))
+		so.Retryer = awsenv.RetryAt(aws.ToString(so.BaseEndpoint))
 		so.UsePathStyle = o.PathStyle || !ofAWS(aws.ToString(so.BaseEndpoint))
 		// Not to be turned off by a variable of the environment.
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
@@ -98,10 +99,10 @@ func (o S3Options) unusable(err error) error {
 
 // endpoint is what to ask instead of AWS, if anything.
 // Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-func (o S3Options) endpoint(env environ) (string, error) {
+func (o S3Options) endpoint(env awsenv.Environ) (string, error) {
 	endpoint := o.Endpoint
-	if endpoint == "" && !strings.EqualFold(env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true") {
-		endpoint = env.first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+	if endpoint == "" && !strings.EqualFold(env.First("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true") {
+		endpoint = env.First("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 	}
 	if endpoint == "" {
 		return "", nil

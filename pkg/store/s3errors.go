@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/metapipe/metapipe/pkg/awsenv"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -51,7 +52,7 @@ func (s *S3) fail(op, key string, err error) error {
 func (s *S3) next(op, key string, err error) string {
 	var e *awsError
 	var fromKMS *kmsError
-	var noCredentials *credentialsError
+	var noCredentials *awsenv.CredentialsError
 	switch {
 	case errors.As(err, &fromKMS): // what was to be written could not be sealed; it says itself what to do
 		return ""

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 
+	"github.com/metapipe/metapipe/pkg/awsenv"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -51,9 +52,9 @@ func (s Session) Format(f fmt.State, _ rune) { hide(f, "(session "+s.AccessKeyID
 // OpenSession takes a role with the ID token of the run. What is wrong with the
 // role or the configuration is a *pipeline.UsageError.
 func OpenSession(ctx context.Context, o SessionOptions) (Session, error) {
-	env := environ{o.Lookup}
+	env := awsenv.Environ{Lookup: o.Lookup}
 	if o.Region == "" {
-		o.Region = env.first("AWS_REGION", "AWS_DEFAULT_REGION")
+		o.Region = env.First("AWS_REGION", "AWS_DEFAULT_REGION")
 	}
 	if o.Region == "" {
 		return Session{}, pipeline.Usagef("take the role of %s: the region is not set", o.Target).
@@ -86,16 +87,16 @@ func OpenSession(ctx context.Context, o SessionOptions) (Session, error) {
 }
 
 // client asks STS without any credentials: the token is the proof.
-func (o SessionOptions) client(ctx context.Context, env environ) (*sts.Client, error) {
-	settings, err := env.settings(o.Region)
+func (o SessionOptions) client(ctx context.Context, env awsenv.Environ) (*sts.Client, error) {
+	settings, err := env.Settings(o.Region)
 	if err == nil {
 		var c aws.Config
 		if c, err = config.LoadDefaultConfig(ctx, append(settings, config.WithCredentialsProvider(aws.AnonymousCredentials{}))...); err == nil {
 			return sts.NewFromConfig(c, func(so *sts.Options) {
-				if endpoint := env.first("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"); endpoint != "" {
+				if endpoint := env.First("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"); endpoint != "" {
 					so.BaseEndpoint = &endpoint
 				}
-				so.Retryer = retryAt(aws.ToString(so.BaseEndpoint))
+				so.Retryer = awsenv.RetryAt(aws.ToString(so.BaseEndpoint))
 			}), nil
 		}
 	}

@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"config":   {"pipeline", "retry", "strictyaml", "text"},
 	"github":   {"pipeline", "retry", "text"},
 	"render":   {"pipeline", "text"},
-	"store":    {"pipeline", "retry", "text"},
+	"store":    {"pipeline", "awsenv", "text"},
 	// Reads what is true about customers from files, services and directories of people.
 	"sources":          {"pipeline", "retry", "text"},
 	"engine/terraform": {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
@@ -54,6 +54,8 @@ var mayImport = map[string][]string{
 	"text": {},
 	// Directories that no killed process leaves behind for long.
 	"tempdir": {},
+	// How AWS is found and asked again, the same for all of its services.
+	"awsenv": {"retry"},
 	// When and how often a request is sent again, the same for all servers.
 	"retry": {},
 	// The one place that starts git.

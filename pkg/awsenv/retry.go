@@ -1,4 +1,4 @@
-package store
+package awsenv
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/retry"
 )
 
-// retryer is how the SDK sends requests to S3, KMS and STS again: as often and with
+// retryer is how the SDK sends requests to AWS again: as often and with
 // such pauses as package retry says. Which errors pass is known to the SDK by their
 // codes; those that a proxy or another server answers are known by their status.
 type retryer struct {
@@ -20,8 +20,8 @@ type retryer struct {
 	near bool
 }
 
-// retryAt makes the retryer for an endpoint; empty for AWS itself.
-func retryAt(endpoint string) aws.Retryer {
+// RetryAt makes the retryer for an endpoint; empty for AWS itself.
+func RetryAt(endpoint string) aws.Retryer {
 	r := &retryer{Standard: awsretry.NewStandard(func(o *awsretry.StandardOptions) { o.MaxAttempts = retry.Attempts })}
 	if u, err := url.Parse(endpoint); err == nil {
 		r.near = retry.Near(u.Hostname())

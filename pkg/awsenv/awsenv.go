@@ -1,4 +1,6 @@
-package store
+// Package awsenv is how metapipe finds the region, the credentials and the endpoints of AWS in the
+// variables of an environment, and how often it asks AWS again.
+package awsenv
 
 import (
 	"bytes"
@@ -19,28 +21,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// How long a server may be silent. A part of 8 MiB has callTimeout in all, with
-// every retry; reading an object has no limit but stallTimeout between bytes.
-const (
-	answerTimeout = time.Minute
-	stallTimeout  = time.Minute
-	callTimeout   = 5 * time.Minute
-)
+// answerTimeout is how long a server may be silent before it answers.
+const answerTimeout = time.Minute
 
-// environ reads variables; without a lookup all of them are unset.
-type environ struct {
-	lookup func(string) (string, bool)
+// Environ reads variables; without a Lookup all of them are unset.
+type Environ struct {
+	Lookup func(string) (string, bool)
+	// NoMetadata leaves out the credentials of the machine, which EC2 gives to whatever runs on it.
+	NoMetadata bool
 }
 
-func (e environ) get(name string) string {
-	if e.lookup == nil {
+func (e Environ) get(name string) string {
+	if e.Lookup == nil {
 		return ""
 	}
-	value, _ := e.lookup(name)
+	value, _ := e.Lookup(name)
 	return value
 }
 
-func (e environ) first(names ...string) string {
+// First is the value of the first variable that is set.
+func (e Environ) First(names ...string) string {
 	for _, name := range names {
 		if value := e.get(name); value != "" {
 			return value
@@ -49,9 +49,9 @@ func (e environ) first(names ...string) string {
 	return ""
 }
 
-// config is what each client of AWS begins with; its region may be empty.
-func (e environ) config(ctx context.Context, region string) (aws.Config, error) {
-	settings, err := e.settings(region)
+// Config is what each client of AWS begins with; its region may be empty.
+func (e Environ) Config(ctx context.Context, region string) (aws.Config, error) {
+	settings, err := e.Settings(region)
 	if err != nil {
 		return aws.Config{}, err
 	}
@@ -66,22 +66,22 @@ func (e environ) config(ctx context.Context, region string) (aws.Config, error) 
 	return c, nil
 }
 
-// settings are the variables in the words of the SDK.
-func (e environ) settings(region string) ([]func(*config.LoadOptions) error, error) {
+// Settings are the variables in the words of the SDK.
+func (e Environ) Settings(region string) ([]func(*config.LoadOptions) error, error) {
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })
-	settings := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithRetryer(func() aws.Retryer { return retryAt("") })}
+	settings := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithRetryer(func() aws.Retryer { return RetryAt("") })}
 	add := func(value string, set func(string) config.LoadOptionsFunc) {
 		if value != "" {
 			settings = append(settings, set(value))
 		}
 	}
 	if region == "" {
-		region = e.first("AWS_REGION", "AWS_DEFAULT_REGION")
+		region = e.First("AWS_REGION", "AWS_DEFAULT_REGION")
 	}
 	add(region, config.WithRegion)
 	add(e.get("AWS_CONFIG_FILE"), func(v string) config.LoadOptionsFunc { return config.WithSharedConfigFiles([]string{v}) })
 	add(e.get("AWS_SHARED_CREDENTIALS_FILE"), func(v string) config.LoadOptionsFunc { return config.WithSharedCredentialsFiles([]string{v}) })
-	if strings.EqualFold(e.get("AWS_EC2_METADATA_DISABLED"), "true") {
+	if e.NoMetadata || strings.EqualFold(e.get("AWS_EC2_METADATA_DISABLED"), "true") {
 		settings = append(settings, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 	}
 	if file := e.get("AWS_CA_BUNDLE"); file != "" {
@@ -98,45 +98,46 @@ func (e environ) settings(region string) ([]func(*config.LoadOptions) error, err
 	case id != "":
 		settings = append(settings, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(id, secret, e.get("AWS_SESSION_TOKEN"))))
 	case e.get("AWS_WEB_IDENTITY_TOKEN_FILE") == "":
-		add(e.first("AWS_PROFILE", "AWS_DEFAULT_PROFILE"), func(v string) config.LoadOptionsFunc { return config.WithSharedConfigProfile(v) })
+		add(e.First("AWS_PROFILE", "AWS_DEFAULT_PROFILE"), func(v string) config.LoadOptionsFunc { return config.WithSharedConfigProfile(v) })
 	}
 	return settings, nil
 }
 
 // webIdentity takes a role with the token in a file, as it is on runners and
 // clusters that trust each other by OpenID Connect; nil when there is none.
-func (e environ) webIdentity(c aws.Config) aws.CredentialsProvider {
+func (e Environ) webIdentity(c aws.Config) aws.CredentialsProvider {
 	file, role := e.get("AWS_WEB_IDENTITY_TOKEN_FILE"), e.get("AWS_ROLE_ARN")
 	if file == "" || role == "" || e.get("AWS_ACCESS_KEY_ID") != "" {
 		return nil
 	}
 	client := sts.NewFromConfig(c, func(so *sts.Options) {
-		if endpoint := e.first("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"); endpoint != "" {
+		if endpoint := e.First("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"); endpoint != "" {
 			so.BaseEndpoint = &endpoint
 		}
-		so.Retryer = retryAt(aws.ToString(so.BaseEndpoint))
+		so.Retryer = RetryAt(aws.ToString(so.BaseEndpoint))
 	})
 	return stscreds.NewWebIdentityRoleProvider(client, role, stscreds.IdentityTokenFile(file), func(wo *stscreds.WebIdentityRoleOptions) {
 		wo.RoleSessionName = e.get("AWS_ROLE_SESSION_NAME")
 	})
 }
 
-// namedCredentials marks errors that came before S3 was asked at all.
+// namedCredentials marks errors that came before a service was asked at all.
 type namedCredentials struct{ aws.CredentialsProvider }
 
 func (n namedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if n.CredentialsProvider == nil {
-		return aws.Credentials{}, &credentialsError{errors.New("there are none")}
+		return aws.Credentials{}, &CredentialsError{errors.New("there are none")}
 	}
 	c, err := n.CredentialsProvider.Retrieve(ctx)
 	if err != nil {
-		return c, &credentialsError{err}
+		return c, &CredentialsError{err}
 	}
 	return c, nil
 }
 
-type credentialsError struct{ err error }
+// CredentialsError says that no request could be sent, for want of credentials.
+type CredentialsError struct{ Err error }
 
-func (e *credentialsError) Error() string { return "find AWS credentials: " + e.err.Error() }
+func (e *CredentialsError) Error() string { return "find AWS credentials: " + e.Err.Error() }
 
-func (e *credentialsError) Unwrap() error { return e.err }
+func (e *CredentialsError) Unwrap() error { return e.Err }

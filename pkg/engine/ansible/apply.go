@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -17,7 +18,7 @@ import (
 // variables were compared with the receipt. Then another check must predict what the plan has
 // shown, and only then the playbook runs: a predicted plan cannot hold more than that.
 func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
-	if err := checkJob(job); err != nil {
+	if err := tree.CheckJob(job); err != nil {
 		return pipeline.Applied{}, fmt.Errorf("apply %s: %w", job.Target(), err)
 	}
 	if err := checkStored(plan); err != nil {

@@ -2,9 +2,6 @@ package ansible
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/engine/process"
@@ -55,24 +52,4 @@ func New(o Options) *Engine {
 		o.WaitDelay = defaultWaitDelay
 	}
 	return &Engine{options: o}
-}
-
-// checkJob refuses jobs that would write to unexpected places.
-func checkJob(job pipeline.Job) error {
-	if job.Variables == nil {
-		return errors.New("job has no variables")
-	}
-	for what, path := range map[string]string{"manager directory": job.ManagerDir, "run directory": job.Dir} {
-		if !filepath.IsAbs(path) {
-			return fmt.Errorf("%s %q is not absolute", what, path)
-		}
-	}
-	if err := job.CheckStack(); err != nil {
-		return err
-	}
-	if root := job.Root(); root != "" && !filepath.IsLocal(filepath.FromSlash(root)) {
-		return pipeline.Usagef("root %q of %s leads out of the manager directory", root, job.Target()).
-			Nextf("name a directory inside the manager repository")
-	}
-	return nil
 }

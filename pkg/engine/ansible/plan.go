@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -15,7 +16,7 @@ import (
 // prediction.json. Ansible takes no lock and writes no state, so that each plan is one for
 // reading.
 func (e *Engine) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
-	if err := checkJob(job); err != nil {
+	if err := tree.CheckJob(job); err != nil {
 		return pipeline.Planned{}, fmt.Errorf("plan %s: %w", job.Target(), err)
 	}
 	ctx, cancel := process.WithLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)

@@ -13,7 +13,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/tree"
@@ -81,7 +80,8 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool binary) (*work
 		}
 		return nil, w.written("copy the manager directory", err)
 	}
-	w.addSecrets()
+	w.secrets = redact.OfJob(e.options.Secrets, job.Needed)
+	w.refilter()
 	for _, step := range []func() error{w.checkPlaybook, w.checkNeeded, w.readVariables, w.writeInventory, w.writeVariables, w.writeCredentials, w.writeCallback, w.digests} {
 		if err := step(); err != nil {
 			w.close()
@@ -92,37 +92,11 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool binary) (*work
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {
-	skip := append(tree.OwnPaths(w.job.ManagerDir, w.job.Root(), w.job.Customer.Manager.State.Directory, nil), w.job.Dir)
-	c := tree.NewCopy(w.job.ManagerDir, w.tree, skip...)
-	c.Root, c.Listed, c.Customer = w.job.Root(), w.job.Customer.Manager.Code, w.job.Customer.Name
-	digest, err := c.Run(ctx)
-	if err != nil {
-		return err
+	digest, code, err := tree.CopyJob(ctx, w.job, w.tree)
+	if err == nil {
+		w.evidence.SetManager(digest, code)
 	}
-	code, err := tree.CodeFor(c.Code.Digest(), w.tree, w.job.Customer.Name)
-	if err != nil {
-		return err
-	}
-	w.evidence.SetManager(digest, code)
-	return nil
-}
-
-// addSecrets are the texts that are secret before the tool runs.
-func (w *workspace) addSecrets() {
-	var known []string
-	if w.engine.options.Secrets != nil {
-		known = w.engine.options.Secrets()
-	}
-	w.secrets = redact.Known(known)
-	for _, needed := range w.job.Needed {
-		for _, o := range needed.Values {
-			if o.Sensitive && o.Known() {
-				// A value that cannot be read is no text, and is refused where it is passed on.
-				_ = w.secrets.AddRaw(o.Value)
-			}
-		}
-	}
-	w.refilter()
+	return err
 }
 
 func (w *workspace) refilter() {
@@ -144,15 +118,7 @@ func (w *workspace) failed(what string, err error) error {
 
 // written is the error of writing to the run directory.
 func (w *workspace) written(what string, err error) error {
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return &pipeline.FailedError{Message: fmt.Sprintf("%s for %s: the disk of the run directory is full", what, w.job.Target()), Next: pipeline.ProviderNext,
-			Operator: "free space there, or name another directory with --work-dir", Err: err}
-	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
-		return pipeline.Usagef("%s for %s", what, w.job.Target()).Because(err).
-			Nextf("check who may read the manager directory and write to the run directory, or name another one with --work-dir")
-	}
-	return w.failed(what, err)
+	return tree.WriteError(w.job.Target(), what, err)
 }
 
 func (w *workspace) write(name string, content []byte) error {

@@ -21,6 +21,13 @@ func TestToolWithoutState(t *testing.T) {
 	if gone := (Remembered{left: &LeftState{Event: Destroyed, State: &none}}); gone.Lost(pipeline.NoState(), "here") != nil || !gone.Ended() || gone.Left()[0].Holds() {
 		t.Errorf("after a destroy: %+v", gone.Left())
 	}
+	killed := Remembered{left: &LeftState{Event: Failed}}
+	if found := killed.Lost(pipeline.NoState(), "here"); found != nil {
+		t.Errorf("after an apply that was killed, it is lost: %+v", found)
+	}
+	if killed.Lost(pipeline.StateRecord{}, "here") == nil {
+		t.Error("after an apply that was killed, the state of a tool that keeps one is not missed")
+	}
 	before := Remembered{left: &LeftState{Event: Applied, State: &lost}}
 	if before.Lost(pipeline.NoState(), "here") == nil {
 		t.Error("a state of another tool is not missed")

@@ -95,6 +95,7 @@ func (r Remembered) Lost(now pipeline.StateRecord, place string) *pipeline.LostS
 			continue // accepted, never there, or not known to the tool itself
 		}
 		switch {
+		case left.state.Lineage == "" && now == pipeline.NoState(): // an apply that did not come to say that it left none
 		case left.ended && now.Lineage != left.state.Lineage: // nothing was left that could be lost
 		case now.Lineage == "":
 			return lost("is lost: %s, and %s holds no state", left, place)

@@ -1,0 +1,108 @@
+package fault
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
+	"github.com/metapipe/metapipe/pkg/engine/ansible/ansibletest"
+	"github.com/metapipe/metapipe/pkg/store/miniotest"
+)
+
+// toolCase is a stack of a tool other than Terraform. What it builds holds the name of
+// variables.yml and the environment, such as "first in staging".
+type toolCase struct {
+	stack string
+	files map[string]string // of the manager
+	built func() string     // what is there behind metapipe's back; empty for nothing
+}
+
+// State is what the tool has built, as JSON.
+func (c toolCase) State(string) string {
+	if built := c.built(); built != "" {
+		b, _ := json.Marshal(built)
+		return string(b)
+	}
+	return ""
+}
+
+// Locked is false: these tools lock nothing in the store.
+func (c toolCase) Locked(string) bool { return false }
+
+// toolCases makes a stack for one test. The test is skipped where the tool is missing.
+var toolCases = map[string]func(t *testing.T) toolCase{
+	"ansible": func(t *testing.T) toolCase {
+		ansibletest.Tool(t)
+		page := filepath.Join(t.TempDir(), "page")
+		return toolCase{stack: "hosts", built: func() string { return fixture.ReadOptional(t, page) }, files: map[string]string{
+			"metapipe.yml":        "environments:\n  - {name: staging, branches: [main]}\nstacks:\n  - {name: hosts, root: hosts, tool: ansible}\n",
+			"hosts/site.yml":      "- {name: hosts, hosts: all, connection: local, gather_facts: false, tasks: [{name: page, ansible.builtin.copy: {dest: \"" + page + "\", content: \"{{ config.name }} in {{ metapipe.environment }}\", mode: \"0600\"}}]}\n",
+			"hosts/inventory.yml": "all: {hosts: {web1: }}\n",
+		}}
+	},
+}
+
+// TestFaultTools ends the steps that plan and apply with other tools, and lets their writes fail,
+// each at each of its writes.
+func TestFaultTools(t *testing.T) {
+	t.Parallel()
+	server := miniotest.Start(t, miniotest.Options{KMS: true})
+	for tool, newCase := range toolCases {
+		t.Run(tool, func(t *testing.T) {
+			t.Parallel()
+			var m tally
+			m.report(t)
+			push := func(t *testing.T, bucket string) (*fixture.PushCase, toolCase) {
+				c := newCase(t)
+				return fixture.NewPushCaseOf(t, server, tool+"-"+bucket, c.stack, c.files), c
+			}
+			s, _ := push(t, "recorded")
+			n := 0
+			for _, at := range recorded(s, func() bool { good, _ := s.PlayAll(s.Run); return good }) {
+				if !slices.Contains([]string{"plan", "apply"}, at.step.Command) || fixture.OfTool(at.name) {
+					continue
+				}
+				for _, death := range deaths {
+					if death.tool || death.signal == syscall.SIGTERM {
+						continue // as SIGKILL, since none of these is a write of the tool; as SIGINT
+					}
+					n++
+					bucket := fmt.Sprintf("kill-%d", n)
+					m.run(t, at.String()+"/"+death.name, func(t *testing.T) {
+						s, c := push(t, bucket)
+						tools := dies(s, at, death.signal, death.fault, death.tool)
+						s.PlayAll(s.Run)
+						s.Disarm(s.Hub)
+						fixture.Await(t, "the tool to end", func() bool { return !slices.ContainsFunc(tools(), fixture.Alive) })
+						s.WantNothingLost(c, s.Run.SHA, "first in staging")
+						if death.signal == syscall.SIGKILL {
+							s.WantRerun(c)
+						}
+					})
+				}
+				if !strings.HasPrefix(at.name, "S3 ") {
+					continue
+				}
+				for _, fault := range storeFaults {
+					n++
+					bucket := fmt.Sprintf("fault-%d", n)
+					m.run(t, at.String()+"/"+fault.name, func(t *testing.T) {
+						s, c := push(t, bucket)
+						fails(s, at, fault.Fault, fault.times)
+						s.PlayAll(s.Run)
+						s.Disarm(s.Hub)
+						s.WantNothingLost(c, s.Run.SHA, "first in staging")
+						if fault.times > 1 {
+							s.WantRerun(c)
+						}
+					})
+				}
+			}
+		})
+	}
+}

@@ -59,6 +59,7 @@ func (v *validation) workflows(found pipeline.Problems) error {
 	}
 	v.add(workflow.CheckGuards(root.FS())...)
 	v.add(workflow.CheckScheduled(root.FS())...)
+	v.add(workflow.CheckVariables(root.FS(), v.neededVariables())...)
 	v.add(workflow.CheckState(root.FS(), pipeline.Position{File: config.ManagerFile}, v.config.Manager.State)...)
 	return v.playable(root)
 }

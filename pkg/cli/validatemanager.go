@@ -58,6 +58,9 @@ func (v *validation) manager(ctx context.Context) error {
 	return v.workflows(found)
 }
 
+// ruleUnusedRegions is the rule of compliance.yml that compares regions which no property restricts.
+const ruleUnusedRegions = "unused-regions"
+
 // fleetFiles checks the rules and the sources of the fleet, where there are any.
 func (v *validation) fleetFiles() {
 	check := func(file string, load func() pipeline.Problems) {
@@ -67,7 +70,11 @@ func (v *validation) fleetFiles() {
 		}
 	}
 	check(compliance.File, func() pipeline.Problems {
-		_, problems := config.LoadCompliance(v.o.managerDir, v.app.Now())
+		rules, problems := config.LoadCompliance(v.o.managerDir, v.app.Now())
+		if p := v.config.Manager.Properties; rules.Regions && !v.config.Unread.Manager && (p == nil || p.Names[pipeline.MeaningRegion] == "") {
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: compliance.File}, Rule: ruleUnusedRegions, Warning: true,
+				Message: "regions compares nothing: " + config.ManagerFile + " names no property that restricts the regions of a customer", Remedy: "add properties to " + config.ManagerFile + ", or remove regions"})
+		}
 		return problems
 	})
 	check(sourcesync.File, func() pipeline.Problems {

@@ -85,6 +85,10 @@ func (d *complianceDecoder) fields(r *compliance.Rules) fields {
 		"properties":    func(v value) { d.propertyRules(v, r) },
 		"team_names": func(v value) {
 			d.entries(v, teamForm, func(former string, item value) {
+				if _, twice := r.TeamNames[strings.ToLower(former)]; twice {
+					d.add(item.at, RuleDuplicate, fmt.Sprintf("%s has %q twice: GitHub compares names without regard to case", v.name, former), "keep one of them")
+					return
+				}
 				var now string
 				if d.matched(item, &now, teamForm); now != "" {
 					r.TeamNames[strings.ToLower(former)] = now
@@ -273,6 +277,10 @@ func (d *complianceDecoder) exception(v value, r *compliance.Rules) {
 	if (e.Repository == "") == (e.RepositoryID == 0) || e.Reason == "" || e.Owner == "" || e.Until.IsZero() {
 		d.add(v.at, RuleMissingKey, v.name+" needs reason, owner, until, and either repository or repository_id",
 			`write, for example: {repository: "acme/legacy-*", rule: missing-required, property: team_owner, reason: "moves to another team", owner: jo, until: "2030-12-31"}`)
+		return
+	}
+	if e.Rule == "" && e.Property == "" && e.Repository != "" && strings.Trim(e.Repository, "*/") == "" {
+		d.add(v.at, RuleValue, v.name+" takes every finding out of every repository", "name a rule, a property or some repositories")
 		return
 	}
 	if e.Until.Sub(d.now) > compliance.LongestException {

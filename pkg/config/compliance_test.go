@@ -95,6 +95,8 @@ func TestBadCompliance(t *testing.T) {
 		"properties: {a: {}}\nexceptions: [{repository: a, reason: r, owner: o}]":                                          "needs reason, owner, until",
 		"properties: {a: {}}\nexceptions: [{repository: a, repository_id: 1, reason: r, owner: o, until: \"2030-02-01\"}]": "either repository or repository_id",
 		"properties: {a: {}}\nexceptions: [{repository: a, reason: r, owner: o, until: \"2031-02-01\"}]":                   "lasts for more than a year",
+		"properties: {a: {}}\nexceptions: [{repository: \"*/*\", reason: r, owner: o, until: \"2030-02-01\"}]":             "takes every finding out of every repository",
+		"properties: {a: {}}\nteam_names: {web: one, Web: two}":                                                            "team_names has \"Web\" twice",
 		"properties: {a: {}}\nexceptions: [{repository: a, reason: r, owner: o, until: soon}]":                             "write the last day of the rule",
 		"properties: {a: {}}\nexceptions: [{repository: a, rule: none, reason: r, owner: o, until: \"2030-02-01\"}]":       "which does not exist",
 	} {

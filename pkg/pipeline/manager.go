@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -91,6 +92,13 @@ type AnsibleRule struct {
 	VaultPassword string `json:",omitempty"` // environment variable with the password of the vault; empty: none
 	// RunsInCheck are the names of tasks with `check_mode: false`: plans run them for real.
 	RunsInCheck []string `json:",omitempty"`
+}
+
+// SecretVariables are the environment variables with secrets that the rule names, by their keys in metapipe.yml.
+func (t ToolRule) SecretVariables() map[string]string {
+	all := map[string]string{"ssh_key": t.Ansible.SSHKey, "vault_password": t.Ansible.VaultPassword}
+	maps.DeleteFunc(all, func(_, name string) bool { return name == "" })
+	return all
 }
 
 // Trust says how the signature on a request is treated.

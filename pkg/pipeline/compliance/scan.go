@@ -156,6 +156,9 @@ func (s *Scan) Run(ctx context.Context) (Report, error) {
 		s.listed[repo.ID] = true
 	}
 	s.hidden(&r)
+	if s.Repository != "" && len(r.Unknown) == 0 && !slices.ContainsFunc(all, func(repo Repository) bool { return s.skips(repo, 0) != filtered }) {
+		return r, pipeline.Usagef("none of the %d repositories matches %s", len(all), pipeline.QuoteTyped(s.Repository)).Nextf(`write a name such as "shop-*", or "acme/shop-*"`)
+	}
 	if s.Earlier != nil {
 		r.Trend = slices.DeleteFunc(slices.Clone(s.Earlier.Days), func(d Day) bool { return d.Day == r.At.Format(time.DateOnly) })
 	}
@@ -249,13 +252,16 @@ func (s *Scan) compare(r *Report, all []Repository, known map[string]*teams) {
 	r.Exceptions = append(r.Exceptions, s.notes(used, s.whole(*r))...)
 }
 
+// filtered is why a repository is skipped that Scan.Repository does not name.
+const filtered = "filtered"
+
 // skips is why a repository is not compared; empty: it is. One without a name is never skipped.
 func (s *Scan) skips(repo Repository, scanned int) string {
 	switch {
 	case repo.Name == "": // it could be any of them
 		return ""
 	case s.Repository != "" && !matches(s.Repository, repo.Slug):
-		return "filtered"
+		return filtered
 	case slices.ContainsFunc(s.Rules.Exclude, func(p string) bool { return matches(p, repo.Slug) }):
 		return "excluded"
 	case repo.Err == nil && repo.Archived:

@@ -274,6 +274,12 @@ func TestFilters(t *testing.T) {
 	if want := 10 - 1.5 - 1.5 - 0.2; r.Score != want {
 		t.Errorf("score %v, want %v", r.Score, want)
 	}
+	s = scan(fleet(), rules)
+	s.Repository = "shopp-*"
+	var usage *pipeline.UsageError
+	if _, err := s.Run(t.Context()); !errors.As(err, &usage) || !strings.Contains(err.Error(), "repositories matches \"shopp-*\"") {
+		t.Errorf("a name that no repository has: %v", err)
+	}
 	if got := scoreOf(slices.Repeat([]Finding{{Severity: Critical}}, 5)); got != 0 {
 		t.Errorf("score %v", got)
 	}

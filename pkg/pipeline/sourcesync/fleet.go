@@ -31,6 +31,7 @@ type Repository struct {
 type fleet struct {
 	repos     []Repository                             // in the order of their names
 	byID      map[int64]bool                           // all that have an id, also those that cannot be written to
+	archived  map[int64]pipeline.Slug                  // no one can write to these
 	byName    map[string]int64                         // in lower case
 	byCust    map[string]int64                         // by the name of the customer
 	customers map[int64][]pipeline.CustomerName        // by repository
@@ -39,7 +40,7 @@ type fleet struct {
 
 // readFleet reads all organizations. One that cannot be read is an error: no one can say which rows are about it.
 func (s *Sync) readFleet(ctx context.Context) (*fleet, []Finding, error) {
-	f := &fleet{byID: map[int64]bool{}, byName: map[string]int64{}, byCust: map[string]int64{}, customers: map[int64][]pipeline.CustomerName{}, defined: map[string][]pipeline.PropertyDefinition{}}
+	f := &fleet{byID: map[int64]bool{}, archived: map[int64]pipeline.Slug{}, byName: map[string]int64{}, byCust: map[string]int64{}, customers: map[int64][]pipeline.CustomerName{}, defined: map[string][]pipeline.PropertyDefinition{}}
 	var unread []Finding
 	for _, organization := range s.Organizations() {
 		repos, err := s.GitHub.Repositories(ctx, organization)
@@ -57,7 +58,8 @@ func (s *Sync) readFleet(ctx context.Context) (*fleet, []Finding, error) {
 				r.Err = pipeline.ErrUnknownProperties
 			}
 			switch {
-			case r.Archived: // no one can write to it
+			case r.Archived:
+				f.archived[r.ID] = r.Slug
 			case r.Err != nil:
 				name := "a repository of " + organization
 				if r.Name != "" {

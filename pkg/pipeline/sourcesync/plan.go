@@ -244,6 +244,10 @@ func (w *work) row(ctx context.Context, rule PropertyRule, repo Repository) (cha
 	if d.unset && !known { // nothing that sync has written
 		return change.Row{}, false, nil
 	}
+	if n := severalValues(d.text); definition.Type != pipeline.PropertyMultiSelect && n > 0 {
+		tell(Invalid, fmt.Sprintf("the source has a list of %d, and the property takes one value", n))
+		return change.Row{}, false, nil
+	}
 	value, err := properties.Assignment{Name: rule.Name, Text: d.text, Unset: d.unset}.Value(definition)
 	if err != nil {
 		tell(Invalid, err.Error())
@@ -267,6 +271,15 @@ func (w *work) row(ctx context.Context, rule PropertyRule, repo Repository) (cha
 	tell(Overridden, message+": "+d.source+" counts")
 	row.Reason += ", changed by hand"
 	return row, true, nil
+}
+
+// severalValues is the number of values in the JSON list that sources make of several ones; 0: it is none.
+func severalValues(text string) int {
+	var list []string
+	if !strings.HasPrefix(text, "[") || json.Unmarshal([]byte(text), &list) != nil {
+		return 0
+	}
+	return len(list)
 }
 
 // unsettled are the rows without those that are as the last run has left them and are to stay so. What a run

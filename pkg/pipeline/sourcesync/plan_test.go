@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/change"
 	"github.com/metapipe/metapipe/pkg/pipeline/sourcesync"
 )
 
@@ -177,6 +178,7 @@ func TestPlan(t *testing.T) {
 		"out where conflicts are told":   {sourcesync.Sync{Config: both(func(r *sourcesync.PropertyRule) { r.OnConflict = sourcesync.ReportOnly })}, map[string]list{"teams": {fault: errors.New("x")}, "ldap": rows("acme/a", "y")}, `unavailable ; teams out`},
 		"only one source":                {sourcesync.Sync{Config: both(asIs), Sources: []string{"teams"}}, map[string]list{"ldap": rows("acme/a", "x"), "teams": rows("acme/b", "y", "acme/c", "z")}, `acme/b team_owner "web"→"y" (teams); acme/c team_owner null→"z" (teams)`},
 		"only one repository":            {sourcesync.Sync{Config: both(asIs), Repositories: []string{"Acme/B"}}, map[string]list{"ldap": rows("acme/a", "x"), "teams": rows("acme/b", "y", "acme/c", "z")}, `acme/b team_owner "web"→"y" (teams)`},
+		"several values for a text":      {sourcesync.Sync{Config: both(asIs)}, map[string]list{"ldap": rows("acme/a", `["x","y"]`, "acme/b", "web"), "teams": rows("acme/a", `["x","y"]`, "acme/b", "web", "acme/c", "z")}, `acme/c team_owner null→"z" (teams); invalid acme/a`},
 		"no rows":                        {sourcesync.Sync{Config: one}, map[string]list{"billing": {}}, `unavailable ; billing out`},
 		"a key twice":                    {sourcesync.Sync{Config: one}, map[string]list{"billing": rows("acme/a", "free", "ACME/a", "free")}, `unavailable ; billing out`},
 		"no key":                         {sourcesync.Sync{Config: one}, map[string]list{"billing": rows("acme/a", "free", "", "free")}, `unavailable ; billing out`},
@@ -208,6 +210,27 @@ func TestPlanOfUnknown(t *testing.T) {
 	s = &sourcesync.Sync{GitHub: three(), Config: sourcesync.Config{Sources: []sourcesync.SourceConfig{source("billing", "nothing")}, Properties: []sourcesync.PropertyRule{rule("nothing", "billing")}}}
 	if got, _ = run(t, s, map[string]list{"billing": rows("acme/a", "free", "acme/b", "", "acme/c", "")}); got != "invalid acme/a" {
 		t.Errorf("a property that is not defined: %s", got)
+	}
+}
+
+// TestFileOfArchived: what a file says of an archived repository is listed, and the rest is planned.
+func TestFileOfArchived(t *testing.T) {
+	t.Parallel()
+	h := three()
+	h.repos[2].Archived = true
+	set := func(id int64, name, value string) change.FileRow {
+		return change.FileRow{Place: change.Place{ID: id, Name: name}, What: "customer_tier", Old: json.RawMessage(`null`), New: json.RawMessage(value)}
+	}
+	s := &sourcesync.Sync{GitHub: h, Config: sourcesync.Config{Organizations: []string{"acme"}}}
+	r, err := s.FromFile(t.Context(), change.File{Rows: []change.FileRow{set(1, "acme/a", `"free"`), set(3, "acme/c", `"free"`)}})
+	if err != nil || len(r.Plan.Rows) != 1 || r.Plan.Rows[0].ID != 1 {
+		t.Fatalf("planned %+v: %v", r.Plan.Rows, err)
+	}
+	if f := r.Report.Findings; len(f) != 1 || f[0].Kind != sourcesync.Archived || f[0].RepositoryID != 3 || r.Report.Err() == nil {
+		t.Errorf("found %+v: %v", f, r.Report.Err())
+	}
+	if _, err := s.FromFile(t.Context(), change.File{Rows: []change.FileRow{set(1, "acme/a", `"free"`), set(9, "acme/gone", `"free"`)}}); err == nil {
+		t.Error("a repository that is not there is accepted")
 	}
 }
 

@@ -1,6 +1,8 @@
 package sourcesync
 
 import (
+	"fmt"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
 )
@@ -38,6 +40,7 @@ const (
 	Invalid     Kind = "invalid"         // the organization does not take the value
 	Unavailable Kind = "unavailable"     // a source that has a say could not be read
 	Unread      Kind = "unread"          // the repository could not be read
+	Archived    Kind = "archived"        // a file has values for a repository that no one can write to
 )
 
 // Finding is something to look at. Nothing was written for it, unless the message says so.
@@ -75,6 +78,10 @@ func (r Report) CountKind(k Kind) int {
 func (r Report) Err() error {
 	if err := r.Report.Err(); err != nil {
 		return err
+	}
+	if n := r.CountKind(Archived); n > 0 {
+		return &pipeline.FailedError{Message: fmt.Sprintf("%d of the values of the file are for archived repositories, and are not set", n),
+			Next: "the other values were not held back; where these are meant, unarchive the repositories and run this again"}
 	}
 	if r.Incomplete() {
 		return &pipeline.FailedError{Message: "not everything could be read, so nothing was written where it has a say",

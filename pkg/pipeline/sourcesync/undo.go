@@ -26,6 +26,11 @@ func (s *Sync) FromFile(ctx context.Context, file change.File) (Result, error) {
 	var rows []change.Row
 	var wrong []string
 	for _, in := range file.Rows {
+		if slug, archived := f.archived[in.Row().ID]; archived {
+			result.Report.Findings = append(result.Report.Findings, Finding{Kind: Archived, Property: in.Row().What, Repository: slug.String(), RepositoryID: in.Row().ID,
+				Message: "it is archived, so its value stays as it is"})
+			continue
+		}
 		row, err := s.fileRow(ctx, f, present, in)
 		if err != nil {
 			wrong = append(wrong, err.Error())

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 )
 
 // unsafeYAML writes a JSON value as YAML in which every string is data: Ansible evaluates
@@ -37,7 +39,7 @@ func writeUnsafe(out *bytes.Buffer, value any) error {
 			if strings.HasPrefix(key, "__ansible") {
 				return fmt.Errorf("the key %q has a meaning for Ansible", key)
 			}
-			writeScalar(out, key)
+			out.Write(jsonvalue.AppendYAMLString(nil, key))
 			out.WriteString(": ")
 			if err := writeUnsafe(out, v[key]); err != nil {
 				return err
@@ -57,7 +59,7 @@ func writeUnsafe(out *bytes.Buffer, value any) error {
 		out.WriteByte(']')
 	case string:
 		out.WriteString("!unsafe ")
-		writeScalar(out, v)
+		out.Write(jsonvalue.AppendYAMLString(nil, v))
 	case json.Number:
 		out.WriteString(v.String())
 	case bool:
@@ -66,24 +68,4 @@ func writeUnsafe(out *bytes.Buffer, value any) error {
 		out.WriteString("null")
 	}
 	return nil
-}
-
-// writeScalar writes a quoted string that YAML and JSON read alike: in ASCII, since YAML folds
-// some characters that JSON keeps, with characters beyond 16 bits as YAML escapes them.
-func writeScalar(out *bytes.Buffer, s string) {
-	out.WriteByte('"')
-	for _, c := range s {
-		switch {
-		case c == '"' || c == '\\':
-			out.WriteByte('\\')
-			out.WriteRune(c)
-		case c >= 0x20 && c < 0x7f:
-			out.WriteRune(c)
-		case c <= 0xffff:
-			fmt.Fprintf(out, `\u%04x`, c)
-		default:
-			fmt.Fprintf(out, `\U%08x`, c)
-		}
-	}
-	out.WriteByte('"')
 }

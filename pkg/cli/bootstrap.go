@@ -167,6 +167,7 @@ func (m cloud) policies(o bootstrapOptions, bucket pipeline.Bucket) (map[store.R
 		scope.Stack = string(stack.Name)
 	}
 	scope.Needs, scope.Passes = outputsOf(m.config.Manager, pipeline.StackName(scope.Stack))
+	scope.Home = homeOf(m.config.Manager, pipeline.StackName(scope.Stack))
 	policies := map[store.Role]store.Policy{}
 	for _, role := range store.Roles() {
 		policy, err := store.RolePolicy(role, scope)

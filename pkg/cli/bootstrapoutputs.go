@@ -3,6 +3,7 @@ package cli
 import (
 	"slices"
 
+	"github.com/metapipe/metapipe/pkg/engine/pulumi"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -23,6 +24,18 @@ func outputsOf(m pipeline.Manager, stack pipeline.StackName) (needs []string, pa
 		}
 	}
 	return needs, passes
+}
+
+// homeOf is the folder where the tool of a stack keeps its state; empty where that is one
+// object. A pattern stands for all stacks.
+func homeOf(m pipeline.Manager, stack pipeline.StackName) string {
+	_, declared := m.Stack(stack)
+	for _, other := range m.Stacks {
+		if (!declared || other.Name == stack) && other.Tool.Name == "pulumi" {
+			return pulumi.HomeFolder
+		}
+	}
+	return ""
 }
 
 func namesOf(stacks []pipeline.StackName) []string {

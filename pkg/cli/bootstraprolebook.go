@@ -135,6 +135,7 @@ func (b roleBook) plain() bool {
 func (b roleBook) policy(role store.Role, customer, env, stack string) (iam.Policy, error) {
 	scope := store.Scope{Bucket: b.bucket, Customer: customer, Environment: env, Stack: stack, SealingKeys: b.manager.config.Manager.SealingKeys}
 	scope.Needs, scope.Passes = outputsOf(b.manager.config.Manager, pipeline.StackName(stack))
+	scope.Home = homeOf(b.manager.config.Manager, pipeline.StackName(stack))
 	policy, err := store.RolePolicy(role, scope)
 	return iam.Policy{Name: string(role), Document: policy.JSON()}, err
 }

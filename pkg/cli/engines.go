@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/engine/ansible"
+	"github.com/metapipe/metapipe/pkg/engine/pulumi"
 	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -27,6 +28,11 @@ type engineOptions struct {
 	// openState opens the state of job's target without the tool; nil, or a nil reader,
 	// where that is not possible.
 	openState func(context.Context, pipeline.Job) (io.ReadCloser, error)
+	// objects are those of the store; nil where it is not open.
+	objects objects
+	// toolSecrets are those with which the tool encrypts what it keeps of job's target, the one
+	// for what is new first; nil where there is no key.
+	toolSecrets func(context.Context, pipeline.Job) ([]string, error)
 }
 
 // engines is the one registry of engines: the name of a tool in metapipe.yml, and what
@@ -35,6 +41,7 @@ var engines = map[string]func(engineOptions) pipeline.Engine{
 	"terraform": newTerraform,
 	"tofu":      newTerraform,
 	"ansible":   newAnsible,
+	"pulumi":    newPulumi,
 }
 
 func newTerraform(o engineOptions) pipeline.Engine {
@@ -44,6 +51,14 @@ func newTerraform(o engineOptions) pipeline.Engine {
 
 func newAnsible(o engineOptions) pipeline.Engine {
 	return ansible.New(ansible.Options{Environ: o.environ, EnvironOf: o.environOf, BinaryPath: o.binary, WaitDelay: o.waitDelay, Secrets: o.secrets})
+}
+
+func newPulumi(o engineOptions) pipeline.Engine {
+	options := pulumi.Options{Environ: o.environ, EnvironOf: o.environOf, BinaryPath: o.binary, WaitDelay: o.waitDelay, Secrets: o.secrets, Passphrases: o.toolSecrets}
+	if o.objects != nil {
+		options.Objects = o.objects
+	}
+	return pulumi.New(options)
 }
 
 // newEngine constructs the engine of a tool.
@@ -85,6 +100,21 @@ func (m *manager) engineOptions() engineOptions {
 			return nil, nil
 		}
 		return m.store.Open(ctx, pipeline.StateKey(job.Target()))
+	}
+	o.objects = m.store
+	o.toolSecrets = func(ctx context.Context, job pipeline.Job) ([]string, error) {
+		sealer := m.sealer
+		if sealer == nil { // a plan on a laptop
+			var err error
+			if sealer, err = m.keys().sealer(ctx); err != nil {
+				return nil, err
+			}
+		}
+		secrets, err := sealer.ToolSecrets(ctx, job.Target(), job.Tool().Name)
+		if err != nil {
+			return nil, err
+		}
+		return secrets, masksOf(m.step).add(secrets...)
 	}
 	return o
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"path/filepath"
 
@@ -23,6 +24,10 @@ func (m states) free(ctx context.Context, c pipeline.Customer, t pipeline.Target
 // Lock reads the lock that lies beside a state in the store. The locks of a table
 // or of another backend are the tool's alone: known is false.
 func (m states) Lock(ctx context.Context, c pipeline.Customer, t pipeline.Target) (lock *pipeline.Lock, known bool, err error) {
+	if finder, job, own := m.ownHome(c, t); own {
+		lock, err = finder.FindLock(ctx, job)
+		return lock, true, err
+	}
 	state := m.config.Manager.State
 	if state.Backend.Type != "" || state.Bucket.LockTable != "" {
 		return nil, false, nil
@@ -33,6 +38,16 @@ func (m states) Lock(ctx context.Context, c pipeline.Customer, t pipeline.Target
 	}
 	lock, err = m.readLock(ctx, key)
 	return lock, true, err
+}
+
+// ownHome is the engine of a target whose state has a place of its own, with a job to ask it.
+func (m states) ownHome(c pipeline.Customer, t pipeline.Target) (finder pipeline.LockFinder, job pipeline.Job, own bool) {
+	engine, err := m.engineOf(c, t.Stack)
+	if err != nil {
+		return nil, job, false // a stack that is not declared any more
+	}
+	finder, own = engine.(pipeline.LockFinder)
+	return finder, pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, Backend: m.backend(t), Log: io.Discard}, own
 }
 
 // readLock reads the record of a lock; nil where there is none.

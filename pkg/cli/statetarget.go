@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/metapipe/metapipe/pkg/engine/pulumi"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
@@ -152,6 +155,9 @@ func (m states) end(ctx context.Context, state *targetState) error {
 // stateInStore reads a state that lies beside the objects of the store. It looks at the
 // state and its locks alone: what else lies under the target grows with its requests.
 func (m states) stateInStore(ctx context.Context, c pipeline.Customer, t pipeline.Target, state *targetState) error {
+	if _, _, own := m.ownHome(c, t); own {
+		return m.stateAtHome(ctx, c, t, state)
+	}
 	key := pipeline.StateKey(t)
 	found, err := m.store.Describe(ctx, key)
 	if err != nil {
@@ -176,6 +182,24 @@ func (m states) stateInStore(ctx context.Context, c pipeline.Customer, t pipelin
 		}
 	}
 	return nil
+}
+
+// stateAtHome asks the engine whose states have places of their own.
+func (m states) stateAtHome(ctx context.Context, c pipeline.Customer, t pipeline.Target, state *targetState) error {
+	finder, job, _ := m.ownHome(c, t)
+	reader, err := capable[pipeline.StateReader](m.manager, c, t.Stack, pipeline.CapabilityState)
+	if err != nil {
+		return err
+	}
+	version, size, err := reader.State(ctx, job)
+	if state.Lost = pipeline.AsLost(err); state.Lost == nil && err != nil {
+		return err
+	}
+	state.Exists, state.Size = size > 0 || state.Lost != nil, size
+	state.Place = strings.TrimSuffix(state.Place, path.Base(state.Place)) + pulumi.HomeFolder
+	state.take(version)
+	state.Lock, err = finder.FindLock(ctx, job)
+	return err
 }
 
 // takeLock notes who holds a lock. It may be released since.
@@ -285,6 +309,14 @@ func (m states) scanned(fleet pipeline.Fleet) func(context.Context, pipeline.Job
 // storedRecord is the version of the state of job's target that lies in the store. A damaged
 // one is a refusal.
 func (m states) storedRecord(ctx context.Context, job pipeline.Job) (pipeline.StateRecord, error) {
+	if _, own, is := m.ownHome(job.Customer, job.Target()); is {
+		reader, err := capable[pipeline.StateReader](m.manager, job.Customer, job.Stack, pipeline.CapabilityState)
+		if err != nil {
+			return pipeline.StateRecord{}, err
+		}
+		now, _, err := reader.State(ctx, own)
+		return now, err
+	}
 	state := targetState{Target: job.Target(), Place: job.Backend.String()}
 	if err := m.readStored(ctx, &state); err != nil {
 		return pipeline.StateRecord{}, err

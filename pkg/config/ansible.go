@@ -13,6 +13,12 @@ const ansibleTool = "ansible"
 // playbookFile is the playbook of such a stack, in its root.
 const playbookFile = "site.yml"
 
+// pulumiTool is the tool whose stacks have a project in the place of a root module.
+const pulumiTool = "pulumi"
+
+// projectFile is the project of such a stack, in its root.
+const projectFile = "Pulumi.yaml"
+
 // ansible reads what only a stack of Ansible has; item is the stack.
 func (d *decoder) ansible(v, item value, to *pipeline.AnsibleRule) {
 	if tool := item.Get("tool"); tool == nil || tool.Text != ansibleTool {

@@ -71,6 +71,9 @@ func HoldsCodeOf(tool, dir string) bool {
 	if tool == ansibleTool {
 		return holdsCode(dir, []string{playbookFile})
 	}
+	if tool == pulumiTool {
+		return holdsCode(dir, []string{projectFile})
+	}
 	return HoldsCode(dir)
 }
 

@@ -41,6 +41,13 @@ type LockReleaser interface {
 	ReleaseLock(ctx context.Context, job Job, id string) error
 }
 
+// LockFinder is an engine whose states and locks have places of their own: it alone finds them,
+// as a StateReader and here.
+type LockFinder interface {
+	// FindLock is the lock on the state of job's target; nil where it is free.
+	FindLock(ctx context.Context, job Job) (*Lock, error)
+}
+
 // StatePusher writes a state that an apply could not write.
 type StatePusher interface {
 	// PushState writes a kept state to the backend of job's target and returns the

@@ -77,7 +77,7 @@ const AutoDeployAllowed AutoDeploy = "allowed"
 
 // ToolRule names the binary that plans and applies.
 type ToolRule struct {
-	Name       string // "terraform", "tofu" or "ansible"
+	Name       string // "terraform", "tofu", "ansible" or "pulumi"
 	Constraint string // version constraint such as "~> 1.11"; empty: any
 	// Env lists further environment variable names, or prefixes ending in "*",
 	// that the tool may see beside the built-in allow-list.

@@ -40,6 +40,9 @@ type Scope struct {
 	// Needs are the stacks whose outputs the stack reads; Passes says that others read its own.
 	Needs  []string
 	Passes bool
+	// Home is the folder of the target where the tool of the stack keeps its state and what
+	// belongs to it; empty: the state is one object.
+	Home string
 	// SealingKeys are the KMS keys under which objects are sealed; none where a
 	// secret of the workflows does that.
 	SealingKeys []string
@@ -110,7 +113,7 @@ func RolePolicy(role Role, s Scope) (Policy, error) {
 	if !ok {
 		return Policy{}, pipeline.Usagef("there is no role %q", role).Nextf("use one of %v", Roles())
 	}
-	g = s.withOutputs(role, g)
+	g = s.withHome(role, s.withOutputs(role, g))
 	p := Policy{Version: "2012-10-17"}
 	p.Statement = append(p.Statement, Statement{Sid: "List", Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()},
 		Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys(g.list)}}})

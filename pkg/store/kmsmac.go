@@ -29,37 +29,48 @@ func storedKeyBinding(t pipeline.Target, key string) pipeline.Binding {
 	return pipeline.Binding{Target: t, Data: []byte("metapipe fingerprint key\x00" + key)}
 }
 
-// storedKeys returns the keys for the fingerprints of a target.
+// storedKeys returns the keys for the fingerprints of a target, and makes one where none is
+// under the key that seals.
 func (s *Sealer) storedKeys(ctx context.Context, t pipeline.Target) ([]subKeys, error) {
+	keys, current, err := s.keysAtHand(ctx, t)
+	if err == nil && !current {
+		var key subKeys
+		key, err = s.newStoredKey(ctx, t)
+		keys = append(keys, key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	sortKeys(keys)
+	return keys, nil
+}
+
+func sortKeys(keys []subKeys) {
+	slices.SortFunc(keys, func(a, b subKeys) int { return bytes.Compare(a.id[:], b.id[:]) })
+}
+
+// keysAtHand are the stored keys of a target that can be opened. current: one of them is under
+// the key that seals.
+func (s *Sealer) keysAtHand(ctx context.Context, t pipeline.Target) (keys []subKeys, current bool, err error) {
 	names, err := s.kms.objects.List(ctx, storedKeysPrefix(t))
 	if err != nil {
-		return nil, fmt.Errorf("look for the keys of fingerprints: %w", err)
+		return nil, false, fmt.Errorf("look for the keys of fingerprints: %w", err)
 	}
 	if len(names) > maxStoredKeys {
-		return nil, fmt.Errorf("%d keys of fingerprints lie under %s, at most %d are read\n→ delete the oldest of them", len(names), storedKeysPrefix(t), maxStoredKeys)
+		return nil, false, fmt.Errorf("%d keys of fingerprints lie under %s, at most %d are read\n→ delete the oldest of them", len(names), storedKeysPrefix(t), maxStoredKeys)
 	}
-	var keys []subKeys
-	current := false // one of them is under the key that seals
 	for _, name := range names {
 		key, first, err := s.storedKey(ctx, name, storedKeyBinding(t, name))
 		if errors.Is(err, pipeline.ErrUnknownKey) || errors.Is(err, pipeline.ErrNotFound) {
 			continue // under a key that was removed
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read the key of fingerprints %s: %w", name, err)
+			return nil, false, fmt.Errorf("read the key of fingerprints %s: %w", name, err)
 		}
 		current = current || first
 		keys = append(keys, key)
 	}
-	if !current {
-		key, err := s.newStoredKey(ctx, t)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(a, b subKeys) int { return bytes.Compare(a.id[:], b.id[:]) })
-	return keys, nil
+	return keys, current, nil
 }
 
 func (s *Sealer) storedKey(ctx context.Context, name string, to pipeline.Binding) (key subKeys, first bool, err error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"path"
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -34,6 +35,24 @@ func (s Scope) withOutputs(role Role, g grant) grant {
 		}
 	}
 	g.list, g.read = slices.Clip(g.list), slices.Clip(g.read)
+	return g
+}
+
+// withHome adds the folder of a state that is more than one object. What the tool encrypts
+// itself is under keys that lie beside it where KMS seals, so that an apply reads these, too.
+func (s Scope) withHome(role Role, g grant) grant {
+	if s.Home == "" {
+		return g
+	}
+	all, keys := path.Join(s.target().Folder(), s.Home)+"/*", s.target().Folder()+"/keys/*"
+	switch role {
+	case RolePlan, RoleDrift:
+		g.read = append(g.read, all)
+	case RoleApply:
+		g.read, g.write, g.remove = append(g.read, all, keys), append(g.write, all), append(g.remove, all)
+	case RoleSweep: // releases locks, whose names the tool chooses
+		g.read, g.remove = append(g.read, all), append(g.remove, all)
+	}
 	return g
 }
 

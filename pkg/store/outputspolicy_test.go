@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -79,6 +80,30 @@ func TestOutputsPolicies(t *testing.T) {
 		}
 		if got := allows(t, string(policy.JSON()), s3Request{action: "s3:PutObject", resource: at + "acme/staging.hosts/outputs/1.sealed"}); got != want {
 			t.Errorf("%s writes its own outputs: %v", role, got)
+		}
+	}
+}
+
+// TestHomePolicies: a state that is more than one object is read by plans, written by applies,
+// and by no role of another target.
+func TestHomePolicies(t *testing.T) {
+	t.Parallel()
+	scope := store.Scope{Bucket: pipeline.Bucket{Name: "states", Region: "eu-central-1"}, Customer: "acme", Environment: "staging", Stack: "web", Home: "pulumi"}
+	for role, can := range map[store.Role][]string{
+		store.RolePlan: {"s3:GetObject"}, store.RoleDrift: {"s3:GetObject"}, store.RoleApply: {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, store.RoleSweep: {"s3:GetObject", "s3:DeleteObject"},
+		store.RoleReport: nil, store.RoleFetchVars: nil,
+	} {
+		policy, err := store.RolePolicy(role, scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, action := range []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"} {
+			for key, mine := range map[string]bool{"acme/staging.web/pulumi/.pulumi/stacks/web/acme.staging.json": true, "acme/staging.dns/pulumi/x": false, "crm/staging.web/pulumi/x": false} {
+				want := mine && slices.Contains(can, action)
+				if got := allows(t, string(policy.JSON()), s3Request{action: action, resource: "arn:aws:s3:::states/" + key}); got != want {
+					t.Errorf("%s: %s of %s: %v", role, action, key, got)
+				}
+			}
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Sealer struct {
 type subKeys struct {
 	id        [idSize]byte
 	seal, mac []byte
+	tool      []byte // for what tools encrypt themselves
 }
 
 var _ pipeline.Sealer = (*Sealer)(nil)
@@ -54,10 +55,11 @@ func (k Key) subKeys() (subKeys, error) {
 	id, idErr := k.derive(useID, idSize)
 	sealKey, sealErr := k.derive(useSeal, keySize)
 	macKey, macErr := k.derive(useMAC, keySize)
-	if err := errors.Join(idErr, sealErr, macErr); err != nil {
+	toolKey, toolErr := k.derive(useTool, keySize)
+	if err := errors.Join(idErr, sealErr, macErr, toolErr); err != nil {
 		return subKeys{}, err
 	}
-	return subKeys{id: [idSize]byte(id), seal: sealKey, mac: macKey}, nil
+	return subKeys{id: [idSize]byte(id), seal: sealKey, mac: macKey, tool: toolKey}, nil
 }
 
 // keyIDs names all keys, the one that seals first.

@@ -24,6 +24,7 @@ const (
 	useSeal = "metapipe/v1/seal"
 	useMAC  = "metapipe/v1/mac"
 	useFile = "metapipe/v1/file"
+	useTool = "metapipe/v1/tool"
 )
 
 // Key is the secret that a manager's workflows share: 32 bytes. It never prints

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"hash"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -61,4 +63,26 @@ func (s *Sealer) MAC(ctx context.Context, t pipeline.Target) (func() hash.Hash, 
 		keys = append(stored, keys...)
 	}
 	return func() hash.Hash { return newTags(keys) }, nil
+}
+
+// ToolSecrets are the secrets with which a tool itself encrypts what it keeps of a target: one
+// for each key at hand. The first one is for what is new. With KMS they are of the keys that lie
+// sealed in the store: plans make those, and without one there is no secret.
+func (s *Sealer) ToolSecrets(ctx context.Context, t pipeline.Target, tool string) ([]string, error) {
+	keys := s.keys
+	if s.kms != nil {
+		stored, _, err := s.keysAtHand(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		sortKeys(stored)
+		keys = append(stored, keys...)
+	}
+	var secrets []string
+	for _, key := range keys {
+		mac := hmac.New(sha256.New, key.tool)
+		fmt.Fprintf(mac, "%s\x00%s", tool, t.Folder())
+		secrets = append(secrets, hex.EncodeToString(mac.Sum(nil)))
+	}
+	return secrets, nil
 }

@@ -200,3 +200,36 @@ func unwrittenState(t *testing.T, s Subject) {
 		t.Errorf("the plan after: %+v %v", after.Plan.Counts, err)
 	}
 }
+
+// stateWrittenAhead: an apply that cannot write its state has failed and changed nothing: the
+// next plan is the same again, and can be applied.
+func stateWrittenAhead(t *testing.T, s Subject) {
+	b, mend := s.Unwritable(t)
+	before := b.State(t)
+	planned := b.plan(t)
+	applied, err := b.Engine.Apply(t.Context(), b.Job, Stored(t, planned))
+	var failed *pipeline.FailedError
+	if !errors.As(err, &failed) || applied.ErroredState != "" {
+		t.Fatalf("applied %+v: %v", applied, err)
+	}
+	for _, done := range applied.Done {
+		if !done.Failed && !done.Unfinished {
+			t.Errorf("it says that it has changed %s", done.Address)
+		}
+	}
+	if got := b.State(t); got != before {
+		t.Errorf("the state was written all the same: %s", got)
+	}
+	mend(t)
+	next := b.again(t)
+	same := next.plan(t)
+	if same.Fingerprint != planned.Fingerprint || same.Plan.Counts != planned.Plan.Counts {
+		t.Errorf("before, the plan was %+v; then it is %+v", planned.Plan.Counts, same.Plan.Counts)
+	}
+	if _, err := next.Engine.Apply(t.Context(), next.Job, Stored(t, same)); err != nil {
+		t.Errorf("the next plan: %v\n%s", err, next.log())
+	}
+	if after := b.again(t).plan(t); after.Plan.HasChanges() {
+		t.Errorf("the plan after: %+v", after.Plan.Counts)
+	}
+}

@@ -59,6 +59,9 @@ type Subject struct {
 	// mend is called; nil where the tool keeps no state. Bench.State is what the tool has built
 	// then.
 	Unwritable func(t *testing.T) (b Bench, mend func(t *testing.T))
+	// WritesAhead: the tool notes in the state what it begins before it begins it. So it changes
+	// nothing where that cannot be written, and there is no other copy of the state.
+	WritesAhead bool
 	// Outputs makes a target whose plan has changes and that puts out want once it is applied,
 	// none of it known before; nil where the engine is no pipeline.OutputReader. Failing has
 	// outputs then, too.
@@ -81,6 +84,9 @@ func Run(t *testing.T, s Subject) {
 		"killed tool":                  killedTool,
 		"own process killed":           killedProcess,
 		"state that cannot be written": unwrittenState,
+	}
+	if s.WritesAhead {
+		tests["state that cannot be written"] = stateWrittenAhead
 	}
 	if s.Unwritable == nil {
 		delete(tests, "state that cannot be written")

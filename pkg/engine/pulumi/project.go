@@ -1,0 +1,195 @@
+package pulumi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/engine/tree"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
+)
+
+// projectFile is the file of a project in the root of its stack.
+const projectFile = "Pulumi.yaml"
+
+// project is what metapipe reads of a Pulumi.yaml.
+type project struct {
+	name    string
+	runtime string
+	line    int                    // of the name
+	inputs  map[string]declaration // by key
+}
+
+// declaration is one key below `config`.
+type declaration struct {
+	line     int
+	kind     string // string, integer, boolean, array or object; empty: not said
+	secret   bool
+	optional bool // it has a default
+	fixed    bool // the project sets it itself
+}
+
+// settable reports whether metapipe passes a value for the key: those of other namespaces are
+// settings of providers, which the project sets itself.
+func settable(key string, d declaration) bool { return !d.fixed && !strings.Contains(key, ":") }
+
+// readProject reads the Pulumi.yaml of a root.
+func readProject(dir string) (project, error) {
+	content, err := os.ReadFile(filepath.Join(dir, projectFile))
+	if err != nil {
+		return project{}, err
+	}
+	return parseProject(content)
+}
+
+func parseProject(content []byte) (project, error) {
+	var raw struct {
+		Name    yaml.Node            `yaml:"name"`
+		Runtime yaml.Node            `yaml:"runtime"`
+		Config  map[string]yaml.Node `yaml:"config"`
+	}
+	if err := yaml.Unmarshal(content, &raw); err != nil {
+		return project{}, err
+	}
+	p := project{name: raw.Name.Value, line: max(raw.Name.Line, 1), runtime: raw.Runtime.Value, inputs: map[string]declaration{}}
+	if raw.Runtime.Kind == yaml.MappingNode {
+		var runtime struct {
+			Name string `yaml:"name"`
+		}
+		if err := raw.Runtime.Decode(&runtime); err != nil {
+			return p, err
+		}
+		p.runtime = runtime.Name
+	}
+	if p.name == "" || p.runtime == "" {
+		return p, errors.New("it names no project or no runtime")
+	}
+	for key, node := range raw.Config {
+		d := declaration{line: node.Line, fixed: node.Kind != yaml.MappingNode}
+		if node.Kind == yaml.MappingNode {
+			var said struct {
+				Type    string    `yaml:"type"`
+				Secret  bool      `yaml:"secret"`
+				Default yaml.Node `yaml:"default"`
+				Value   yaml.Node `yaml:"value"`
+			}
+			if err := node.Decode(&said); err != nil {
+				return p, err
+			}
+			d.kind, d.secret = strings.ToLower(said.Type), said.Secret
+			d.optional, d.fixed = said.Default.Kind != 0, said.Value.Kind != 0
+		}
+		// A key of the project itself may be written with its namespace.
+		p.inputs[strings.TrimPrefix(key, p.name+":")] = d
+	}
+	return p, nil
+}
+
+// inputName is a key that metapipe passes a value for.
+var inputName = text.Pattern(`^[A-Za-z_][A-Za-z0-9_-]{0,200}$`)
+
+// The inputs that metapipe itself sets.
+const (
+	inputConfig      = "config"
+	inputCustomer    = "customer"
+	inputEnvironment = "environment"
+	inputRepository  = "source_repo"
+)
+
+func ownInputs() []string {
+	return []string{inputConfig, inputCustomer, inputEnvironment, inputRepository}
+}
+
+// The rules of what keeps a plan from using a root.
+const (
+	ruleNoProject = "no-project"
+	ruleSyntax    = "pulumi-syntax"
+	ruleSettings  = "pulumi-settings"
+	ruleInput     = "pulumi-input"
+)
+
+// CheckRoot implements pipeline.RootReader.
+func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parsed bool) {
+	file := path.Join(root, projectFile)
+	p, err := readProject(filepath.Join(dir, filepath.FromSlash(root)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return pipeline.Problems{{Position: pipeline.Position{File: file}, Rule: ruleNoProject, Message: "the root of a stack of Pulumi holds no " + projectFile,
+			Remedy: "write the project of the stack there"}}, false
+	}
+	if err != nil {
+		return pipeline.Problems{{Position: pipeline.Position{File: file, Line: 1}, Rule: ruleSyntax, Message: fmt.Sprintf("it is no project of Pulumi: %v", err), Remedy: "correct it"}}, false
+	}
+	for _, key := range p.names() {
+		if !inputName().MatchString(key) && settable(key, p.inputs[key]) {
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: p.inputs[key].line}, Rule: ruleInput,
+				Message: fmt.Sprintf("the key %s of config is no name that a value can be passed for", pipeline.Quote(key)), Remedy: "use letters, digits, _ and -"})
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(root)))
+	if err != nil {
+		return append(problems, pipeline.Problem{Position: pipeline.Position{File: root}, Rule: ruleSyntax, Message: err.Error(), Remedy: "make it a directory that can be read"}), false
+	}
+	for _, entry := range entries {
+		if name, isSettings := stackSettings(entry.Name()); isSettings && strings.Contains(name, ".") {
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: path.Join(root, entry.Name()), Line: 1}, Rule: ruleSettings, Warning: true,
+				Message: "it has no effect: metapipe reads settings of a whole environment alone, from " + settingsFile("<environment>"),
+				Remedy:  "move what it sets to such a file, or remove it"})
+		}
+	}
+	return problems, problems.Err() == nil
+}
+
+// names are the declared keys in their order.
+func (p project) names() []string {
+	var names []string
+	for key := range p.inputs {
+		names = append(names, key)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// RootVariables implements pipeline.RootReader: the keys below config that the project
+// declares and does not set itself.
+func (*Engine) RootVariables(dir, root, _ string) (map[string]bool, error) {
+	p, err := readProject(filepath.Join(dir, filepath.FromSlash(root)))
+	if err != nil {
+		return nil, err
+	}
+	variables := map[string]bool{}
+	for key, d := range p.inputs {
+		if settable(key, d) && !slices.Contains(ownInputs(), key) {
+			variables[key] = !d.optional
+		}
+	}
+	return variables, nil
+}
+
+// OwnVariable implements pipeline.RootReader.
+func (*Engine) OwnVariable(name string) bool { return slices.Contains(ownInputs(), name) }
+
+// CheckTree implements pipeline.RootReader.
+func (*Engine) CheckTree(ctx context.Context, dir, root, stateDir string) (pipeline.Problems, error) {
+	return tree.CheckTree(ctx, dir, root, stateDir, nil)
+}
+
+// settingsFile is the file of the provider's settings for an environment.
+func settingsFile(environment pipeline.Environment) string {
+	return fmt.Sprintf("Pulumi.%s.yaml", environment)
+}
+
+// stackSettings is what stands between Pulumi. and .yaml in the name of such a file.
+func stackSettings(file string) (string, bool) {
+	name, isYAML := strings.CutSuffix(file, ".yaml")
+	name, isStack := strings.CutPrefix(name, "Pulumi.")
+	return name, isYAML && isStack && name != ""
+}

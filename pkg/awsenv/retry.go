@@ -61,3 +61,6 @@ func (r *retryer) asked(err error) (time.Duration, bool) {
 	}
 	return retry.After(answer.Response.Header, time.Now())
 }
+
+// Near reports whether a host is this machine.
+func Near(host string) bool { return retry.Near(host) }

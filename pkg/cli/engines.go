@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/engine/ansible"
+	"github.com/metapipe/metapipe/pkg/engine/cloudformation"
 	"github.com/metapipe/metapipe/pkg/engine/pulumi"
 	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -42,6 +43,8 @@ var engines = map[string]func(engineOptions) pipeline.Engine{
 	"tofu":      newTerraform,
 	"ansible":   newAnsible,
 	"pulumi":    newPulumi,
+
+	pipeline.CloudFormationTool: newCloudFormation,
 }
 
 func newTerraform(o engineOptions) pipeline.Engine {
@@ -59,6 +62,10 @@ func newPulumi(o engineOptions) pipeline.Engine {
 		options.Objects = o.objects
 	}
 	return pulumi.New(options)
+}
+
+func newCloudFormation(o engineOptions) pipeline.Engine {
+	return cloudformation.New(cloudformation.Options{Environ: o.environ, EnvironOf: o.environOf, WaitDelay: o.waitDelay, Secrets: o.secrets})
 }
 
 // newEngine constructs the engine of a tool.
@@ -96,7 +103,7 @@ func (m *manager) engineOf(c pipeline.Customer, stack pipeline.StackName) (pipel
 func (m *manager) engineOptions() engineOptions {
 	o := m.step.engineOptions()
 	o.openState = func(ctx context.Context, job pipeline.Job) (io.ReadCloser, error) {
-		if m.store == nil || m.config.Manager.State.Backend.Type != "" {
+		if m.store == nil || !m.config.Manager.StateInStore(job.Target()) {
 			return nil, nil
 		}
 		return m.store.Open(ctx, pipeline.StateKey(job.Target()))

@@ -25,8 +25,9 @@ func (plainEngine) Apply(context.Context, pipeline.Job, pipeline.StoredPlan) (pi
 
 // lacking are the capabilities that a tool has not.
 var lacking = map[string][]pipeline.Capability{
-	"ansible": {pipeline.CapabilityOutputs, pipeline.CapabilityState, pipeline.CapabilityLocks, pipeline.CapabilityRecovery, pipeline.CapabilityMove},
-	"pulumi":  {pipeline.CapabilityRecovery, pipeline.CapabilityMove},
+	"ansible":        {pipeline.CapabilityOutputs, pipeline.CapabilityState, pipeline.CapabilityLocks, pipeline.CapabilityRecovery, pipeline.CapabilityMove},
+	"pulumi":         {pipeline.CapabilityRecovery, pipeline.CapabilityMove},
+	"cloudformation": {pipeline.CapabilityLocks, pipeline.CapabilityRecovery, pipeline.CapabilityMove},
 }
 
 // TestEngines: each tool that metapipe.yml may name has an engine, and no other has.

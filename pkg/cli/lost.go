@@ -17,7 +17,7 @@ func lostStatesOf(m *manager) lostStates { return lostStates{m} }
 // guard lets dry refuse a lost state: before the tool plans where the state lies in the
 // store, and after that where the tool alone can read it.
 func (m lostStates) guard(dry *deploy.DryRun, job pipeline.Job) {
-	if m.config.Manager.State.Backend.Type == "" {
+	if m.config.Manager.StateInStore(job.Target()) {
 		dry.CheckState = func(ctx context.Context) error { return m.checkStored(ctx, job) }
 		return
 	}

@@ -211,7 +211,7 @@ func bucketOptions(app *App, b pipeline.Bucket) store.S3Options {
 
 // backend is where the tool keeps the state of a target.
 func (m *manager) backend(t pipeline.Target) pipeline.Backend {
-	return m.config.Manager.State.Target(t, m.directory)
+	return m.config.Manager.Backend(t, m.directory)
 }
 
 // spareDir is where a sealed state goes when the store cannot take it: a place

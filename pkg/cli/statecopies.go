@@ -106,7 +106,7 @@ func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.Tar
 		return []stateCopy{one}, err
 	}
 	bucket, ok := m.store.(*store.S3)
-	if !ok || m.config.Manager.State.Backend.Type != "" {
+	if !ok || !m.config.Manager.StateInStore(in.Target()) {
 		return nil, pipeline.Usagef("the state of %s is in %s, which keeps no versions that metapipe can read",
 			in.Target(), in.Backend).
 			Nextf("1. find the newest copy: in your backup, in what the backend itself keeps, or in the file terraform.tfstate.backup "+

@@ -29,7 +29,7 @@ func (m states) Lock(ctx context.Context, c pipeline.Customer, t pipeline.Target
 		return lock, true, err
 	}
 	state := m.config.Manager.State
-	if state.Backend.Type != "" || state.Bucket.LockTable != "" {
+	if !m.config.Manager.StateInStore(t) || state.Bucket.LockTable != "" {
 		return nil, false, nil
 	}
 	key := lockNote(t)

@@ -114,7 +114,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 		return err
 	}
 	from := recovery.StateCopy{State: chosen.record(), Name: chosen.String(), From: chosen.from(), Force: o.force, Replace: state.Exists}
-	if from.Replace && m.config.Manager.State.Backend.Type != "" {
+	if from.Replace && !m.config.Manager.StateInStore(in.Target()) {
 		return &pipeline.RefusedError{
 			Reason:  pipeline.ReasonStaleState,
 			Message: fmt.Sprintf("%s holds something in the place of the state of %s, and metapipe cannot keep that aside there", state.Place, in.Target()),

@@ -114,7 +114,7 @@ func (m states) target(ctx context.Context, c pipeline.Customer, t pipeline.Targ
 		return state, err
 	}
 	state.Kept = record.KeptStates(kept)
-	if m.config.Manager.State.Backend.Type != "" {
+	if !m.config.Manager.StateInStore(t) {
 		err = m.stateByTool(ctx, c, t, &state)
 	} else {
 		err = m.stateInStore(ctx, c, t, &state)
@@ -133,7 +133,7 @@ func (m states) target(ctx context.Context, c pipeline.Customer, t pipeline.Targ
 	if !c.Has(t) && state.Ended == nil && (state.Lost != nil || state.Exists && state.Resources != 0) {
 		state.Left = c.WhyLeft(t)
 	}
-	if m.config.Manager.State.Backend.Type != "" {
+	if !m.config.Manager.StateInStore(t) {
 		return state, nil
 	}
 	if table := m.config.Manager.State.Bucket.LockTable; table != "" {
@@ -295,7 +295,7 @@ func (s targetState) record() pipeline.StateRecord {
 // lie there, and with the tool where the store remembers one.
 func (m states) scanned(fleet pipeline.Fleet) func(context.Context, pipeline.Job, bool) (pipeline.StateRecord, error) {
 	return func(ctx context.Context, job pipeline.Job, remembered bool) (pipeline.StateRecord, error) {
-		if m.config.Manager.State.Backend.Type == "" {
+		if m.config.Manager.StateInStore(job.Target()) {
 			return m.storedRecord(ctx, job)
 		}
 		if !remembered {

@@ -94,10 +94,10 @@ func (m leftovers) leftState(ctx context.Context, c pipeline.Customer, state *ta
 		return err
 	}
 	state.Kept = record.KeptStates(kept)
-	if m.config.Manager.State.Backend.Type == "" {
+	if m.config.Manager.StateInStore(state.Target) {
 		err = statesOf(m.manager).stateInStore(ctx, c, state.Target, state)
 	} else {
-		state.LockUnknown = "in the backend " + m.config.Manager.State.Backend.Type
+		state.LockUnknown = "in the backend " + m.backend(state.Target).Type
 	}
 	if err != nil {
 		return err

@@ -51,6 +51,16 @@ func (v *validation) needs() {
 			if _, ok := declared[string(needed)]; ok || declared == nil {
 				continue
 			}
+			if takes, asked := v.takesOutputs(stack, needed); takes {
+				continue
+			} else if asked {
+				v.add(pipeline.Problem{
+					Position: config.Locate(v.o.managerDir, "stacks", strconv.Itoa(i), "needs"), Rule: ruleNeededUndeclared,
+					Message: fmt.Sprintf("the stack %s needs %s, and its root %s has no parameter whose name begins with that of the stack", stack.Name, needed, stack.Root),
+					Remedy:  fmt.Sprintf("name a parameter after the stack and the output, or take %s out of needs", needed),
+				})
+				continue
+			}
 			v.add(pipeline.Problem{
 				Position: config.Locate(v.o.managerDir, "stacks", strconv.Itoa(i), "needs"), Rule: ruleNeededUndeclared,
 				Message: fmt.Sprintf("the stack %s needs %s, and its root %s declares no variable %q for the outputs", stack.Name, needed, stack.Root, needed),
@@ -58,4 +68,19 @@ func (v *validation) needs() {
 			})
 		}
 	}
+}
+
+// takesOutputs asks the engine of a stack whether its root takes in an output of another one. asked is false where the
+// engine leaves that to a variable with the name of the stack.
+func (v *validation) takesOutputs(stack pipeline.StackRule, needed pipeline.StackName) (takes, asked bool) {
+	engine, err := newEngine(stack.Tool.Name, engineOptions{})
+	if err != nil {
+		return false, false
+	}
+	reader, is := engine.(pipeline.NeedsReader)
+	if !is {
+		return false, false
+	}
+	takes, err = reader.TakesOutputs(v.o.managerDir, stack.Root, needed)
+	return takes || err != nil, true
 }

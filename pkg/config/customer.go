@@ -281,6 +281,12 @@ func (l *loader) checkRoot(at pipeline.Position, root string, tool pipeline.Tool
 		}
 		return
 	}
+	if tool.Name == pipeline.CloudFormationTool {
+		if !holdsTemplate(entries) {
+			l.add(at, RuleNoModule, fmt.Sprintf("the root %s holds no %s", root, templateFiles[0]), "write the template of the stack there, or point root at its directory")
+		}
+		return
+	}
 	suffixes := []string{".tf", ".tf.json"}
 	if tool.Name == "tofu" {
 		suffixes = append(suffixes, ".tofu", ".tofu.json")

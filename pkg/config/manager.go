@@ -201,7 +201,9 @@ func (d *decoder) branch(v value, to *[]string) {
 func Tools() []string { return []string{"terraform", "tofu"} }
 
 // StackTools are the tools that a stack may have: also those that serve no customer alone.
-func StackTools() []string { return append(Tools(), ansibleTool, pulumiTool) }
+func StackTools() []string {
+	return append(Tools(), ansibleTool, pulumiTool, pipeline.CloudFormationTool)
+}
 
 func (d *decoder) toolFields(t *pipeline.ToolRule) fields {
 	return fields{

@@ -60,8 +60,15 @@ func (d *decoder) stackFields(r *pipeline.StackRule, item value, list *strictyam
 				r.Tool.Name = s
 			}
 		},
-		"version": func(v value) { d.constraint(v, &r.Tool.Constraint) },
-		"ansible": func(v value) { d.ansible(v, item, &r.Tool.Ansible) },
+		"version": func(v value) {
+			if tool := item.Get("tool"); tool != nil && tool.Text == pipeline.CloudFormationTool {
+				d.add(v.at, RuleValue, v.name+" is set, and "+pipeline.CloudFormationTool+" has no versions: AWS runs it", "remove it")
+				return
+			}
+			d.constraint(v, &r.Tool.Constraint)
+		},
+		"cloudformation": func(v value) { d.cloudFormation(v, item, &r.Tool.CloudFormation) },
+		"ansible":        func(v value) { d.ansible(v, item, &r.Tool.Ansible) },
 		"root": func(v value) {
 			if p, ok := d.path(v); ok {
 				r.Root = p
@@ -93,7 +100,7 @@ func completeStacks(m *pipeline.Manager) {
 		}
 		own := s.Tool
 		s.Tool = m.Tool
-		s.Tool.Ansible = own.Ansible
+		s.Tool.Ansible, s.Tool.CloudFormation = own.Ansible, own.CloudFormation
 		if own.Name != "" && own.Name != m.Tool.Name {
 			s.Tool.Name, s.Tool.Constraint = own.Name, ""
 		}

@@ -74,6 +74,9 @@ func HoldsCodeOf(tool, dir string) bool {
 	if tool == pulumiTool {
 		return holdsCode(dir, []string{projectFile})
 	}
+	if tool == pipeline.CloudFormationTool {
+		return holdsCode(dir, templateFiles)
+	}
 	return HoldsCode(dir)
 }
 

@@ -108,6 +108,14 @@ type RootReader interface {
 	CheckTree(ctx context.Context, dir, root, stateDir string) (Problems, error)
 }
 
+// NeedsReader knows which parts of a root take in the outputs of other stacks, where that is not one
+// variable with the name of the stack.
+type NeedsReader interface {
+	// TakesOutputs reports whether the root takes in an output of the stack; dir and root are those of
+	// RootReader.
+	TakesOutputs(dir, root string, of StackName) (bool, error)
+}
+
 // Capability names in plain words what a command needs of an engine.
 type Capability string
 

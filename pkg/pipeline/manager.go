@@ -77,13 +77,15 @@ const AutoDeployAllowed AutoDeploy = "allowed"
 
 // ToolRule names the binary that plans and applies.
 type ToolRule struct {
-	Name       string // "terraform", "tofu", "ansible" or "pulumi"
+	Name       string // as in metapipe.yml, such as "terraform"
 	Constraint string // version constraint such as "~> 1.11"; empty: any
 	// Env lists further environment variable names, or prefixes ending in "*",
 	// that the tool may see beside the built-in allow-list.
 	Env []string
 	// Ansible is what only stacks of that tool have.
 	Ansible AnsibleRule `json:",omitzero"`
+	// CloudFormation is what only stacks of that tool have.
+	CloudFormation CloudFormationRule `json:",omitzero"`
 }
 
 // AnsibleRule is what metapipe.yml says of a stack of Ansible.

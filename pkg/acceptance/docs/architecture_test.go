@@ -34,10 +34,11 @@ var mayImport = map[string][]string{
 	"render":   {"pipeline", "text"},
 	"store":    {"pipeline", "awsenv", "text"},
 	// Reads what is true about customers from files, services and directories of people.
-	"sources":          {"pipeline", "retry", "text"},
-	"engine/terraform": {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
-	"engine/ansible":   {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
-	"engine/pulumi":    {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
+	"sources":               {"pipeline", "retry", "text"},
+	"engine/terraform":      {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
+	"engine/ansible":        {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
+	"engine/pulumi":         {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
+	"engine/cloudformation": {"pipeline", "awsenv", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	// What engines share. None of these packages imports an engine.
 	"engine/jsonvalue": {"pipeline", "text"},
 	"engine/process":   {"pipeline", "text"},
@@ -62,11 +63,11 @@ var mayImport = map[string][]string{
 	// The one place that starts git.
 	"gitrepo": {},
 	// Tests of the whole program. No shipped package imports them.
-	"acceptance": {"pipeline", "actions", "config", "github", "render", "sources", "store", "engine/ansible", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
+	"acceptance": {"pipeline", "actions", "config", "github", "render", "sources", "store", "engine/ansible", "engine/cloudformation", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
 	// Plays the workflows of both sides, as Actions does. It reads the manager's configuration
 	// to know the customer, and writes the shipped workflows where a side has none.
 	"rehearsal": {"pipeline", "config", "workflow", "gitrepo", "tempdir", "text"},
-	"cli":       {"pipeline", "actions", "config", "github", "render", "sources", "store", "engine/ansible", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
+	"cli":       {"pipeline", "actions", "config", "github", "render", "sources", "store", "engine/ansible", "engine/cloudformation", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 
 // rooms says which other rooms below pkg/pipeline a room may import, beside pipeline

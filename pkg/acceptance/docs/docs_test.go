@@ -183,6 +183,9 @@ func managerOf(document string) string {
 	if document == filepath.Join("docs", "PULUMI.md") {
 		return "examples/manager-pulumi"
 	}
+	if document == filepath.Join("docs", "CLOUDFORMATION.md") {
+		return "examples/manager-cloudformation"
+	}
 	return "examples/manager"
 }
 

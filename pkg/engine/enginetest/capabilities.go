@@ -153,6 +153,29 @@ func noState(t *testing.T, s Subject) {
 	}
 }
 
+// keptState: the state can be read where the tool keeps it, is the one that an apply has left, and says
+// how many resources there are.
+func keptState(t *testing.T, s Subject) {
+	b := s.New(t)
+	reader := b.Engine.(pipeline.StateReader)
+	if state, size, err := reader.State(t.Context(), b.Job); err != nil || size != 0 || !state.IsNone() {
+		t.Errorf("before the first apply it reads %+v (%d bytes): %v", state, size, err)
+	}
+	applied, err := b.Engine.Apply(t.Context(), b.Job, Stored(t, b.plan(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, size, err := reader.State(t.Context(), b.again(t).Job)
+	if err != nil || size == 0 || applied.State == nil || state != *applied.State || state.Lineage == "" || state.Resources <= 0 {
+		t.Errorf("it reads %+v (%d bytes): %v; the apply has left %+v", state, size, err, applied.State)
+	}
+	s.Differ(t, &b)
+	next, err := b.Engine.Apply(t.Context(), b.again(t).Job, Stored(t, b.again(t).plan(t)))
+	if err != nil || next.State == nil || next.State.Lineage != state.Lineage || next.State.Serial <= state.Serial {
+		t.Errorf("the next apply has left %+v after %+v: %v", next.State, state, err)
+	}
+}
+
 func is[T any](engine pipeline.Engine) bool {
 	_, ok := engine.(T)
 	return ok

@@ -62,6 +62,9 @@ type Subject struct {
 	// WritesAhead: the tool notes in the state what it begins before it begins it. So it changes
 	// nothing where that cannot be written, and there is no other copy of the state.
 	WritesAhead bool
+	// KeptWithResources: Unwritable is nil although there is a state, since the tool keeps it with
+	// what it builds.
+	KeptWithResources bool
 	// Outputs makes a target whose plan has changes and that puts out want once it is applied,
 	// none of it known before; nil where the engine is no pipeline.OutputReader. Failing has
 	// outputs then, too.
@@ -91,6 +94,10 @@ func Run(t *testing.T, s Subject) {
 	if s.Unwritable == nil {
 		delete(tests, "state that cannot be written")
 		tests["no state"] = noState
+	}
+	if s.KeptWithResources {
+		delete(tests, "no state")
+		tests["state with its resources"] = keptState
 	}
 	maps.Copy(tests, ofCapabilities(s.New(t).Engine))
 	for name, test := range tests {

@@ -336,7 +336,7 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 		}
 	}
 	job := pipeline.Job{Customer: in.Customer.Under(request.Properties), Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+		Dir: in.RunDir, Backend: in.Backend, Destroy: request.Mode == pipeline.ModeDestroy, Log: in.LogOrDiscard()}
 	return job, pipeline.StoredPlan{Artifacts: artifacts, Receipt: receipt}, nil
 }
 

@@ -34,7 +34,7 @@ func newDriftProgress(app *App, inActions bool) *driftProgress {
 }
 
 // isTerminal reports whether a person looks at a stream.
-func isTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
+func isTerminal(w any, lookup func(string) (string, bool)) bool {
 	file, ok := w.(*os.File)
 	if !ok {
 		return false

@@ -47,6 +47,7 @@ var refRules = map[string]refRule{
 	"metapipe fetch-vars":            onDefaultBranch,
 	"metapipe forward":               onDefaultBranch, // of the inbox
 	"metapipe help":                  onAnyRef,
+	"metapipe init":                  onAnyRef,
 	"metapipe ledger":                onDefaultBranch,
 	"metapipe plan":                  dryRunOnAnyRef,
 	"metapipe properties":            onAnyRef,

@@ -36,9 +36,9 @@ var mayImport = map[string][]string{
 	// Reads what is true about customers from files, services and directories of people.
 	"sources":               {"pipeline", "retry", "text"},
 	"starter":               {"pipeline", "config", "text", "variables", "workflow"},
-	"engine/terraform":      {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
+	"engine/terraform":      {"pipeline", "text", "engine/enginetest", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	"engine/ansible":        {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
-	"engine/pulumi":         {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
+	"engine/pulumi":         {"pipeline", "text", "engine/enginetest", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	"engine/cloudformation": {"pipeline", "awsenv", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	// What engines share. None of these packages imports an engine.
 	"engine/jsonvalue": {"pipeline", "text"},

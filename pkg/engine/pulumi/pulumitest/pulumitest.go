@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
+	"github.com/metapipe/metapipe/pkg/engine/enginetest"
 )
 
 // Tool is the path of the CLI, and the PATH with which it finds the language of YAML programs and the test provider.
@@ -16,7 +16,7 @@ func Tool(t *testing.T) (tool, path string) {
 	t.Helper()
 	var dirs []string
 	for _, name := range []string{"pulumi", "pulumi-language-yaml", "pulumi-resource-metapipetest"} {
-		found, ok := terraformtest.FindTool(name)
+		found, ok := enginetest.FindTool(name)
 		if !ok {
 			missing := "pulumi: there is no " + name + "; run `make tools`"
 			if os.Getenv("METAPIPE_REQUIRE_PULUMI") != "" {
@@ -25,9 +25,9 @@ func Tool(t *testing.T) (tool, path string) {
 			t.Skip(missing)
 		}
 		if tool == "" {
-			tool = found.Path
+			tool = found
 		}
-		dirs = append(dirs, filepath.Dir(found.Path))
+		dirs = append(dirs, filepath.Dir(found))
 	}
 	return tool, strings.Join(append(dirs, os.Getenv("PATH")), string(filepath.ListSeparator))
 }

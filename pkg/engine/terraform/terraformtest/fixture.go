@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/metapipe/metapipe/pkg/engine/enginetest"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -103,19 +103,8 @@ type Tool struct{ Name, Path string }
 // FindTool looks for a tool to test with: METAPIPE_TEST_TERRAFORM and
 // METAPIPE_TEST_TOFU, then PATH, then the cache that `make tools` fills.
 func FindTool(name string) (Tool, bool) {
-	if path := os.Getenv("METAPIPE_TEST_" + strings.ToUpper(name)); path != "" {
-		return Tool{name, path}, true
-	}
-	if path, err := exec.LookPath(name); err == nil {
-		return Tool{name, path}, true
-	}
-	if cache, err := os.UserCacheDir(); err == nil {
-		paths, err := filepath.Glob(filepath.Join(cache, "metapipe", "tools", name+"-*", name))
-		if err == nil && len(paths) > 0 {
-			return Tool{name, paths[len(paths)-1]}, true
-		}
-	}
-	return Tool{}, false
+	path, found := enginetest.FindTool(name)
+	return Tool{name, path}, found
 }
 
 // WithTools runs a test once for each tool.

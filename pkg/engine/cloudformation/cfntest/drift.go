@@ -210,3 +210,9 @@ func (c *Cloud) Age(name string, by time.Duration) {
 		}
 	})
 }
+
+// Protect sets the termination protection of a stack.
+func (c *Cloud) Protect(name string, protected bool) {
+	c.t.Helper()
+	c.change(name, func(s *stack) { s.protected = protected })
+}

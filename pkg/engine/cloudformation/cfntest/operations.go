@@ -43,7 +43,7 @@ func (c *Cloud) executeChangeSet(p *place, form url.Values) (any, error) {
 	token := form.Get("ClientRequestToken")
 	verb := "UPDATE"
 	if set.kind == "CREATE" {
-		verb = "CREATE"
+		verb, s.tags = "CREATE", set.tags
 	}
 	c.turn(s, token, verb+"_IN_PROGRESS", "User Initiated")
 	go c.run(s, set, token, verb)

@@ -57,9 +57,12 @@ type Cloud struct {
 	stuck     map[string]bool // resources whose rollback fails
 	dropped   map[string]int  // answers of actions that get lost
 	dead      bool
+	delayed   string            // the status that change sets stay in
 	parameter map[string]string // Parameter Store
 	secret    map[string]string // Secrets Manager
 	PageSize  int
+	// Eager: change sets are ready at the first look. Clients that wait half a minute between two looks need that.
+	Eager bool
 }
 
 // place is one account in one region.
@@ -156,6 +159,9 @@ func (c *Cloud) FailRollback(logical string) { c.set(func() { c.stuck[logical] =
 
 // Drop lets n answers of an action get lost, after it was carried out.
 func (c *Cloud) Drop(action string, n int) { c.set(func() { c.dropped[action] = n }) }
+
+// Delay lets change sets stay in a status.
+func (c *Cloud) Delay(status string) { c.set(func() { c.delayed = status }) }
 
 // Die ends the server as a network that is gone.
 func (c *Cloud) Die() { c.set(func() { c.dead = true }) }

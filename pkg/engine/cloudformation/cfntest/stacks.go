@@ -121,6 +121,17 @@ func (c *Cloud) createChangeSet(p *place, form url.Values) (any, error) {
 		return nil, err
 	}
 	given := pairs(form, "Parameters", "ParameterKey", "ParameterValue")
+	for parameter, previous := range pairs(form, "Parameters", "ParameterKey", "UsePreviousValue") {
+		if previous != "true" {
+			continue
+		}
+		delete(given, parameter)
+		if s := p.find(name); s == nil {
+			return nil, validation("Invalid input for parameter key %s. Cannot specify usePreviousValue as true for a parameter key not in the previous template", parameter)
+		} else if value, is := s.parameters[parameter]; is {
+			given[parameter] = value
+		}
+	}
 	values, err := d.settle(given, c.lookup)
 	if err != nil {
 		return nil, err
@@ -348,7 +359,9 @@ func (c *Cloud) describeChangeSet(p *place, form url.Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	set.settle()
+	for looks := 1; looks <= 3 && c.delayed != set.status && (looks == 1 || c.Eager); looks++ {
+		set.settle()
+	}
 	changes := []object{}
 	if set.status == "CREATE_COMPLETE" {
 		for _, one := range set.changes {
@@ -516,8 +529,16 @@ func (c *Cloud) getTemplate(p *place, form url.Values) (any, error) {
 	return object{"TemplateBody": s.template, "StagesAvailable": []string{"Original", "Processed"}}, nil
 }
 
-func (c *Cloud) getTemplateSummary(_ *place, form url.Values) (any, error) {
-	d, err := parse(form.Get("TemplateBody"))
+func (c *Cloud) getTemplateSummary(p *place, form url.Values) (any, error) {
+	template := form.Get("TemplateBody")
+	if name := form.Get("StackName"); name != "" {
+		s, err := p.need(name)
+		if err != nil {
+			return nil, err
+		}
+		template = s.template
+	}
+	d, err := parse(template)
 	if err != nil {
 		return nil, err
 	}

@@ -32,10 +32,11 @@ type App struct {
 	onTerminal bool     // Err is one; asked before a mask is put before it
 	pen        text.Pen // of Out, likewise
 
-	commands io.Writer  // Out, before it was disarmed
-	step     *step      // made once: masks are printed once
-	secrets  *secretSet // nil until the streams are guarded
-	command  string     // such as "metapipe report"
+	commands  io.Writer  // Out, before it was disarmed
+	step      *step      // made once: masks are printed once
+	secrets   *secretSet // nil until the streams are guarded
+	command   string     // such as "metapipe report"
+	unhelpful error      // what --help was asked about is no command
 }
 
 // Version is what `metapipe version` prints.

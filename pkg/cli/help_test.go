@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -93,6 +94,24 @@ func TestCompletion(t *testing.T) {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%s: no %q in:\n%s", args, want, &out)
 			}
+		}
+	}
+}
+
+// TestHelpOfWhatIsNoCommand: help about a word that is no command is an error, in each way to ask for it.
+func TestHelpOfWhatIsNoCommand(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]int{
+		"NOPE --help": ExitUsage, "help NOPE": ExitUsage, "state NOPE -h": ExitUsage, "help state NOPE": ExitUsage, "--help NOPE": ExitUsage,
+		"--help": 0, "help": 0, "help state list": 0, "state --help": 0, "state list --help": 0, "plan --help": 0,
+	} {
+		var out, complaints bytes.Buffer
+		got := Main(t.Context(), strings.Fields(args), App{In: strings.NewReader(""), Out: &out, Err: &complaints, Now: time.Now, Dir: t.TempDir()})
+		if got != want || (got == 0) != (out.Len() > 0) || (got == 0) != (complaints.Len() == 0) {
+			t.Errorf("%s: exit code %d\n%s%s", args, got, out.String(), complaints.String())
+		}
+		if got != 0 && !strings.Contains(complaints.String(), `"NOPE" is not a command or argument of metapipe`) {
+			t.Errorf("%s: %s", args, complaints.String())
 		}
 	}
 }

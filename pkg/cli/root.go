@@ -25,7 +25,7 @@ func Main(ctx context.Context, args []string, app App) int {
 	root.SetIn(app.In)
 	root.SetOut(app.Out)
 	root.SetErr(app.Err)
-	err := root.ExecuteContext(ctx)
+	err := errors.Join(root.ExecuteContext(ctx), app.unhelpful)
 	app.logBudget()
 	var findings findingsError
 	if err != nil && !errors.As(err, &findings) && !onlyClosedPipe(err) {
@@ -77,6 +77,29 @@ Actions workflow, and also runs on a laptop.`,
 	root.AddCommand(grouped(groupOperator, newInitCmd(app), newRehearseCmd(app), newStatusCmd(app), newPropertiesCmd(app), newComplianceCmd(app), newSyncCmd(app), newStateCmd(app), newCustomerCmd(app), newUnlockCmd(app), newLedgerCmd(app), newRekeyCmd(app), newBootstrapCmd(app), newSchemaCmd(app))...)
 	root.AddCommand(newVersionCmd(app), newReferenceCmd(app))
 	root.AddCommand(newTopics()...)
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		// The help of a group of commands is no answer to a command that is not one of them.
+		if named := cmd.Flags().Args(); cmd.HasSubCommands() && len(named) > 0 {
+			app.unhelpful = noArguments(cmd, named)
+			return
+		}
+		help(cmd, args)
+	})
+	root.InitDefaultHelpCmd()
+	if helpCmd, _, err := root.Find([]string{"help"}); err == nil {
+		helpCmd.Run = nil
+		helpCmd.RunE = func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err == nil {
+				err = noArguments(cmd, rest)
+			}
+			if err != nil {
+				return err
+			}
+			return cmd.Help()
+		}
+	}
 	refuseDashes(root)
 	sayRefs(root)
 	if err := app.completeFlags(root); err != nil {

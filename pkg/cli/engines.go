@@ -10,6 +10,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/engine/ansible"
 	"github.com/metapipe/metapipe/pkg/engine/cloudformation"
+	"github.com/metapipe/metapipe/pkg/engine/kubernetes"
 	"github.com/metapipe/metapipe/pkg/engine/pulumi"
 	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -39,10 +40,12 @@ type engineOptions struct {
 // engines is the one registry of engines: the name of a tool in metapipe.yml, and what
 // constructs its engine.
 var engines = map[string]func(engineOptions) pipeline.Engine{
-	"terraform": newTerraform,
-	"tofu":      newTerraform,
-	"ansible":   newAnsible,
-	"pulumi":    newPulumi,
+	"terraform":  newTerraform,
+	"tofu":       newTerraform,
+	"ansible":    newAnsible,
+	"pulumi":     newPulumi,
+	"kubernetes": newKubernetes,
+	"crossplane": newKubernetes,
 
 	pipeline.CloudFormationTool: newCloudFormation,
 }
@@ -54,6 +57,10 @@ func newTerraform(o engineOptions) pipeline.Engine {
 
 func newAnsible(o engineOptions) pipeline.Engine {
 	return ansible.New(ansible.Options{Environ: o.environ, EnvironOf: o.environOf, BinaryPath: o.binary, WaitDelay: o.waitDelay, Secrets: o.secrets})
+}
+
+func newKubernetes(o engineOptions) pipeline.Engine {
+	return kubernetes.New(kubernetes.Options{Environ: o.environ, EnvironOf: o.environOf, BinaryPath: o.binary, WaitDelay: o.waitDelay, Secrets: o.secrets})
 }
 
 func newPulumi(o engineOptions) pipeline.Engine {

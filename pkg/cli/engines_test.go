@@ -26,6 +26,8 @@ func (plainEngine) Apply(context.Context, pipeline.Job, pipeline.StoredPlan) (pi
 // lacking are the capabilities that a tool has not.
 var lacking = map[string][]pipeline.Capability{
 	"ansible":        {pipeline.CapabilityOutputs, pipeline.CapabilityState, pipeline.CapabilityLocks, pipeline.CapabilityRecovery, pipeline.CapabilityMove},
+	"kubernetes":     {pipeline.CapabilityLocks, pipeline.CapabilityRecovery, pipeline.CapabilityMove},
+	"crossplane":     {pipeline.CapabilityLocks, pipeline.CapabilityRecovery, pipeline.CapabilityMove},
 	"pulumi":         {pipeline.CapabilityRecovery, pipeline.CapabilityMove},
 	"cloudformation": {pipeline.CapabilityLocks, pipeline.CapabilityRecovery, pipeline.CapabilityMove},
 }

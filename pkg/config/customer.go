@@ -275,6 +275,12 @@ func (l *loader) checkRoot(at pipeline.Position, root string, tool pipeline.Tool
 		}
 		return
 	}
+	if isKubernetes(tool.Name) {
+		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.IsDir() && e.Name() == manifestsDir }) {
+			l.add(at, RuleNoModule, fmt.Sprintf("the root %s holds no directory %s", root, manifestsDir), "write the manifests of the stack there, or point root at the directory that holds it")
+		}
+		return
+	}
 	if tool.Name == pulumiTool {
 		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() && e.Name() == projectFile }) {
 			l.add(at, RuleNoModule, fmt.Sprintf("the root %s holds no %s", root, projectFile), "write the project of the stack there, or point root at its directory")

@@ -202,7 +202,7 @@ func Tools() []string { return []string{"terraform", "tofu"} }
 
 // StackTools are the tools that a stack may have: also those that serve no customer alone.
 func StackTools() []string {
-	return append(Tools(), ansibleTool, pulumiTool, pipeline.CloudFormationTool)
+	return append(Tools(), ansibleTool, pulumiTool, pipeline.CloudFormationTool, kubernetesTools[0], kubernetesTools[1])
 }
 
 func (d *decoder) toolFields(t *pipeline.ToolRule) fields {

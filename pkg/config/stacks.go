@@ -43,6 +43,9 @@ func (d *decoder) stacks(v value) []pipeline.StackRule {
 			d.add(pipeline.Position{Line: name.Line, Column: name.Column}, RuleDuplicate,
 				fmt.Sprintf("the stack %q is listed twice; first on line %d", rule.Name, first[rule.Name]), "keep one of the two")
 		default:
+			if isKubernetes(rule.Tool.Name) && item.Get("kubernetes") == nil {
+				d.add(item.at, RuleMissingKey, item.name+" lacks the key \"kubernetes\"", `add kubernetes: {kubeconfig: CLUSTER_KUBECONFIG, namespace: "{{ customer }}-{{ environment }}"}, for example`)
+			}
 			first[rule.Name] = name.Line
 			rules = append(rules, rule)
 		}
@@ -68,6 +71,7 @@ func (d *decoder) stackFields(r *pipeline.StackRule, item value, list *strictyam
 			d.constraint(v, &r.Tool.Constraint)
 		},
 		"cloudformation": func(v value) { d.cloudFormation(v, item, &r.Tool.CloudFormation) },
+		"kubernetes":     func(v value) { d.kubernetes(v, item, &r.Tool.Kubernetes) },
 		"ansible":        func(v value) { d.ansible(v, item, &r.Tool.Ansible) },
 		"root": func(v value) {
 			if p, ok := d.path(v); ok {
@@ -100,7 +104,7 @@ func completeStacks(m *pipeline.Manager) {
 		}
 		own := s.Tool
 		s.Tool = m.Tool
-		s.Tool.Ansible, s.Tool.CloudFormation = own.Ansible, own.CloudFormation
+		s.Tool.Ansible, s.Tool.CloudFormation, s.Tool.Kubernetes = own.Ansible, own.CloudFormation, own.Kubernetes
 		if own.Name != "" && own.Name != m.Tool.Name {
 			s.Tool.Name, s.Tool.Constraint = own.Name, ""
 		}

@@ -62,13 +62,16 @@ func claims(c registered) []claim {
 			}
 		}
 	}
-	return list
+	return append(list, namespaceClaims(c)...)
 }
 
 // mayShare reports whether one role for two targets is meant: the manager's role
 // names no customer, or the customers live in one repository, or both targets are
 // one customer's and the template leaves out what keeps them apart.
 func mayShare(a, b claim) bool {
+	if a.kind == "namespace" {
+		return a.of.Name == b.of.Name
+	}
 	if a.kind != "role" {
 		return false
 	}

@@ -71,6 +71,9 @@ func HoldsCodeOf(tool, dir string) bool {
 	if tool == ansibleTool {
 		return holdsCode(dir, []string{playbookFile})
 	}
+	if isKubernetes(tool) {
+		return holdsCode(filepath.Join(dir, manifestsDir), []string{".yaml", ".yml"})
+	}
 	if tool == pulumiTool {
 		return holdsCode(dir, []string{projectFile})
 	}

@@ -21,7 +21,8 @@ type Engine interface {
 	// Apply restores the workspace of a plan and applies it. Before anything runs it
 	// verifies the artifacts (StoredPlan.Verify), refuses evidence whose names it does
 	// not know, and compares the rest with what is there now; a difference is a
-	// *RefusedError. Applied is meaningful also beside an error: what was done before
+	// *RefusedError. A *WaitingError says that all of the plan is applied, and that what it
+	// has asked for is not ready in time. Applied is meaningful also beside an error: what was done before
 	// the failure.
 	Apply(ctx context.Context, job Job, plan StoredPlan) (Applied, error)
 }

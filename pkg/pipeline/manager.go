@@ -84,6 +84,8 @@ type ToolRule struct {
 	Env []string
 	// Ansible is what only stacks of that tool have.
 	Ansible AnsibleRule `json:",omitzero"`
+	// Kubernetes is what only stacks of Kubernetes and Crossplane have.
+	Kubernetes KubernetesRule `json:",omitzero"`
 	// CloudFormation is what only stacks of that tool have.
 	CloudFormation CloudFormationRule `json:",omitzero"`
 }
@@ -98,9 +100,25 @@ type AnsibleRule struct {
 
 // SecretVariables are the environment variables with secrets that the rule names, by their keys in metapipe.yml.
 func (t ToolRule) SecretVariables() map[string]string {
-	all := map[string]string{"ssh_key": t.Ansible.SSHKey, "vault_password": t.Ansible.VaultPassword}
+	all := map[string]string{"ssh_key": t.Ansible.SSHKey, "vault_password": t.Ansible.VaultPassword, "kubeconfig": t.Kubernetes.Kubeconfig}
 	maps.DeleteFunc(all, func(_, name string) bool { return name == "" })
 	return all
+}
+
+// KubernetesRule is what metapipe.yml says of a stack of Kubernetes or Crossplane.
+type KubernetesRule struct {
+	Kubeconfig string   `json:",omitempty"` // environment variable with a kubeconfig, or with the path of one
+	Context    Template `json:",omitempty"` // of the kubeconfig; empty: its current one
+	// Namespace is that of objects that name none; the inventory of the target lies in it.
+	Namespace Template `json:",omitempty"`
+	// Namespaces are further ones that objects may lie in: names, or prefixes ending in "*".
+	Namespaces []Template `json:",omitempty"`
+	// ClusterKinds are kinds without a namespace that manifests may hold, as Kind or Kind.group.
+	ClusterKinds []string `json:",omitempty"`
+	// Exec are the programs that the kubeconfig may run for its credentials.
+	Exec []string `json:",omitempty"`
+	// Wait is how long an apply waits until the objects are ready; 0: five minutes, below 0: not at all.
+	Wait time.Duration `json:",omitempty"`
 }
 
 // Trust says how the signature on a request is treated.

@@ -1,6 +1,9 @@
 package pipeline
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // StackRule is one stack of metapipe.yml.
 type StackRule struct {
@@ -24,8 +27,9 @@ func (m Manager) Stack(name StackName) (StackRule, bool) {
 func (m Manager) ToolEnviron() []string {
 	names := slices.Clone(m.Tool.Env)
 	for _, stack := range m.Stacks {
-		for _, name := range []string{stack.Tool.Ansible.SSHKey, stack.Tool.Ansible.VaultPassword} {
-			if name != "" && !slices.Contains(names, name) {
+		secrets := stack.Tool.SecretVariables()
+		for _, key := range slices.Sorted(maps.Keys(secrets)) {
+			if name := secrets[key]; !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}

@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"starter":               {"pipeline", "config", "text", "variables", "workflow"},
 	"engine/terraform":      {"pipeline", "text", "engine/enginetest", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	"engine/ansible":        {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
+	"engine/kubernetes":     {"pipeline", "text", "engine/enginetest", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	"engine/pulumi":         {"pipeline", "text", "engine/enginetest", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	"engine/cloudformation": {"pipeline", "awsenv", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	// What engines share. None of these packages imports an engine.
@@ -64,11 +65,11 @@ var mayImport = map[string][]string{
 	// The one place that starts git.
 	"gitrepo": {},
 	// Tests of the whole program. No shipped package imports them.
-	"acceptance": {"pipeline", "actions", "config", "github", "render", "sources", "starter", "store", "engine/ansible", "engine/cloudformation", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
+	"acceptance": {"pipeline", "actions", "config", "github", "render", "sources", "starter", "store", "engine/ansible", "engine/cloudformation", "engine/kubernetes", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
 	// Plays the workflows of both sides, as Actions does. It reads the manager's configuration
 	// to know the customer, and writes the shipped workflows where a side has none.
 	"rehearsal": {"pipeline", "config", "workflow", "gitrepo", "tempdir", "text"},
-	"cli":       {"pipeline", "actions", "config", "github", "render", "sources", "starter", "store", "engine/ansible", "engine/cloudformation", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
+	"cli":       {"pipeline", "actions", "config", "github", "render", "sources", "starter", "store", "engine/ansible", "engine/cloudformation", "engine/kubernetes", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 
 // rooms says which other rooms below pkg/pipeline a room may import, beside pipeline

@@ -180,6 +180,9 @@ func managerOf(document string) string {
 	if document == filepath.Join("docs", "ANSIBLE.md") {
 		return "examples/manager-hosts"
 	}
+	if document == filepath.Join("docs", "KUBERNETES.md") {
+		return "examples/manager-kubernetes"
+	}
 	if document == filepath.Join("docs", "PULUMI.md") {
 		return "examples/manager-pulumi"
 	}

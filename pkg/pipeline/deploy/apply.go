@@ -147,7 +147,12 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 	if errors.As(err, &refused) && refused.Reason == pipeline.ReasonAlreadyApplied {
 		return result, errors.Join(err, a.appendRefused(ctx, in, request, result, err))
 	}
-	if err != nil {
+	var waiting *pipeline.WaitingError
+	appliedAll := err == nil || errors.As(err, &waiting) && ended.started // what it waits for is no part of the plan
+	if waiting != nil && appliedAll {
+		ended.Message = waiting.Message
+	}
+	if !appliedAll {
 		ended.Fail(ctx, request.Mode, err)
 		var failed *pipeline.FailedError
 		lasting := errors.As(err, &failed) && failed.Permanent
@@ -168,7 +173,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 	ended.At = a.Now().UTC()
 	cleanupCtx, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	if err == nil {
+	if appliedAll {
 		a.applied(cleanupCtx, request, folder, &ended)
 	} else if ended.left != nil {
 		if noteErr := record.NoteFailedApply(cleanupCtx, a.records(), pipeline.Customer{Name: request.Customer, RepositoryID: request.Repository.ID}, in.Target(), *ended.left, ended.At); noteErr != nil {
@@ -195,7 +200,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 // applied, so that a failure here is only reported.
 func (a *Applier) applied(ctx context.Context, request pipeline.Request, folder record.PlanAttempt, ended *applyWork) {
 	if err := a.deletePlan(ctx, folder); err != nil {
-		ended.Message = "the used plan could not be deleted: " + err.Error()
+		ended.Message = strings.TrimPrefix(ended.Message+"; the used plan could not be deleted: "+err.Error(), "; ")
 	}
 	if err := record.NoteLastApply(ctx, a.records(), request, ended.receipt, ended.variables, ended.Result, ended.left); err != nil { // a drift scan will miss it
 		ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+err.Error(), "; ")

@@ -1,0 +1,65 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os/exec"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
+)
+
+// binary is a kubectl of a known version, for one of the two tools.
+type binary struct{ name, path, version string }
+
+func (b binary) tool() pipeline.ToolVersion {
+	return pipeline.ToolVersion{Name: b.name, Version: b.version}
+}
+
+// FindTool implements pipeline.ToolFinder.
+func (e *Engine) FindTool(ctx context.Context, rule pipeline.ToolRule) error {
+	_, err := e.find(ctx, rule)
+	return err
+}
+
+func (e *Engine) find(ctx context.Context, rule pipeline.ToolRule) (binary, error) {
+	path, found, err := process.Wanted{Program: program, Tool: rule.Name, Rule: rule, Named: e.options.BinaryPath, Ask: ask,
+		Install: "install kubectl (https://kubernetes.io/docs/tasks/tools/)"}.Find(ctx, e.options.Environ)
+	return binary{name: rule.Name, path: path, version: found}, err
+}
+
+var versionPattern = text.Pattern(`^v(\d+\.\d+\.\d+)([-+][0-9A-Za-z.+-]{1,40})?$`)
+
+// ask starts the program at path for its version.
+func ask(ctx context.Context, path string) (string, error) {
+	cmd := exec.CommandContext(ctx, path, "version", "--client", "-o", "json")
+	cmd.Dir, cmd.Env = "/", []string{"HOME=/nonexistent", "KUBERC=off"}
+	out, err := cmd.Output()
+	if err != nil {
+		return "", err
+	}
+	var said struct {
+		ClientVersion struct {
+			GitVersion string `json:"gitVersion"`
+		} `json:"clientVersion"`
+	}
+	if err := json.Unmarshal(out, &said); err != nil || !versionPattern().MatchString(said.ClientVersion.GitVersion) {
+		return "", errors.New("it does not name its version")
+	}
+	return strings.TrimPrefix(said.ClientVersion.GitVersion, "v"), nil
+}
+
+// sameTool finds the very version that made the plan.
+func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipeline.Receipt) (binary, error) {
+	if name := job.Tool().Name; name != receipt.Evidence.Tool().Name {
+		return binary{}, process.Same(receipt, name)
+	}
+	b, err := e.find(ctx, job.Tool())
+	if err == nil {
+		err = process.Same(receipt, b.tool().String())
+	}
+	return b, err
+}

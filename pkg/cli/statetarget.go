@@ -267,7 +267,11 @@ func (m states) stateByTool(ctx context.Context, c pipeline.Customer, t pipeline
 		return err
 	}
 	version, size, err := engine.State(ctx, job)
-	state.LockUnknown = "in the backend " + job.Backend.Type
+	if finder, is := engine.(pipeline.LockFinder); is && err == nil {
+		state.Lock, err = finder.FindLock(ctx, job)
+	} else {
+		state.LockUnknown = "in the backend " + job.Backend.Type
+	}
 	if state.Lost = pipeline.AsLost(err); state.Lost != nil {
 		state.Exists = true
 		return nil

@@ -21,6 +21,9 @@ type Lock struct {
 	Operation string    `json:"operation"`
 	Who       string    `json:"who"`
 	Created   time.Time `json:"created"`
+	// Ends: it is an operation of the service that keeps the state, which goes on without any process of
+	// ours and ends by itself. Nothing releases it.
+	Ends bool `json:"ends,omitempty"`
 }
 
 // DamagedLock is the record of a lock that no tool has written so. Who holds the lock is

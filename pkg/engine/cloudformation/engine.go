@@ -40,6 +40,7 @@ var (
 	_ pipeline.ReadOnlyPlanner = (*Engine)(nil)
 	_ pipeline.OutputReader    = (*Engine)(nil)
 	_ pipeline.StateReader     = (*Engine)(nil)
+	_ pipeline.LockFinder      = (*Engine)(nil)
 	_ pipeline.FleetEngine     = (*Engine)(nil)
 	_ pipeline.RootReader      = (*Engine)(nil)
 	_ pipeline.NeedsReader     = (*Engine)(nil)

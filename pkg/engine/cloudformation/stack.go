@@ -152,3 +152,18 @@ func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateRec
 	}
 	return record, 1, nil
 }
+
+// FindLock implements pipeline.LockFinder: an operation that works on the stack, whoever has begun it. The job that did may be
+// gone since.
+func (e *Engine) FindLock(ctx context.Context, job pipeline.Job) (*pipeline.Lock, error) {
+	w := e.workspaceOf(job)
+	var err error
+	if w.api, err = e.connect(ctx, job); err != nil {
+		return nil, err
+	}
+	s, err := w.describe(ctx, w.name())
+	if err != nil || !s.busy() {
+		return nil, err
+	}
+	return &pipeline.Lock{ID: s.id[strings.LastIndexByte(s.id, '/')+1:], Operation: string(s.status), Who: "CloudFormation", Created: s.changed, Ends: true}, nil
+}

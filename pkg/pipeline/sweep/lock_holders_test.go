@@ -233,3 +233,21 @@ func TestLockOfAnEarlierAttempt(t *testing.T) {
 		t.Errorf("%v %v", holders, err)
 	}
 }
+
+// TestOperationThatGoesOn: a run that is over has left something that goes on without it. Its request is not closed before
+// that has ended, and nothing is released.
+func TestOperationThatGoesOn(t *testing.T) {
+	t.Parallel()
+	n := newApplyWithLock(t)
+	n.locks.Held.Ends, n.locks.Held.Who = true, "CloudFormation"
+	n.later(n.a)
+	for range 2 {
+		if got := pipelinetest.FindingKinds(n.Sweep(n.locks, true)); got != "busy fixed=false" || n.locks.Held == nil {
+			t.Fatalf("the sweep finds %q", got)
+		}
+	}
+	n.locks.Held = nil
+	if got := pipelinetest.FindingKinds(n.Sweep(n.locks, true)); got != "unfinished fixed=true" {
+		t.Errorf("when it has ended, the sweep finds %q", got)
+	}
+}

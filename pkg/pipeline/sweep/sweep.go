@@ -85,6 +85,7 @@ const (
 	FindingSharedLock  FindingKind = "shared-lock"  // one of several steps holds the lock of its state
 	FindingDamagedLock FindingKind = "damaged-lock" // the record of the lock of its state cannot be read as one
 	FindingUnseenLock  FindingKind = "unseen-lock"  // a step died that may have left a lock where only the tool can look
+	FindingBusy        FindingKind = "busy"         // the service that keeps its state still works on it
 	FindingLeft        FindingKind = "left"         // its customer may not use the environment of an applied target any more
 	FindingUnreadable  FindingKind = "unreadable"   // the store or GitHub did not answer for it
 )
@@ -112,7 +113,7 @@ func (f Finding) Target() pipeline.Target {
 // Repairable reports whether the sweep can repair it.
 func (f Finding) Repairable() bool {
 	switch f.Kind {
-	case FindingWaiting, FindingLeft, FindingForeignLock, FindingSharedLock, FindingDamagedLock, FindingUnseenLock, FindingUnreadable, FindingUnknownKey:
+	case FindingWaiting, FindingLeft, FindingForeignLock, FindingSharedLock, FindingDamagedLock, FindingUnseenLock, FindingBusy, FindingUnreadable, FindingUnknownKey:
 		return false
 	}
 	return true
@@ -158,6 +159,7 @@ type sweeping struct {
 	departed bool // the customer is not registered for that repository any more
 	run      pipeline.WorkflowRun
 	findings []Finding
+	busy     bool // the service still works on one of its targets
 }
 
 // found notes a finding and repairs it when it may.
@@ -277,6 +279,9 @@ func (w *sweeping) endedRun(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.busy { // how it ends is not known yet
+		return nil
+	}
 	if closed, err := w.closed(ctx); err != nil || closed {
 		if err != nil || !w.fix || locked {
 			return err
@@ -342,6 +347,12 @@ func (w *sweeping) lockOf(ctx context.Context, customer pipeline.Customer, t pip
 // lock finds out whether the request has left a lock, and releases it when no other step
 // may hold it.
 func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, t pipeline.Target, lock pipeline.Lock) (remain bool, err error) {
+	if lock.Ends {
+		w.busy = true
+		w.found(Finding{Kind: FindingBusy, Environment: t.Environment, Stack: t.Stack, Since: lock.Created, Message: fmt.Sprintf("its run is over, and what it has begun goes on: %s", lock),
+			Next: "wait until it has ended: the next sweep looks again, and then closes the request"}, nil)
+		return true, nil
+	}
 	holders, err := ledger.LockHolders(ctx, w.records(), t, lock)
 	if err != nil {
 		return true, err

@@ -74,11 +74,11 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 
 # Tokens, payloads, receipts and the two kinds of YAML: what strangers write.
 fuzz-borders: ## run the fuzz targets of what crosses a trust border
-	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz ./pkg/actions:FuzzVerify ./pkg/github:FuzzAnswers ./pkg/github:FuzzQueryAnswers ./pkg/github:FuzzOrganizationAnswers ./pkg/pipeline:FuzzParsePayload ./pkg/pipeline:FuzzProperties ./pkg/pipeline:FuzzParseReceipt ./pkg/pipeline:FuzzOutputs ./pkg/engine/terraform/statefile:FuzzOutputs ./pkg/engine/ansible:FuzzUnsafeYAML ./pkg/engine/kubernetes:FuzzAnswer ./pkg/engine/kubernetes:FuzzFill ./pkg/pipeline/record:FuzzRecord ./pkg/pipeline:FuzzDecodeExact \
+	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz ./pkg/actions:FuzzVerify ./pkg/github:FuzzAnswers ./pkg/github:FuzzQueryAnswers ./pkg/github:FuzzOrganizationAnswers ./pkg/pipeline:FuzzParsePayload ./pkg/pipeline:FuzzProperties ./pkg/pipeline:FuzzParseReceipt ./pkg/pipeline:FuzzOutputs ./pkg/engine/terraform/statefile:FuzzOutputs ./pkg/engine/ansible:FuzzUnsafeYAML ./pkg/engine/kubernetes:FuzzAnswer ./pkg/engine/kubernetes:FuzzFill ./pkg/engine/pulumi:FuzzSettings ./pkg/engine/pulumi:FuzzEvents ./pkg/pipeline/record:FuzzRecord ./pkg/pipeline:FuzzDecodeExact \
 		./pkg/variables:FuzzParse ./pkg/strictyaml:FuzzLexer ./pkg/config:FuzzDecode ./pkg/config:FuzzParseCompliance ./pkg/config:FuzzImportCompliance ./pkg/config:FuzzParseSync ./pkg/sources:FuzzRows ./pkg/pipeline/sourcesync:FuzzParseHint ./pkg/content:FuzzMatch ./pkg/engine/jsonvalue:FuzzJSONText ./pkg/pipeline/change:FuzzParseFile ./pkg/pipeline/properties:FuzzParseAssignment
 
 bench: ## measure metapipe against bare terraform, as ratios
-	@PATH=$$(.ci/tools/ensure terraform minio etcd kube-apiserver kubectl terraform-provider-local) METAPIPE_BENCH=1 go test ./pkg/acceptance/bench -v -count=1 -timeout 30m
+	@PATH=$$(.ci/tools/ensure terraform minio etcd kube-apiserver kubectl pulumi pulumi-language-yaml pulumi-resource-metapipetest terraform-provider-local) METAPIPE_BENCH=1 go test ./pkg/acceptance/bench -v -count=1 -timeout 30m
 
 # Processes of the tests write their part into GOCOVERDIR; both parts are merged.
 coverage: ## print which part of each package the tests reach, processes included

@@ -64,7 +64,7 @@ func newKubernetes(o engineOptions) pipeline.Engine {
 }
 
 func newPulumi(o engineOptions) pipeline.Engine {
-	options := pulumi.Options{Environ: o.environ, EnvironOf: o.environOf, BinaryPath: o.binary, WaitDelay: o.waitDelay, Secrets: o.secrets, Passphrases: o.toolSecrets}
+	options := pulumi.Options{Environ: o.environ, EnvironOf: o.environOf, CacheDir: o.cacheDir, BinaryPath: o.binary, WaitDelay: o.waitDelay, Secrets: o.secrets, Passphrases: o.toolSecrets}
 	if o.objects != nil {
 		options.Objects = o.objects
 	}

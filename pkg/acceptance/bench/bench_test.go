@@ -32,6 +32,7 @@ func TestBench(t *testing.T) {
 		{"start-up", (*bench).startUp},
 		{"plan", (*bench).plan},
 		{"playbook", (*bench).playbook},
+		{"program", (*bench).program},
 		{"rendering", (*bench).rendering},
 		{"rehearsal", (*bench).rehearsal},
 		{"request", (*bench).request},

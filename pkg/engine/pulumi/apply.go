@@ -56,6 +56,9 @@ func (e *Engine) apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	if err := w.same(plan.Receipt); err != nil {
 		return pipeline.Applied{}, err
 	}
+	if err := w.learn(); err != nil {
+		return pipeline.Applied{}, err
+	}
 	if err := w.checkUnlocked(ctx); err != nil {
 		return pipeline.Applied{}, err
 	}
@@ -120,7 +123,14 @@ func (w *workspace) carryOut(ctx context.Context, plan pipeline.StoredPlan) (pip
 	if w.job.Destroy {
 		args = []string{"destroy", "--refresh", "--yes", "--skip-preview"}
 	}
-	r, err := w.start(ctx, w.place.url, false, args...)
+	var r *run
+	var err error
+	if len(w.pending()) > 0 { // the plan has said so
+		r, err = w.start(ctx, w.place.url, false, "refresh", "--clear-pending-creates", "--yes", "--skip-preview")
+	}
+	if r == nil || r.failure("the refresh before the apply", err) == nil {
+		r, err = w.start(ctx, w.place.url, false, args...)
+	}
 	applied := pipeline.Applied{Done: r.done()}
 	failure := r.failure("apply", err)
 	state, readErr := w.readBack(ctx)
@@ -180,9 +190,11 @@ func (w *workspace) readBack(ctx context.Context) (pipeline.StateRecord, error) 
 		return pipeline.StateRecord{}, err
 	}
 	w.raw, w.state = raw, c
-	if err := w.revealState(); err != nil {
+	found, err := c.secrets(w.crypt)
+	if err != nil {
 		return c.record(), err
 	}
+	maps.Copy(w.secrets, found)
 	w.refilter()
 	return c.record(), os.WriteFile(filepath.Join(w.dir, appliedMark), nil, 0o600)
 }

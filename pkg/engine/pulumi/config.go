@@ -74,8 +74,8 @@ func (w *workspace) readInputs() error {
 		if decoded == nil {
 			continue // it is not set
 		}
-		if hasSecureKey(decoded) {
-			return w.unusableInput(key, secret[key] != nil)
+		if special := specialKey(decoded); special != "" {
+			return w.unusableInput(key, special, secret[key] != nil)
 		}
 		in := input{value: decoded, secret: secret[key]}
 		if d.secret {
@@ -86,9 +86,9 @@ func (w *workspace) readInputs() error {
 	return nil
 }
 
-// unusableInput is the error of an object that Pulumi would take for the ciphertext of a secret.
-func (w *workspace) unusableInput(key string, ofStack bool) error {
-	const why = "a key in it is \"secure\", which has a meaning for Pulumi"
+// unusableInput is the error of an object with a key that Pulumi does not take for data.
+func (w *workspace) unusableInput(key, special string, ofStack bool) error {
+	why := fmt.Sprintf("a key in it is %q, which has a meaning for Pulumi", special)
 	if ofStack {
 		return &pipeline.FailedError{Message: fmt.Sprintf("%s cannot be planned: the outputs of %s cannot be used: %s", w.job.Target(), key, why), Next: pipeline.ProviderNext,
 			Operator: "give that output, or the key in it, another name"}
@@ -106,19 +106,27 @@ func (w *workspace) locate(key string) (pipeline.Position, bool) {
 	return w.job.Variables.Locate(key)
 }
 
-// hasSecureKey reports objects that Pulumi would take for the ciphertext of a secret.
-func hasSecureKey(value any) bool {
+// specialKey is a key in a value that is no data where Pulumi reads it: an object with "secure"
+// is the ciphertext of a secret, and "<<" merges objects. Empty: there is none.
+func specialKey(value any) string {
 	switch v := value.(type) {
 	case map[string]any:
-		for key, member := range v {
-			if key == "secure" || hasSecureKey(member) {
-				return true
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if key == "secure" || key == "<<" {
+				return key
+			}
+			if special := specialKey(v[key]); special != "" {
+				return special
 			}
 		}
 	case []any:
-		return slices.ContainsFunc(v, hasSecureKey)
+		for _, item := range v {
+			if special := specialKey(item); special != "" {
+				return special
+			}
+		}
 	}
-	return false
+	return ""
 }
 
 // settings are the values of the provider's own file for the environment, such as those of
@@ -155,8 +163,8 @@ func (w *workspace) settings() (map[string]input, error) {
 		return nil, refuse("its config is no object", "correct it")
 	}
 	for key, value := range values {
-		if hasSecureKey(value) {
-			return nil, refuse(fmt.Sprintf("the value of %s is encrypted", pipeline.Quote(key)), "pass the secret in the environment of the job (tool.env), and let the program or the provider read it there")
+		if specialKey(value) != "" {
+			return nil, refuse(fmt.Sprintf("the value of %s is encrypted, or merges objects", pipeline.Quote(key)), "pass the secret in the environment of the job (tool.env), and let the program or the provider read it there")
 		}
 		given[strings.TrimPrefix(key, w.project.name+":")] = input{value: value}
 	}
@@ -176,11 +184,19 @@ func sumInputs(inputs map[string]input, counts func(input) bool) (string, error)
 }
 
 // configFile is the settings file of the stack for the CLI, with the secrets encrypted.
-func configFile(projectName string, inputs map[string]input, c *crypter) []byte {
+func configFile(projectName string, inputs map[string]input, c *crypter) ([]byte, error) {
 	var out bytes.Buffer
-	out.WriteString("encryptionsalt: ")
-	out.Write(jsonvalue.AppendYAMLString(nil, c.salt))
-	out.WriteString("\nconfig: {")
+	if hasSecrets(inputs) {
+		if _, err := c.key(); err != nil {
+			return nil, err
+		}
+	}
+	if c.salt != "" { // else the CLI makes one
+		out.WriteString("encryptionsalt: ")
+		out.Write(jsonvalue.AppendYAMLString(nil, c.salt))
+		out.WriteByte('\n')
+	}
+	out.WriteString("config: {")
 	for i, key := range slices.Sorted(maps.Keys(inputs)) {
 		if i > 0 {
 			out.WriteByte(',')
@@ -194,7 +210,17 @@ func configFile(projectName string, inputs map[string]input, c *crypter) []byte 
 		c.writeYAML(&out, inputs[key].value, inputs[key].secret)
 	}
 	out.WriteString("}\n")
-	return out.Bytes()
+	return out.Bytes(), nil
+}
+
+// hasSecrets reports whether a value has a mark.
+func hasSecrets(inputs map[string]input) bool {
+	for _, in := range inputs {
+		if in.secret != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // plainText is how Pulumi keeps a value that is one text.
@@ -203,6 +229,18 @@ func plainText(value any) string {
 		return text
 	}
 	return jsonvalue.Text(value, nil)
+}
+
+// maxPlainKey is how long a key may be in YAML without the mark of one, in bytes.
+const maxPlainKey = 1000
+
+func writeKey(out *bytes.Buffer, key string) {
+	quoted := jsonvalue.AppendYAMLString(nil, key)
+	if len(quoted) > maxPlainKey {
+		out.WriteString("? ")
+	}
+	out.Write(quoted)
+	out.WriteString(" : ")
 }
 
 // writeYAML writes a value. What is secret is encrypted leaf by leaf: Pulumi knows no other
@@ -215,8 +253,7 @@ func (c *crypter) writeYAML(out *bytes.Buffer, value, secret any) {
 			if i > 0 {
 				out.WriteByte(',')
 			}
-			out.Write(jsonvalue.AppendYAMLString(nil, key))
-			out.WriteString(": ")
+			writeKey(out, key)
 			mark := secret
 			if marks, nested := secret.(map[string]any); nested {
 				mark = marks[key]
@@ -238,7 +275,7 @@ func (c *crypter) writeYAML(out *bytes.Buffer, value, secret any) {
 	}
 	if secret == true {
 		out.WriteString("{secure: ")
-		out.Write(jsonvalue.AppendYAMLString(nil, c.encrypt(plainText(value))))
+		out.Write(jsonvalue.AppendYAMLString(nil, c.seal(plainText(value))))
 		out.WriteByte('}')
 		return
 	}

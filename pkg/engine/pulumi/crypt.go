@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // Pulumi encrypts the secrets of a stack with AES-256-GCM under a key that PBKDF2 makes of the
@@ -26,11 +27,19 @@ const (
 // errOtherPassphrase is a salt that was made with another passphrase.
 var errOtherPassphrase = errors.New("the salt belongs to another passphrase")
 
-// crypter reads and writes the secrets of one stack.
+var (
+	errNoSalt   = errors.New("the salt has not the form of one")
+	errNoSecret = errors.New("a secret has not the form of one")
+)
+
+// crypter reads and writes the secrets of one stack. Its key costs a million rounds: it is
+// made when it is needed.
 type crypter struct {
 	passphrase string
 	salt       string // as Pulumi keeps it
+	once       sync.Once
 	gcm        cipher.AEAD
+	err        error
 }
 
 // newCrypter makes a new salt for a passphrase.
@@ -38,48 +47,51 @@ func newCrypter(passphrase string) (*crypter, error) {
 	raw := make([]byte, saltSize)
 	rand.Read(raw) // never fails: https://pkg.go.dev/crypto/rand#Read
 	c := &crypter{passphrase: passphrase}
-	if err := c.derive(raw); err != nil {
-		return nil, err
+	c.once.Do(func() { c.gcm, c.err = derive(passphrase, raw) })
+	if c.err != nil {
+		return nil, c.err
 	}
-	c.salt = fmt.Sprintf("v1:%s:%s", base64.StdEncoding.EncodeToString(raw), c.encrypt(saltProof))
+	c.salt = fmt.Sprintf("v1:%s:%s", base64.StdEncoding.EncodeToString(raw), c.seal(saltProof))
 	return c, nil
 }
 
-// openCrypter is the crypter of a salt that is there already: errOtherPassphrase where
-// another passphrase made it.
-func openCrypter(passphrase, salt string) (*crypter, error) {
-	parts := strings.SplitN(salt, ":", 3)
-	if len(parts) != 3 || parts[0] != "v1" {
-		return nil, errors.New("the salt has not the form of one")
-	}
-	raw, err := base64.StdEncoding.DecodeString(parts[1])
-	if err != nil {
-		return nil, errors.New("the salt has not the form of one")
-	}
-	c := &crypter{passphrase: passphrase, salt: salt}
-	if err := c.derive(raw); err != nil {
-		return nil, err
-	}
-	if proof, err := c.decrypt(parts[2]); err != nil || proof != saltProof {
-		return nil, errOtherPassphrase
-	}
-	return c, nil
+// key is the key of the salt: errOtherPassphrase where another passphrase made the salt.
+func (c *crypter) key() (cipher.AEAD, error) {
+	c.once.Do(func() {
+		parts := strings.SplitN(c.salt, ":", 3)
+		if len(parts) != 3 || parts[0] != "v1" {
+			c.err = errNoSalt
+			return
+		}
+		raw, err := base64.StdEncoding.DecodeString(parts[1])
+		if err != nil {
+			c.err = errNoSalt
+			return
+		}
+		if c.gcm, c.err = derive(c.passphrase, raw); c.err != nil {
+			return
+		}
+		if proof, err := open(c.gcm, parts[2]); err != nil || proof != saltProof {
+			c.err = errOtherPassphrase
+		}
+	})
+	return c.gcm, c.err
 }
 
-func (c *crypter) derive(salt []byte) error {
-	key, err := pbkdf2.Key(sha256.New, c.passphrase, salt, keyIterations, keySize)
+func derive(passphrase string, salt []byte) (cipher.AEAD, error) {
+	key, err := pbkdf2.Key(sha256.New, passphrase, salt, keyIterations, keySize)
 	if err != nil {
-		return fmt.Errorf("derive the key of the secrets: %w", err)
+		return nil, fmt.Errorf("derive the key of the secrets: %w", err)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.gcm, err = cipher.NewGCM(block)
-	return err
+	return cipher.NewGCM(block)
 }
 
-func (c *crypter) encrypt(text string) string {
+// seal encrypts with the key that is there.
+func (c *crypter) seal(text string) string {
 	nonce := make([]byte, c.gcm.NonceSize())
 	rand.Read(nonce)
 	sealed := c.gcm.Seal(nil, nonce, []byte(text), nil)
@@ -87,16 +99,24 @@ func (c *crypter) encrypt(text string) string {
 }
 
 func (c *crypter) decrypt(text string) (string, error) {
+	key, err := c.key()
+	if err != nil {
+		return "", err
+	}
+	return open(key, text)
+}
+
+func open(key cipher.AEAD, text string) (string, error) {
 	parts := strings.Split(text, ":")
 	if len(parts) != 3 || parts[0] != "v1" {
-		return "", errors.New("a secret has not the form of one")
+		return "", errNoSecret
 	}
 	nonce, err := base64.StdEncoding.DecodeString(parts[1])
 	sealed, err2 := base64.StdEncoding.DecodeString(parts[2])
-	if errors.Join(err, err2) != nil || len(nonce) != c.gcm.NonceSize() {
-		return "", errors.New("a secret has not the form of one")
+	if errors.Join(err, err2) != nil || len(nonce) != key.NonceSize() {
+		return "", errNoSecret
 	}
-	clear, err := c.gcm.Open(nil, nonce, sealed, nil)
+	clear, err := key.Open(nil, nonce, sealed, nil)
 	if err != nil {
 		return "", errors.New("a secret is not encrypted with the passphrase of the target")
 	}

@@ -2,6 +2,7 @@ package pulumi
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/engine/redact"
@@ -37,10 +38,15 @@ func (r *run) diagnostics() []pipeline.Diagnostic {
 	for _, p := range r.policies {
 		add(r.w.diagnostic(fmt.Sprintf("policy %s: %s", p.Name, p.Message), p.URN, p.Level != "mandatory"))
 	}
-	if !errors {
-		if printed := r.w.printed(); printed != "" {
-			add(r.w.diagnostic(printed, "", false))
+	if failed := r.summary == nil || r.summary.Result != "succeeded"; failed && !errors {
+		said := r.printed()
+		if said == "" {
+			said = r.w.printed()
 		}
+		add(r.w.diagnostic(said, "", false))
+	}
+	for _, p := range r.w.pending() {
+		add(p)
 	}
 	for i := range found {
 		r.w.filter.Diagnostic(&found[i])
@@ -51,6 +57,36 @@ func (r *run) diagnostics() []pipeline.Diagnostic {
 
 // plainWarning are warnings that say nothing of the program.
 var plainWarning = text.Pattern(`^using pulumi-[A-Za-z0-9_-]+ from \$PATH at `)
+
+// printed is what the program printed as its error; empty: there is none.
+func (r *run) printed() string {
+	var all strings.Builder
+	for _, said := range r.said {
+		if said.Severity == "info#err" && !plainWarning().MatchString(strings.TrimPrefix(said.Message, "warning: ")) {
+			all.WriteString(said.Message)
+		}
+	}
+	text := all.String()
+	if _, after, found := strings.Cut(text, "Error: "); found {
+		text = after
+	}
+	return text
+}
+
+// pending are the operations that an earlier run has begun and did not end, as the state of a
+// plan has them.
+func (w *workspace) pending() []pipeline.Diagnostic {
+	var found []pipeline.Diagnostic
+	if w.state.Checkpoint.Latest == nil {
+		return nil
+	}
+	for _, p := range w.state.Checkpoint.Latest.Pending {
+		found = append(found, pipeline.Diagnostic{Warning: true, Address: address(p.Resource.URN),
+			Summary:  fmt.Sprintf("an earlier run was stopped while it was %s %s: what it made may exist and not be in the state", redact.Clean(p.Type), address(p.Resource.URN)),
+			Operator: "look whether it exists: see \"Locks, and a run that was killed\" in docs/PULUMI.md of metapipe"})
+	}
+	return found
+}
 
 // printed is the error that the tool printed; empty: there is none.
 func (w *workspace) printed() string {
@@ -71,9 +107,16 @@ func (w *workspace) diagnostic(message, urn string, warning bool) pipeline.Diagn
 	if urn != "" {
 		d.Address = address(urn)
 	}
+	if at := errorPlace().FindStringSubmatch(said); at != nil {
+		d.Where = pipeline.Position{File: w.inRoot(projectFile)}
+		d.Where.Line, _ = strconv.Atoi(at[1]) // digits
+	}
 	w.trace(&d, said)
 	return d
 }
+
+// errorPlace is how the language of YAML programs names a place in the program.
+var errorPlace = text.Pattern(`(?:on |^|[ \n])Pulumi\.yaml(?: line |:)(\d{1,6})`)
 
 var (
 	// missingValue is how the CLI and the languages say that a value is not there.
@@ -103,7 +146,7 @@ func (w *workspace) trace(d *pipeline.Diagnostic, said string) {
 	case strings.Contains(said, "the stack is currently locked"):
 		d.Operator = "see who holds the lock: `metapipe state list`; where its process is gone: `metapipe unlock`"
 	case pendingWork().MatchString(said):
-		d.Operator = "an earlier run was stopped in the middle: see \"A run that was killed\" in docs/PULUMI.md of metapipe"
+		d.Operator = "an earlier run was stopped in the middle: see \"Locks, and a run that was killed\" in docs/PULUMI.md of metapipe"
 	case strings.Contains(said, "no resource plugin"), strings.Contains(said, "no language plugin"):
 		d.Operator = "install the plugin in a step before (`pulumi plugin install`), or put it into PATH: nothing is downloaded in a plan or an apply"
 	}

@@ -23,6 +23,8 @@ type Options struct {
 	// EnvironOf is the environment for one target of a Fleet, where its credentials are its
 	// own; nil: Environ for all.
 	EnvironOf func(context.Context, pipeline.Job) ([]string, error)
+	// CacheDir keeps what the tool said about its version; empty: it is asked each time.
+	CacheDir string
 	// BinaryPath names the tool of this run. It counts where it is a pulumi.
 	BinaryPath string
 	// WaitDelay is how long a cancelled run may take to end by itself; 0 means 5 minutes.

@@ -42,7 +42,7 @@ func (w *workspace) readSaved(content []byte) (saved, error) {
 			raws = append(raws, one.Goal.Input)
 		}
 		for _, raw := range raws {
-			if err := w.revealJSON(raw); err != nil {
+			if err := w.crypt.revealJSON(raw, w.secrets.AddAll); err != nil {
 				return p, err
 			}
 		}

@@ -179,18 +179,27 @@ func (e *Engine) reader(ctx context.Context, job pipeline.Job, settings []byte) 
 	if w.place, err = e.placeOf(job); err != nil {
 		return nil, err
 	}
-	var salted struct {
-		Salt string `yaml:"encryptionsalt"`
-	}
-	if err := yaml.Unmarshal(settings, &salted); err != nil || salted.Salt == "" {
-		return nil, errors.New("the settings of the stack have no salt")
+	salt, err := saltOf(settings)
+	if err != nil {
+		return nil, err
 	}
 	all, err := w.passphrases(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w.crypt, err = w.crypterFor(all, salted.Salt)
+	w.crypt, err = w.crypterFor(all, salt)
 	return w, err
+}
+
+// saltOf is the salt in the settings of a stack.
+func saltOf(settings []byte) (string, error) {
+	var salted struct {
+		Salt string `yaml:"encryptionsalt"`
+	}
+	if err := yaml.Unmarshal(settings, &salted); err != nil || salted.Salt == "" {
+		return "", errors.New("the settings of the stack have no salt")
+	}
+	return salted.Salt, nil
 }
 
 // AppliedOutputs implements pipeline.OutputReader: they are in the state that the apply has

@@ -76,7 +76,13 @@ func (w *workspace) preview(ctx context.Context, planned *pipeline.Planned) erro
 	if err != nil {
 		return err
 	}
-	settings := configFile(w.project.name, w.inputs, w.crypt)
+	settings, err := configFile(w.project.name, w.inputs, w.crypt)
+	if errors.Is(err, errOtherPassphrase) {
+		return w.unknownKey()
+	}
+	if err != nil {
+		return w.failed("write the values of the program", err)
+	}
 	if err := w.write(settingsName, settings); err != nil {
 		return err
 	}
@@ -94,6 +100,9 @@ func (w *workspace) preview(ctx context.Context, planned *pipeline.Planned) erro
 		if errors.As(err, &failed) {
 			planned.Plan.Diagnostics = failed.Diagnostics
 		}
+		return err
+	}
+	if settings, err = w.usedSettings(); err != nil {
 		return err
 	}
 	var p saved
@@ -117,6 +126,26 @@ func (w *workspace) preview(ctx context.Context, planned *pipeline.Planned) erro
 		return err
 	}
 	return w.keep(planned, settings, file)
+}
+
+// usedSettings are the settings as the CLI has used them: it adds a salt where there was none.
+func (w *workspace) usedSettings() ([]byte, error) {
+	settings, err := os.ReadFile(filepath.Join(w.private, settingsName))
+	if err != nil {
+		return nil, w.failed("read the settings of the stack", err)
+	}
+	salt, err := saltOf(settings)
+	if err != nil {
+		return nil, w.failed("read the settings of the stack", err)
+	}
+	if w.crypt.salt == "" {
+		w.crypt = &crypter{passphrase: w.crypt.passphrase, salt: salt}
+		w.engine.crypters.Store(salt, w.crypt)
+	}
+	if salt != w.crypt.salt {
+		return nil, w.failed("read the settings of the stack", errors.New("the CLI has changed the salt of the secrets"))
+	}
+	return settings, nil
 }
 
 // keep names the files that an apply needs.

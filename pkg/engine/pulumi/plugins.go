@@ -1,6 +1,7 @@
 package pulumi
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,7 +14,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // A plugin runs beside the CLI: the language of the program, or the provider of a package.
@@ -57,11 +60,11 @@ func (w *workspace) checkLanguage() error {
 // of its own, such as a plugin in a directory of the repository, is part of the tree.
 func (w *workspace) describe(used []pluginName) (string, error) {
 	lines := map[string]bool{}
-	for _, p := range append(used, w.language()) {
+	for _, p := range append(slices.Clip(used), w.language()) {
 		sum := "none"
 		if file := w.findPlugin(p); file != "" {
 			var err error
-			if sum, err = digestOf(file); err != nil {
+			if sum, err = w.engine.digest(file); err != nil {
 				return "", w.failed("read the plugin "+p.program(), err)
 			}
 		}
@@ -69,6 +72,18 @@ func (w *workspace) describe(used []pluginName) (string, error) {
 	}
 	return strings.Join(slices.Sorted(maps.Keys(lines)), "\n"), nil
 }
+
+// digest is the SHA-256 of a plugin. It is remembered as versions are: the programs are large,
+// and who can change one here can run another one, too.
+func (e *Engine) digest(file string) (string, error) {
+	dir := ""
+	if e.options.CacheDir != "" {
+		dir = filepath.Join(e.options.CacheDir, "plugins")
+	}
+	return process.Versions{Dir: dir, Known: sha256Hex().MatchString, Ask: func(_ context.Context, path string) (string, error) { return digestOf(path) }}.Of(context.Background(), file)
+}
+
+var sha256Hex = text.Pattern(`^[0-9a-f]{64}$`)
 
 func digestOf(file string) (string, error) {
 	f, err := os.Open(filepath.Clean(file))

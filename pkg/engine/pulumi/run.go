@@ -1,7 +1,6 @@
 package pulumi
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
-	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -32,6 +31,7 @@ type run struct {
 	summary   *summaryEvent
 	refreshes map[string]bool // refreshes that began
 	broken    error           // an event that cannot be read
+	learned   func() error    // before anything is shown
 }
 
 // settingsName is the settings file of the stack, in the private directory.
@@ -39,7 +39,7 @@ const settingsName = "settings.yaml"
 
 // start runs a command of the CLI on the stack, and follows its events.
 func (w *workspace) start(ctx context.Context, backend string, preview bool, args ...string) (*run, error) {
-	r := &run{w: w, preview: preview, refreshed: map[string]step{}, open: map[string]int{}, failed: map[string]bool{}, refreshes: map[string]bool{}}
+	r := &run{w: w, preview: preview, refreshed: map[string]step{}, open: map[string]int{}, failed: map[string]bool{}, refreshes: map[string]bool{}, learned: sync.OnceValue(w.learn)}
 	events := filepath.Join(w.private, "events.jsonl")
 	if err := w.write("events.jsonl", nil); err != nil {
 		return r, err
@@ -55,7 +55,7 @@ func (w *workspace) start(ctx context.Context, backend string, preview bool, arg
 	if r.broken != nil {
 		err = errors.Join(err, w.failed("read the events of "+program, r.broken))
 	}
-	return r, err
+	return r, errors.Join(r.learned(), err)
 }
 
 // exec runs the CLI in the root of the stack with its output in files: it goes on, and
@@ -78,6 +78,9 @@ func (w *workspace) exec(ctx context.Context, backend string, args ...string) (e
 
 // line takes one event.
 func (r *run) line(b []byte) {
+	if r.learned() != nil {
+		return // start says so
+	}
 	var e event
 	if err := json.Unmarshal(b, &e); err != nil {
 		if r.broken == nil {
@@ -170,24 +173,18 @@ func (w *workspace) output(name string) string {
 	return string(b)
 }
 
-// revealJSON adds what is secret in a value of the state or the plan to what nobody may see.
-func (w *workspace) revealJSON(raw []byte) error {
-	if !bytes.Contains(raw, []byte(markSecret)) {
-		return nil
-	}
-	value, err := jsonvalue.Decode(raw)
-	if err != nil {
-		return err
-	}
-	_, _, err = w.crypt.reveal(value, w.secrets.AddAll)
-	return err
-}
-
 // failure is the error of a run that did not go well; nil for one that did.
 func (r *run) failure(command string, err error) error {
 	w := r.w
 	if err == nil && (r.summary != nil && (r.summary.Result == "" || r.summary.Result == "succeeded")) && len(r.open) == 0 {
 		return nil
+	}
+	var refused *pipeline.RefusedError
+	if errors.As(err, &refused) {
+		return err
+	}
+	if r.summary == nil && strings.Contains(w.printed(), "incorrect passphrase") {
+		return w.unknownKey()
 	}
 	diagnostics := r.diagnostics()
 	failed := &pipeline.FailedError{Message: fmt.Sprintf("%s of %s failed", command, w.job.Target()), Next: pipeline.ProviderNext, Operator: "read the output of " + program + " above",
@@ -204,6 +201,9 @@ func (r *run) failure(command string, err error) error {
 		if d.Source.File != "" {
 			failed.Message += fmt.Sprintf(" (%s)", d.Source)
 			failed.Next, failed.Operator = d.Remedy, ""
+		} else if d.Where.File != "" {
+			failed.Message += fmt.Sprintf(" (%s)", d.Where)
+			failed.Operator = fmt.Sprintf("correct %s", d.Where)
 		}
 		if d.Operator != "" {
 			failed.Operator = d.Operator

@@ -52,8 +52,13 @@ func (e *Engine) inPath(name string) []string {
 // toolVersion is how pulumi names itself.
 var toolVersion = text.Pattern(`^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]{1,40})?)\s*$`)
 
-// ask starts the program at path for its version.
+// ask is the version of the program at path.
 func (e *Engine) ask(ctx context.Context, path string) (string, error) {
+	return process.Versions{Dir: e.options.CacheDir, Known: toolVersion().MatchString, Ask: e.askVersion}.Of(ctx, path)
+}
+
+// askVersion starts the program at path for its version.
+func (e *Engine) askVersion(ctx context.Context, path string) (string, error) {
 	cmd := exec.CommandContext(ctx, path, "version")
 	cmd.Dir, cmd.Env = "/", []string{"PATH=" + e.options.Environ.Get("PATH"), "HOME=/nonexistent", "PULUMI_HOME=/nonexistent", "PULUMI_SKIP_UPDATE_CHECK=true"}
 	out, err := cmd.Output()

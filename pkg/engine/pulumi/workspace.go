@@ -1,17 +1,21 @@
 package pulumi
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -22,27 +26,29 @@ import (
 //	<job.Dir>/workspace/tree      the copy
 //	<job.Dir>/workspace/private   the settings of the stack, events, a copy of the state
 type workspace struct {
-	job        pipeline.Job
-	engine     *Engine
-	tool       binary
-	dir        string
-	tree       string
-	root       string // of the stack, inside of tree
-	private    string
-	place      place
-	project    project
-	config     pipeline.EffectiveConfig
-	inputs     map[string]input
-	evidence   pipeline.PlanEvidence
-	raw        []byte // the state as it lies in the backend; nil: there is none
-	state      checkpoint
-	found      pipeline.StateRecord
-	crypt      *crypter
-	env        []string // without the backend
-	log        *redact.Log
-	secrets    redact.Secrets
-	filter     *redact.Filter
-	pluginHome string // where plugins are installed
+	job      pipeline.Job
+	engine   *Engine
+	tool     binary
+	dir      string
+	tree     string
+	root     string // of the stack, inside of tree
+	private  string
+	place    place
+	project  project
+	config   pipeline.EffectiveConfig
+	inputs   map[string]input
+	evidence pipeline.PlanEvidence
+	raw      []byte // the state as it lies in the backend; nil: there is none
+	state    checkpoint
+	found    pipeline.StateRecord
+	crypt    *crypter
+	env      []string // without the backend
+	log      *redact.Log
+	secrets  redact.Secrets
+	filter   *redact.Filter
+	// stateSecrets are what is secret in the state; they are read once.
+	stateSecrets func() (redact.Secrets, error)
+	pluginHome   string // where plugins are installed
 }
 
 // open copies the manager tree into a fresh workspace, and reads the state and all that the
@@ -273,7 +279,8 @@ func (w *workspace) passphrases(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// openSecrets finds the passphrase that the state was written with, and what is secret in it.
+// openSecrets finds the passphrase that the state was written with. What is secret in the state
+// is learned beside the tool, which takes as long: see learn.
 func (w *workspace) openSecrets(ctx context.Context) error {
 	all, err := w.passphrases(ctx)
 	if err != nil {
@@ -287,17 +294,68 @@ func (w *workspace) openSecrets(ctx context.Context) error {
 	if w.found.IsNone() {
 		salt = ""
 	}
-	if w.crypt, err = w.crypterFor(all, salt); err != nil {
+	if salt == "" && !hasSecrets(w.inputs) {
+		w.crypt = &crypter{passphrase: all[0]} // the CLI makes the salt
+	} else if w.crypt, err = w.crypterFor(all, salt); err != nil {
 		return err
 	}
 	w.secrets.AddAll(w.crypt.passphrase)
-	if err := w.revealState(); err != nil {
-		return w.failed("read the secrets of the state", err)
-	}
 	w.refilter()
+	state, crypt := w.state, w.crypt
+	w.stateSecrets = sync.OnceValues(func() (redact.Secrets, error) { return state.secrets(crypt) })
+	if bytes.Contains(w.raw, []byte(markSecret)) {
+		go func() { _, _ = w.stateSecrets() }() // learn asks again
+	}
 	return nil
 }
 
+// learn adds what is secret in the state to what nobody may see.
+func (w *workspace) learn() error {
+	found, err := w.stateSecrets()
+	if errors.Is(err, errOtherPassphrase) {
+		return w.unknownKey()
+	}
+	if err != nil {
+		return w.failed("read the secrets of the state", err)
+	}
+	if len(found) > 0 {
+		maps.Copy(w.secrets, found)
+		w.refilter()
+	}
+	return nil
+}
+
+// secrets are what is secret in a state.
+func (c checkpoint) secrets(crypt *crypter) (redact.Secrets, error) {
+	found := redact.Secrets{}
+	if c.Checkpoint.Latest == nil {
+		return found, nil
+	}
+	for _, r := range c.Checkpoint.Latest.Resources {
+		for _, raw := range [][]byte{r.Inputs, r.Outputs} {
+			if err := crypt.revealJSON(raw, found.AddAll); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// revealJSON reveals the secrets in a value of the state or the plan.
+func (c *crypter) revealJSON(raw []byte, found func(any)) error {
+	if !bytes.Contains(raw, []byte(markSecret)) {
+		return nil
+	}
+	value, err := jsonvalue.Decode(raw)
+	if err != nil {
+		return err
+	}
+	_, _, err = c.reveal(value, found)
+	return err
+}
+
+// crypterFor is the crypter of a salt, or of a new one where there is none. A single passphrase
+// is not tried before it is needed.
 func (w *workspace) crypterFor(passphrases []string, salt string) (*crypter, error) {
 	if salt == "" {
 		c, err := newCrypter(passphrases[0])
@@ -312,34 +370,26 @@ func (w *workspace) crypterFor(passphrases []string, salt string) (*crypter, err
 		}
 	}
 	for _, passphrase := range passphrases {
-		c, err := openCrypter(passphrase, salt)
-		if errors.Is(err, errOtherPassphrase) {
-			continue
-		}
-		if err != nil {
-			return nil, w.damaged(err)
+		c := &crypter{passphrase: passphrase, salt: salt}
+		if len(passphrases) > 1 {
+			_, err := c.key()
+			if errors.Is(err, errOtherPassphrase) {
+				continue
+			}
+			if err != nil {
+				return nil, w.damaged(err)
+			}
 		}
 		w.engine.crypters.Store(salt, c)
 		return c, nil
 	}
-	return nil, &pipeline.RefusedError{Reason: pipeline.ReasonUnknownKey, Next: pipeline.ProviderNext,
-		Message:  fmt.Sprintf("the secrets in the state of %s are encrypted under a key of metapipe that is not at hand", w.job.Target()),
-		Operator: "add the key that was in use when the stack was made to METAPIPE_KEY (or to sealing_keys) again, behind the present ones"}
+	return nil, w.unknownKey()
 }
 
-// revealState adds what is secret in the state to what nobody may see.
-func (w *workspace) revealState() error {
-	if w.state.Checkpoint.Latest == nil {
-		return nil
-	}
-	for _, r := range w.state.Checkpoint.Latest.Resources {
-		for _, raw := range [][]byte{r.Inputs, r.Outputs} {
-			if err := w.revealJSON(raw); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+func (w *workspace) unknownKey() error {
+	return &pipeline.RefusedError{Reason: pipeline.ReasonUnknownKey, Next: pipeline.ProviderNext,
+		Message:  fmt.Sprintf("the secrets in the state of %s are encrypted under a key of metapipe that is not at hand", w.job.Target()),
+		Operator: "add the key that was in use when the stack was made to METAPIPE_KEY (or to sealing_keys) again, behind the present ones"}
 }
 
 // usePassphrase takes the passphrase of a plan, whose secrets it opens.

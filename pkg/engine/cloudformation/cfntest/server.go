@@ -63,6 +63,8 @@ type Cloud struct {
 	PageSize  int
 	// Eager: change sets are ready at the first look. Clients that wait half a minute between two looks need that.
 	Eager bool
+	// Latency is how long each answer takes.
+	Latency time.Duration
 }
 
 // place is one account in one region.
@@ -206,6 +208,7 @@ var scopeOf = regexp.MustCompile(`Credential=([A-Z0-9]+)/[0-9]{8}/([a-z0-9-]+)/c
 
 // ServeHTTP implements http.Handler.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	time.Sleep(c.Latency)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dead {

@@ -32,6 +32,7 @@ func TestBench(t *testing.T) {
 		{"start-up", (*bench).startUp},
 		{"plan", (*bench).plan},
 		{"playbook", (*bench).playbook},
+		{"manifests", (*bench).manifests},
 		{"program", (*bench).program},
 		{"change set", (*bench).changeSet},
 		{"rendering", (*bench).rendering},

@@ -21,6 +21,8 @@ type Process struct {
 	Stderr    *os.File
 	Place     *os.File // becomes FixedPlace; nil: there is none
 	WaitDelay time.Duration
+	// Started is told the id of the process, where it is set.
+	Started func(pid int)
 }
 
 // ExitError is a tool that ended by itself with a code other than 0.
@@ -54,6 +56,9 @@ func (p Process) Run(ctx context.Context) error {
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Path, err)
+	}
+	if p.Started != nil {
+		p.Started(cmd.Process.Pid)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()

@@ -90,6 +90,30 @@ func (e *Engine) ReleaseLock(ctx context.Context, job pipeline.Job, id string) e
 	return nil
 }
 
+// releaseOwn removes the lock that the process with that id has left, which has ended: a CLI that is stopped between two
+// writes, or killed, leaves it. Otherwise no one could tell later whose it is.
+func (w *workspace) releaseOwn(ctx context.Context, pid int) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackTime)
+	defer cancel()
+	host, err := os.Hostname()
+	if err != nil {
+		return nil // it cannot be told apart from that of another machine
+	}
+	locks, err := w.place.locks(ctx)
+	if err != nil {
+		return w.failed("look for the lock that "+program+" has left", err)
+	}
+	for _, lock := range locks {
+		if lock.Host() != host || w.place.holder(lock.ID) != pid {
+			continue
+		}
+		if err := w.place.objects.Delete(ctx, w.place.lockPrefix()+lock.ID+".json"); err != nil && !errors.Is(err, pipeline.ErrNotFound) && !errors.Is(err, fs.ErrNotExist) {
+			return w.failed("release the lock that "+program+" has left", err)
+		}
+	}
+	return nil
+}
+
 // holderLives reports whether the process that has taken a lock runs on this machine.
 func holderLives(p place, lock pipeline.Lock) bool {
 	host, err := os.Hostname()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 	"github.com/metapipe/metapipe/pkg/engine/ansible/ansibletest"
+	"github.com/metapipe/metapipe/pkg/engine/cloudformation/cfntest"
+	"github.com/metapipe/metapipe/pkg/engine/pulumi/pulumitest"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
@@ -20,6 +22,10 @@ type toolCase struct {
 	stack string
 	files map[string]string // of the manager
 	built func() string     // what is there behind metapipe's back; empty for nothing
+	// locks is a part of the keys of locks in the store; empty: the tool locks nothing there.
+	locks   string
+	environ []string
+	push    *fixture.PushCase
 }
 
 // State is what the tool has built, as JSON.
@@ -31,18 +37,45 @@ func (c toolCase) State(string) string {
 	return ""
 }
 
-// Locked is false: these tools lock nothing in the store.
-func (c toolCase) Locked(string) bool { return false }
+// Locked reports a lock in the store.
+func (c toolCase) Locked(string) bool {
+	return c.locks != "" && slices.ContainsFunc(c.push.Keys(), func(key string) bool { return strings.Contains(key, c.locks) })
+}
 
 // toolCases makes a stack for one test. The test is skipped where the tool is missing.
-var toolCases = map[string]func(t *testing.T) toolCase{
-	"ansible": func(t *testing.T) toolCase {
+var toolCases = map[string]func(t *testing.T, server *miniotest.Server) toolCase{
+	"ansible": func(t *testing.T, _ *miniotest.Server) toolCase {
 		ansibletest.Tool(t)
 		page := filepath.Join(t.TempDir(), "page")
 		return toolCase{stack: "hosts", built: func() string { return fixture.ReadOptional(t, page) }, files: map[string]string{
 			"metapipe.yml":        "environments:\n  - {name: staging, branches: [main]}\nstacks:\n  - {name: hosts, root: hosts, tool: ansible}\n",
 			"hosts/site.yml":      "- {name: hosts, hosts: all, connection: local, gather_facts: false, tasks: [{name: page, ansible.builtin.copy: {dest: \"" + page + "\", content: \"{{ config.name }} in {{ metapipe.environment }}\", mode: \"0600\"}}]}\n",
 			"hosts/inventory.yml": "all: {hosts: {web1: }}\n",
+		}}
+	},
+	"cloudformation": func(t *testing.T, server *miniotest.Server) toolCase {
+		cloud := cfntest.New(t)
+		cloud.Admit(server.Root().AccessKey)
+		built := func() string {
+			for _, stack := range cloud.Stacks() {
+				for _, resource := range stack.Resources {
+					return resource
+				}
+			}
+			return ""
+		}
+		return toolCase{stack: "cloud", built: built, environ: []string{"AWS_ENDPOINT_URL_CLOUDFORMATION=" + cloud.URL}, files: map[string]string{
+			"metapipe.yml": "environments:\n  - {name: staging, branches: [main]}\nstacks:\n  - {name: cloud, root: cloud, tool: cloudformation}\n",
+			"cloud/template.yml": "Parameters: {Name: {Type: String}, Environment: {Type: String}}\nResources:\n  page:\n    Type: AWS::SSM::Parameter\n" +
+				"    Properties: {Type: String, Value: !Sub \"${Name} in ${Environment}\"}\n",
+		}}
+	},
+	"pulumi": func(t *testing.T, _ *miniotest.Server) toolCase {
+		_, path := pulumitest.Tool(t)
+		page := filepath.Join(t.TempDir(), "page")
+		return toolCase{stack: "web", built: func() string { return fixture.ReadOptional(t, page) }, locks: "/pulumi/.pulumi/locks/", environ: []string{"PATH=" + path}, files: map[string]string{
+			"metapipe.yml":    "environments:\n  - {name: staging, branches: [main]}\nstacks:\n  - {name: web, root: web, tool: pulumi}\n",
+			"web/Pulumi.yaml": "name: web\nruntime: yaml\nconfig:\n  name: {type: string}\n  environment: {type: string}\nresources:\n  page:\n    type: metapipetest:index:File\n    properties: {path: " + page + ", content: \"${name} in ${environment}\"}\n",
 		}}
 	},
 }
@@ -55,21 +88,23 @@ func TestFaultTools(t *testing.T) {
 	for tool, newCase := range toolCases {
 		t.Run(tool, func(t *testing.T) {
 			t.Parallel()
-			var m tally
+			m := tally{every: 23}
 			m.report(t)
 			push := func(t *testing.T, bucket string) (*fixture.PushCase, toolCase) {
-				c := newCase(t)
-				return fixture.NewPushCaseOf(t, server, tool+"-"+bucket, c.stack, c.files), c
+				c := newCase(t, server)
+				c.push = fixture.NewPushCaseOf(t, server, tool+"-"+bucket, c.stack, c.files)
+				c.push.Setenv(c.environ...)
+				return c.push, c
 			}
 			s, _ := push(t, "recorded")
 			n := 0
 			for _, at := range recorded(s, func() bool { good, _ := s.PlayAll(s.Run); return good }) {
-				if !slices.Contains([]string{"plan", "apply"}, at.step.Command) || fixture.OfTool(at.name) {
+				if !slices.Contains([]string{"plan", "apply"}, at.step.Command) {
 					continue
 				}
 				for _, death := range deaths {
-					if death.tool || death.signal == syscall.SIGTERM {
-						continue // as SIGKILL, since none of these is a write of the tool; as SIGINT
+					if death.tool && !fixture.OfTool(at.name) || death.signal == syscall.SIGTERM {
+						continue // as SIGKILL, but for the report; as SIGINT
 					}
 					n++
 					bucket := fmt.Sprintf("kill-%d", n)
@@ -85,7 +120,7 @@ func TestFaultTools(t *testing.T) {
 						}
 					})
 				}
-				if !strings.HasPrefix(at.name, "S3 ") {
+				if !strings.HasPrefix(at.name, "S3 ") || fixture.OfTool(at.name) {
 					continue
 				}
 				for _, fault := range storeFaults {

@@ -150,3 +150,45 @@ func TestKilledApplyOfAStack(t *testing.T) {
 	next := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "project_name: shop-one\nenvironments: {staging: {}}\n# again\n"}))
 	next.Do(0, "plan", "staging/notices").Want(t, "outcome=no-changes")
 }
+
+// TestLostAndDestroyedStack: a stack that is gone is a lost state, which can be accepted; and a stack is destroyed behind its
+// gate.
+func TestLostAndDestroyedStack(t *testing.T) {
+	t.Parallel()
+	cloud := cfntest.New(t)
+	w := fixture.New(t, map[string]string{
+		"metapipe.yml":         "environments: [{name: staging, branches: [main]}]\nstacks: [{name: notices, root: notices, tool: cloudformation}]\n",
+		"notices/template.yml": exampleTemplates(t)["notices/template.yml"],
+	})
+	w.Setenv(cloud.Environ()...)
+	target := []string{"--customer", "shop", "--environment", "staging", "--stack", "notices"}
+	deploy := func(comment string) {
+		t.Helper()
+		r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "project_name: shop-one\nenvironments: {staging: {}}\n# " + comment + "\n"}))
+		planned := r.Planned("staging/notices")
+		r.Do(0, "apply", "staging/notices", "--receipt", planned.Outputs["receipt"]).Want(t, "outcome=applied")
+		r.Report("--final").Want(t, "outcome=success")
+	}
+	deploy("one")
+	cloud.Remove(cloud.Stacks()[0].Name)
+	w.DriftJob().Do(6, "drift", "--environment", "staging").Says(t, "is lost")
+	w.DriftJob().Do(0, "state", "list").Says(t, "LOST")
+	lost := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "project_name: shop-two\nenvironments: {staging: {}}\n"}))
+	lost.Do(4, "plan", "staging/notices").Says(t, "is lost")
+	w.DriftJob().Do(2, append([]string{"state", "restore"}, target...)...).Says(t, "cannot bring states back with cloudformation")
+	w.DriftJob().Do(0, append([]string{"state", "accept", "--reason", "deleted by hand"}, target...)...)
+	deploy("two")
+	w.Reviewers("staging", "robin")
+	run := w.ByHand()
+	requested := w.NewJob(run).Do(0, append([]string{"fetch-vars", "--mode", "destroy", "--confirm", "shop/staging/notices"}, target...)...)
+	r := &fixture.Request{W: w, Trigger: run, Run: run, Customer: "shop", ID: requested.Outputs["request-id"]}
+	planned := r.Planned("staging/notices")
+	planned.Want(t, "delete=1")
+	r.Approve("staging", "robin")
+	r.Do(0, "apply", "staging/notices", "--receipt", planned.Outputs["receipt"]).Want(t, "outcome=applied")
+	if left := cloud.Stacks(); len(left) > 0 {
+		t.Errorf("the destroy leaves %+v", left)
+	}
+	r.Report("--final").Want(t, "outcome=success")
+	w.DriftJob().Do(0, "state", "list").Says(t, "ENDED")
+}

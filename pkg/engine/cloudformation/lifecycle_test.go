@@ -122,6 +122,28 @@ Resources:
 	}
 }
 
+// TestImport: a resource that is there under its name is taken over, where metapipe.yml says so.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	const template = "Resources:\n  Old: {Type: AWS::S3::Bucket, DeletionPolicy: Retain, Properties: {BucketName: old-bucket}}\n  New: {Type: AWS::SNS::Topic}\n"
+	b := newBench(t, template, "name: x\n")
+	b.cloud.Exist("old-bucket")
+	if _, failed := b.fails(t); !strings.Contains(failed.Message, "already exists") {
+		t.Errorf("without import_existing: %v", failed)
+	}
+	b = newBench(t, template, "name: x\n")
+	b.cloud.Exist("old-bucket")
+	b.Job.Customer.Manager.Tool.CloudFormation.ImportExisting = true
+	planned := b.plan(t)
+	if planned.Plan.Counts != (pipeline.Counts{Create: 1, Import: 1}) || planned.Plan.Changes[1].ImportID != "old-bucket" {
+		t.Errorf("planned %+v", planned.Plan)
+	}
+	applied, err := b.Engine.Apply(t.Context(), b.Job, storedOf(t, planned))
+	if err != nil || !strings.Contains(b.State(t), "old-bucket") || applied.State.Resources != 2 {
+		t.Errorf("applied %+v: %v", applied, err)
+	}
+}
+
 // TestDestroy: a destroy lists what it deletes at most, and what a DeletionPolicy keeps.
 func TestDestroy(t *testing.T) {
 	t.Parallel()

@@ -48,7 +48,7 @@ func (o *operation) follow(ctx context.Context) (stack, error) {
 		case ctx.Err() != nil:
 			return s, ctx.Err()
 		case err != nil:
-			if failures++; failures >= patience || code(err) != "" && !isPassing(err) {
+			if failures++; failures >= patience {
 				return s, err
 			}
 		case o.ended(s):
@@ -62,12 +62,6 @@ func (o *operation) follow(ctx context.Context) (stack, error) {
 	}
 }
 
-// isPassing reports an answer that the next look may not get.
-func isPassing(err error) bool {
-	c := code(err)
-	return strings.Contains(c, "Throttling") || c == "RequestLimitExceeded" || c == "ServiceUnavailable" || c == "InternalFailure"
-}
-
 func (o *operation) look(ctx context.Context) (stack, error) {
 	if err := o.events(ctx); err != nil {
 		return stack{}, err
@@ -76,12 +70,13 @@ func (o *operation) look(ctx context.Context) (stack, error) {
 }
 
 // ended reports whether the stack is at rest after the operation. A stack that was not yet touched looks as it
-// did before.
+// did before, and has no event of it.
 func (o *operation) ended(s stack) bool {
 	if s.status == types.StackStatusDeleteComplete || s.id == "" {
 		return true
 	}
-	return o.began && !s.busy() && s.status != types.StackStatusReviewInProgress
+	touched := o.began || s.version() != o.before.version() || s.status != o.before.status
+	return touched && !s.busy() && s.status != types.StackStatusReviewInProgress
 }
 
 // events takes the events of the operation that are new, and no others.

@@ -17,6 +17,7 @@ const (
 	ruleTemplate  = "cloudformation-template"
 	ruleParameter = "cloudformation-parameter"
 	ruleTooLarge  = "cloudformation-size"
+	ruleReference = "cloudformation-reference"
 )
 
 // CheckRoot implements pipeline.RootReader.
@@ -40,6 +41,10 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 	}
 	if len(t.raw) > maxInline {
 		add(1, ruleTooLarge, fmt.Sprintf("the template has %d bytes, and CloudFormation takes %d with a request", len(t.raw), maxInline), "make it smaller, for example with a stack of its own for a part of it", t.file)
+	}
+	for _, line := range t.chosen {
+		problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: t.file, Line: line}, Rule: ruleReference, Warning: true,
+			Message: "a dynamic reference is built from a parameter that a customer may set: the customer chooses what is read", Remedy: "write the reference without the parameter, or choose among references with AllowedValues and Mappings"})
 	}
 	first := map[string]string{}
 	for _, name := range t.order {

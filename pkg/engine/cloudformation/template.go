@@ -37,6 +37,8 @@ type template struct {
 	resources  map[string]resource
 	outputs    []string        // in the order of their names
 	secret     map[string]bool // outputs that hold what a parameter with NoEcho holds
+	// chosen are the lines where a dynamic reference is built from a parameter that a customer may set.
+	chosen []int
 }
 
 // parameter is one of the template.
@@ -147,7 +149,30 @@ func parseTemplate(raw []byte) (template, error) {
 		t.secret[name] = refers(member(node, "Value"), noEcho, 0)
 	}
 	slices.Sort(t.outputs)
+	settable := map[string]bool{}
+	for name := range t.parameters {
+		settable[name] = !isOwn(name)
+	}
+	t.chosen = chosenReferences(top, settable, 0)
 	return t, nil
+}
+
+// chosenReferences are the lines of texts for Fn::Sub that hold a dynamic reference and one of the names.
+func chosenReferences(node *yaml.Node, names map[string]bool, depth int) (lines []int) {
+	if node == nil || node.Kind == yaml.AliasNode || depth > maxDepth {
+		return nil
+	}
+	if node.Kind == yaml.ScalarNode && strings.Contains(node.Value, "{{resolve:") {
+		for _, found := range substituted().FindAllStringSubmatch(node.Value, -1) {
+			if names[strings.TrimSpace(found[1])] {
+				return []int{node.Line}
+			}
+		}
+	}
+	for _, child := range node.Content {
+		lines = append(lines, chosenReferences(child, names, depth+1)...)
+	}
+	return lines
 }
 
 func readParameter(node *yaml.Node) parameter {

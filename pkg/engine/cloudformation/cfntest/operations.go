@@ -117,7 +117,7 @@ func (c *Cloud) build(s *stack, set *changeSet, token string) (why string) {
 		if one.action == "Remove" {
 			continue
 		}
-		verb := map[string]string{"Add": "CREATE", "Modify": "UPDATE"}[one.action]
+		verb := map[string]string{"Add": "CREATE", "Modify": "UPDATE", "Import": "IMPORT"}[one.action]
 		c.event(s, token, one.logical, one.physical, one.kind, verb+"_IN_PROGRESS", "")
 		if held, is := c.held[one.logical]; is {
 			c.reached[one.logical] = true
@@ -170,10 +170,12 @@ func (c *Cloud) make(s *stack, set *changeSet, one change) (*resource, error) {
 		return nil, err
 	}
 	r := &resource{logical: one.logical, physical: one.physical, kind: one.kind, properties: properties.(map[string]any), actual: actual.(map[string]any), updated: c.now(), policy: definition.DeletionPolicy}
-	if one.action == "Add" || one.replacement != "False" {
+	if one.action == "Add" || one.action == "Modify" && one.replacement != "False" {
 		r.physical = fmt.Sprintf("%s-%s-%s", s.name, one.logical, strings.ToUpper(c.unique()[:8]))
 		if named, is := r.actual[kinds[one.kind].physical]; is {
-			r.physical = fmt.Sprint(named)
+			if r.physical = fmt.Sprint(named); c.loose[r.physical] {
+				return nil, fmt.Errorf("%s already exists", r.physical)
+			}
 		}
 	}
 	return r, nil

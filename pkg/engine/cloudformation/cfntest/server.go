@@ -61,6 +61,7 @@ type Cloud struct {
 	delayed   string            // the status that change sets stay in
 	parameter map[string]string // Parameter Store
 	secret    map[string]string // Secrets Manager
+	loose     map[string]bool   // physical names that no stack has
 	PageSize  int
 	// Eager: change sets are ready at the first look. Clients that wait half a minute between two looks need that.
 	Eager bool
@@ -77,7 +78,7 @@ type place struct {
 func New(t testing.TB) *Cloud {
 	t.Helper()
 	c := &Cloud{t: t, places: map[string]*place{}, model: FindModel(), clock: time.Now().UTC().Truncate(time.Millisecond), denied: map[string]bool{}, held: map[string]chan struct{}{},
-		reached: map[string]bool{}, failing: map[string]string{}, stuck: map[string]bool{}, dropped: map[string]int{}, parameter: map[string]string{}, secret: map[string]string{}, PageSize: 3}
+		reached: map[string]bool{}, failing: map[string]string{}, stuck: map[string]bool{}, dropped: map[string]int{}, parameter: map[string]string{}, secret: map[string]string{}, loose: map[string]bool{}, PageSize: 3}
 	c.server = httptest.NewServer(c)
 	c.URL = c.server.URL
 	running.Store(c.URL, c)
@@ -172,6 +173,9 @@ func (c *Cloud) Die() { c.set(func() { c.dead = true }) }
 
 // SetParameter writes to Parameter Store, and SetSecret to Secrets Manager.
 func (c *Cloud) SetParameter(name, value string) { c.set(func() { c.parameter[name] = value }) }
+
+// Exist lets a resource be there that no stack has.
+func (c *Cloud) Exist(physical string) { c.set(func() { c.loose[physical] = true }) }
 
 // SetSecret writes to Secrets Manager.
 func (c *Cloud) SetSecret(name, value string) { c.set(func() { c.secret[name] = value }) }

@@ -52,6 +52,7 @@ type changeSet struct {
 	document                                  document
 	parameters, values, tags                  map[string]string
 	role                                      string
+	importing                                 bool
 	changes                                   []change
 }
 
@@ -152,7 +153,7 @@ func (c *Cloud) createChangeSet(p *place, form url.Values) (any, error) {
 		}
 	}
 	one := &changeSet{name: set, kind: form.Get("ChangeSetType"), status: "CREATE_PENDING", execution: "UNAVAILABLE", description: form.Get("Description"), created: c.now(), template: template, document: d,
-		parameters: given, values: values, tags: pairs(form, "Tags", "Key", "Value"), role: form.Get("RoleARN")}
+		parameters: given, values: values, tags: pairs(form, "Tags", "Key", "Value"), role: form.Get("RoleARN"), importing: form.Get("ImportExistingResources") == "true"}
 	one.id = fmt.Sprintf("arn:aws:cloudformation:%s:%s:changeSet/%s/%s", p.region, p.account, set, c.unique())
 	if one.changes, err = c.compare(s, one); err != nil {
 		return nil, err
@@ -238,6 +239,12 @@ func (c *Cloud) compare(s *stack, set *changeSet) ([]change, error) {
 		old := s.resource(logical)
 		if old == nil {
 			one.action = "Add"
+			if named := fmt.Sprint(after.(map[string]any)[kinds[definition.Type].physical]); set.importing && c.loose[named] {
+				if definition.DeletionPolicy == "" {
+					return nil, validation("Resources [%s] to import must have DeletionPolicy attribute specified in the template.", logical)
+				}
+				one.action, one.physical = "Import", named
+			}
 			all = append(all, one)
 			continue
 		}

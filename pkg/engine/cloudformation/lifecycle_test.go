@@ -68,6 +68,29 @@ Resources:
 	}
 }
 
+// TestCauses: a change leads to the line of variables.yml that it comes from.
+func TestCauses(t *testing.T) {
+	t.Parallel()
+	const variables = "name: demo\npassword: open-sesame-1\nenvironments:\n  staging:\n    region: eu-{{ environment }}\n"
+	template := strings.Replace(demoTemplate, "Resources:", "  Password: {Type: String, NoEcho: true}\nResources:\n  Secret: {Type: AWS::SecretsManager::Secret, Properties: {SecretString: !Ref Password}}", 1)
+	b := newBench(t, template, variables)
+	b.apply(t)
+	b = b.again(t)
+	b.Job.Applied = b.Job.Variables
+	b.with(t, "", strings.NewReplacer("eu-", "us-", "sesame-1", "sesame-2").Replace(variables))
+	planned := b.plan(t)
+	if len(planned.Plan.Changes) != 2 {
+		t.Fatalf("planned %+v", planned.Plan.Changes)
+	}
+	second, secret := planned.Plan.Changes[0], planned.Plan.Changes[1]
+	if len(second.Causes) != 1 || second.Causes[0].Path != "environments.staging.region" || second.Causes[0].Where.Line != 5 || second.Causes[0].Before.Text != `"eu-staging"` || second.Causes[0].After.Text != `"us-staging"` {
+		t.Errorf("it comes from %+v", second.Causes)
+	}
+	if len(secret.Causes) != 1 || secret.Causes[0].Path != "password" || !secret.Causes[0].Before.Sensitive || !secret.Causes[0].After.Sensitive {
+		t.Errorf("it comes from %+v", secret.Causes)
+	}
+}
+
 // TestOutputsAlone: CloudFormation does not list what a change set changes beside resources, so that the plan says so.
 func TestOutputsAlone(t *testing.T) {
 	t.Parallel()

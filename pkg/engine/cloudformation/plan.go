@@ -118,8 +118,10 @@ func (w *workspace) planChanges(ctx context.Context, s stack, keep bool, planned
 			parts = append(parts, w.template.raw, []byte(w.sumValues("")))
 		}
 	}
-	for _, change := range p.Changes {
-		file.Actions[change.Address] = string(change.Action)
+	edits := w.edits()
+	for i := range p.Changes {
+		file.Actions[p.Changes[i].Address] = string(p.Changes[i].Action)
+		w.explainBy(edits, &p.Changes[i])
 	}
 	w.finish(p)
 	planned.Fingerprint = w.fingerprint(parts...)

@@ -63,6 +63,8 @@ type resource struct {
 	line     int
 	deletion string          // its DeletionPolicy
 	secret   map[string]bool // properties that hold what a parameter with NoEcho holds
+	// properties are the nodes of the template.
+	properties map[string]*yaml.Node
 }
 
 // findTemplate finds the template in a root; dir is the manager directory or its copy.
@@ -133,8 +135,8 @@ func parseTemplate(raw []byte) (template, error) {
 	}
 	slices.Sort(t.order)
 	for name, node := range members(member(top, "Resources")) {
-		r := resource{kind: scalar(member(node, "Type")), line: node.Line, deletion: scalar(member(node, "DeletionPolicy")), secret: map[string]bool{}}
-		for property, value := range members(member(node, "Properties")) {
+		r := resource{kind: scalar(member(node, "Type")), line: node.Line, deletion: scalar(member(node, "DeletionPolicy")), secret: map[string]bool{}, properties: nodes(member(node, "Properties"))}
+		for property, value := range r.properties {
 			if refers(value, noEcho, 0) {
 				r.secret[property] = true
 			}

@@ -126,8 +126,15 @@ func (f found) add(objects []map[string]any) {
 func (w *workspace) compare(ctx context.Context, force bool) (*comparison, error) {
 	c := &comparison{}
 	live, late, results, err := w.look(ctx, force)
+	for try := 1; err == nil && w.moved(live, results) != nil && try < maxTries; try++ {
+		live, late, results, err = w.look(ctx, force)
+	}
 	if err != nil {
 		return nil, err
+	}
+	if o := w.moved(live, results); o != nil {
+		return nil, &pipeline.FailedError{Message: fmt.Sprintf("plan %s: %s changes all the time, so that what differs cannot be told", w.job.Target(), o.ref),
+			Next: "run it again", Operator: "look what writes to it, and run it again"}
 	}
 	if o, there := live[w.inventoryRef().key()]; there {
 		if c.inventory, err = w.readInventory(o); err != nil {
@@ -154,12 +161,24 @@ func (w *workspace) compare(ctx context.Context, force bool) (*comparison, error
 		case owner == "":
 			c.taken = append(c.taken, o.ref.String())
 		}
-		if one.before != nil && one.after != nil && textAt(one.before, "metadata", "uid") != textAt(one.after, "metadata", "uid") {
-			return nil, &pipeline.FailedError{Message: fmt.Sprintf("plan %s: %s was changed while it was planned", w.job.Target(), o.ref), Next: "run it again", Operator: "run it again"}
-		}
 		c.items = append(c.items, one)
 	}
 	return c, w.remove(ctx, c, wanted)
+}
+
+// moved is an object that was changed between the look at it and the dry run; nil where there
+// is none. A dry run shows the version that it was made on.
+func (w *workspace) moved(live found, results map[*object]map[string]any) *object {
+	for _, o := range w.objects {
+		after := results[o]
+		if after == nil {
+			continue
+		}
+		if before := live[refOf(after).key()]; textAt(before, "metadata", "resourceVersion") != textAt(after, "metadata", "resourceVersion") {
+			return o
+		}
+	}
+	return nil
 }
 
 // clusterScoped reports whether a definition of the stack says that objects of the kind lie in

@@ -249,11 +249,7 @@ func (c *Cluster) Do(t testing.TB, method, path, body string) map[string]any {
 // Try is Do that tells the status.
 func (c *Cluster) Try(t testing.TB, method, path, body string) (int, map[string]any) {
 	t.Helper()
-	contentType := "application/json"
-	if method == http.MethodPatch {
-		contentType = "application/merge-patch+json"
-	}
-	status, raw, err := c.call(context.Background(), AdminToken, method, path, contentType, []byte(body))
+	status, raw, err := c.Call(context.Background(), method, path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,6 +258,15 @@ func (c *Cluster) Try(t testing.TB, method, path, body string) (int, map[string]
 		t.Fatalf("%s %s: %v\n%s", method, path, err, raw)
 	}
 	return status, answer
+}
+
+// Call is Do for what may fail, and from any goroutine.
+func (c *Cluster) Call(ctx context.Context, method, path, body string) (int, []byte, error) {
+	contentType := "application/json"
+	if method == http.MethodPatch {
+		contentType = "application/merge-patch+json"
+	}
+	return c.call(ctx, AdminToken, method, path, contentType, []byte(body))
 }
 
 var names int

@@ -48,6 +48,7 @@ func TestApplyStoppedAtEachWrite(t *testing.T) {
 	for name, failure := range map[string]func(*pipelinetest.Setup){
 		"well":              func(*pipelinetest.Setup) {},
 		"the tool fails":    func(w *pipelinetest.Setup) { w.Engine.ApplyErr = &pipeline.FailedError{Message: "half-way"} },
+		"not ready in time": func(w *pipelinetest.Setup) { w.Engine.ApplyErr = &pipeline.WaitingError{Message: "not ready"} },
 		"nothing changes":   func(w *pipelinetest.Setup) { w.Engine.NotStarted = &pipeline.FailedError{Message: "locked"} },
 		"it may not begin":  func(w *pipelinetest.Setup) { w.Current.Manager.Environments[0].Gated = true },
 		"a report in front": func(*pipelinetest.Setup) {},

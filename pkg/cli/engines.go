@@ -60,7 +60,7 @@ func newAnsible(o engineOptions) pipeline.Engine {
 }
 
 func newKubernetes(o engineOptions) pipeline.Engine {
-	return kubernetes.New(kubernetes.Options{Environ: o.environ, EnvironOf: o.environOf, BinaryPath: o.binary, WaitDelay: o.waitDelay, Secrets: o.secrets})
+	return kubernetes.New(kubernetes.Options{Environ: o.environ, EnvironOf: o.environOf, CacheDir: o.cacheDir, BinaryPath: o.binary, WaitDelay: o.waitDelay, Secrets: o.secrets})
 }
 
 func newPulumi(o engineOptions) pipeline.Engine {

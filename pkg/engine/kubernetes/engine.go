@@ -34,6 +34,8 @@ type Options struct {
 	// EnvironOf is the environment for one target of a Fleet, where its credentials are its
 	// own; nil: Environ for all.
 	EnvironOf func(context.Context, pipeline.Job) ([]string, error)
+	// CacheDir is where the versions of binaries are remembered; empty: nowhere.
+	CacheDir string
 	// BinaryPath names the tool of this run. It counts where it is a kubectl.
 	BinaryPath string
 	// WaitDelay is how long a cancelled run may take to end by itself; 0 means 30 seconds.

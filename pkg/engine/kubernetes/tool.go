@@ -26,12 +26,14 @@ func (e *Engine) FindTool(ctx context.Context, rule pipeline.ToolRule) error {
 }
 
 func (e *Engine) find(ctx context.Context, rule pipeline.ToolRule) (binary, error) {
-	path, found, err := process.Wanted{Program: program, Tool: rule.Name, Rule: rule, Named: e.options.BinaryPath, Ask: ask,
+	path, found, err := process.Wanted{Program: program, Tool: rule.Name, Rule: rule, Named: e.options.BinaryPath, Ask: process.Versions{Dir: e.options.CacheDir, Known: isVersion, Ask: ask}.Of,
 		Install: "install kubectl (https://kubernetes.io/docs/tasks/tools/)"}.Find(ctx, e.options.Environ)
 	return binary{name: rule.Name, path: path, version: found}, err
 }
 
-var versionPattern = text.Pattern(`^v(\d+\.\d+\.\d+)([-+][0-9A-Za-z.+-]{1,40})?$`)
+var versionPattern = text.Pattern(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]{1,60})?$`)
+
+func isVersion(s string) bool { return versionPattern().MatchString(s) }
 
 // ask starts the program at path for its version.
 func ask(ctx context.Context, path string) (string, error) {
@@ -46,10 +48,14 @@ func ask(ctx context.Context, path string) (string, error) {
 			GitVersion string `json:"gitVersion"`
 		} `json:"clientVersion"`
 	}
-	if err := json.Unmarshal(out, &said); err != nil || !versionPattern().MatchString(said.ClientVersion.GitVersion) {
+	if err := json.Unmarshal(out, &said); err != nil {
 		return "", errors.New("it does not name its version")
 	}
-	return strings.TrimPrefix(said.ClientVersion.GitVersion, "v"), nil
+	version, _, _ := strings.Cut(strings.TrimPrefix(said.ClientVersion.GitVersion, "v"), "+") // the build of a distribution
+	if !isVersion(version) {
+		return "", errors.New("it does not name a version of kubectl")
+	}
+	return version, nil
 }
 
 // sameTool finds the very version that made the plan.

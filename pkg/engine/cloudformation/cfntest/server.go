@@ -65,6 +65,8 @@ type Cloud struct {
 	PageSize  int
 	// Eager: change sets are ready at the first look. Clients that wait half a minute between two looks need that.
 	Eager bool
+	// Latency is how long each answer takes.
+	Latency time.Duration
 }
 
 // place is one account in one region.
@@ -214,6 +216,7 @@ var scopeOf = regexp.MustCompile(`Credential=([A-Za-z0-9-]+)/[0-9]{8}/([a-z0-9-]
 
 // ServeHTTP implements http.Handler.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	time.Sleep(c.Latency)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dead {

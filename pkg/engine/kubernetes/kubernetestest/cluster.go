@@ -65,13 +65,30 @@ func Tool(t testing.TB, name string) string {
 	return ""
 }
 
-// Start starts the cluster of this test binary, once. Run ends it.
-func Start(t testing.TB) *Cluster {
+func tools(t testing.TB) map[string]string {
 	t.Helper()
 	paths := map[string]string{}
 	for _, name := range Tools {
 		paths[name] = Tool(t, name)
 	}
+	return paths
+}
+
+// New starts a cluster for one test.
+func New(t testing.TB) *Cluster {
+	t.Helper()
+	c, err := start(tools(t))
+	if err != nil {
+		t.Fatalf("start a cluster: %v", err)
+	}
+	t.Cleanup(c.end)
+	return c
+}
+
+// Start starts the cluster of this test binary, once. Run ends it.
+func Start(t testing.TB) *Cluster {
+	t.Helper()
+	paths := tools(t)
 	mutex.Lock()
 	defer mutex.Unlock()
 	if started == nil && failure == nil {

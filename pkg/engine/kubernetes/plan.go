@@ -133,7 +133,7 @@ func (w *workspace) compare(ctx context.Context, force bool) (*comparison, error
 		return nil, err
 	}
 	if o := w.moved(live, results); o != nil {
-		return nil, &pipeline.FailedError{Message: fmt.Sprintf("plan %s: %s changes all the time, so that what differs cannot be told", w.job.Target(), o.ref),
+		return nil, &pipeline.FailedError{Message: fmt.Sprintf("plan %s: %s changes all the time, so that no dry run is of what is there", w.job.Target(), o.ref),
 			Next: "run it again", Operator: "look what writes to it, and run it again"}
 	}
 	if o, there := live[w.inventoryRef().key()]; there {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -62,6 +63,9 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 	}
 	rekeyer := &recovery.Rekeyer{Store: m.store, First: first, All: m.sealer, Now: a.Now, Customers: m.config.Customers}
 	result, stopped := rekeyer.Run(ctx, o.apply)
+	if stopped == nil {
+		stopped = statesOf(m).olderKeys(ctx, &result)
+	}
 	if o.json {
 		err = a.printJSON(result)
 	} else {
@@ -71,6 +75,34 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 		return err
 	}
 	return rekeyEnd(result)
+}
+
+// olderKeys adds the states whose secrets the tool has encrypted under an older key: only an
+// apply encrypts them anew.
+func (m states) olderKeys(ctx context.Context, result *recovery.RekeyResult) error {
+	for _, c := range m.config.Customers {
+		for _, t := range c.Targets() {
+			engine, err := m.engineOf(c, t.Stack)
+			if err != nil {
+				return err
+			}
+			keeper, keeps := engine.(pipeline.KeyKeeper)
+			if !keeps {
+				continue
+			}
+			job := pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, Backend: m.backend(t), Log: io.Discard}
+			older, err := keeper.NeedsOlderKey(ctx, job)
+			stored := recovery.RekeyRecord{Key: job.Backend.String(), State: recovery.RekeyWaits, Until: "the secrets in this state are encrypted anew by the next apply that changes something"}
+			if err != nil {
+				stored.State, stored.Error, stored.Until = recovery.RekeyUnknown, err.Error(), "add the key that it was encrypted under, or restore the state"
+			}
+			if older || err != nil {
+				result.Records, result.Removable = append(result.Records, stored), false
+				result.Checked++
+			}
+		}
+	}
+	return nil
 }
 
 // rekeyNext is what is next for a record, and why.

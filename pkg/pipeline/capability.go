@@ -48,6 +48,14 @@ type LockFinder interface {
 	FindLock(ctx context.Context, job Job) (*Lock, error)
 }
 
+// KeyKeeper is an engine whose tool encrypts what is secret in its states under the keys of
+// metapipe.
+type KeyKeeper interface {
+	// NeedsOlderKey reports whether the state of job's target opens under another key than the
+	// first one.
+	NeedsOlderKey(ctx context.Context, job Job) (bool, error)
+}
+
 // StatePusher writes a state that an apply could not write.
 type StatePusher interface {
 	// PushState writes a kept state to the backend of job's target and returns the

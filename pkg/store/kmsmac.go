@@ -49,8 +49,8 @@ func sortKeys(keys []subKeys) {
 	slices.SortFunc(keys, func(a, b subKeys) int { return bytes.Compare(a.id[:], b.id[:]) })
 }
 
-// keysAtHand are the stored keys of a target that can be opened. current: one of them is under
-// the key that seals.
+// keysAtHand are the stored keys of a target that can be opened: the first ones, in their order,
+// are under the key that seals. current: there is one of these.
 func (s *Sealer) keysAtHand(ctx context.Context, t pipeline.Target) (keys []subKeys, current bool, err error) {
 	names, err := s.kms.objects.List(ctx, storedKeysPrefix(t))
 	if err != nil {
@@ -59,6 +59,7 @@ func (s *Sealer) keysAtHand(ctx context.Context, t pipeline.Target) (keys []subK
 	if len(names) > maxStoredKeys {
 		return nil, false, fmt.Errorf("%d keys of fingerprints lie under %s, at most %d are read\n→ delete the oldest of them", len(names), storedKeysPrefix(t), maxStoredKeys)
 	}
+	var older []subKeys
 	for _, name := range names {
 		key, first, err := s.storedKey(ctx, name, storedKeyBinding(t, name))
 		if errors.Is(err, pipeline.ErrUnknownKey) || errors.Is(err, pipeline.ErrNotFound) {
@@ -67,10 +68,15 @@ func (s *Sealer) keysAtHand(ctx context.Context, t pipeline.Target) (keys []subK
 		if err != nil {
 			return nil, false, fmt.Errorf("read the key of fingerprints %s: %w", name, err)
 		}
-		current = current || first
-		keys = append(keys, key)
+		if first {
+			keys = append(keys, key)
+		} else {
+			older = append(older, key)
+		}
 	}
-	return keys, current, nil
+	sortKeys(keys)
+	sortKeys(older)
+	return append(keys, older...), len(keys) > 0, nil
 }
 
 func (s *Sealer) storedKey(ctx context.Context, name string, to pipeline.Binding) (key subKeys, first bool, err error) {

@@ -46,7 +46,7 @@ func (s Scope) withHome(role Role, g grant) grant {
 	}
 	all, keys := path.Join(s.target().Folder(), s.Home)+"/*", s.target().Folder()+"/keys/*"
 	switch role {
-	case RolePlan, RoleDrift:
+	case RolePlan, RoleDrift, RoleRekey:
 		g.read = append(g.read, all)
 	case RoleApply:
 		g.read, g.write, g.remove = append(g.read, all, keys), append(g.write, all), append(g.remove, all)

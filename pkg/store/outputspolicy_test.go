@@ -90,7 +90,7 @@ func TestHomePolicies(t *testing.T) {
 	t.Parallel()
 	scope := store.Scope{Bucket: pipeline.Bucket{Name: "states", Region: "eu-central-1"}, Customer: "acme", Environment: "staging", Stack: "web", Home: "pulumi"}
 	for role, can := range map[store.Role][]string{
-		store.RolePlan: {"s3:GetObject"}, store.RoleDrift: {"s3:GetObject"}, store.RoleApply: {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, store.RoleSweep: {"s3:GetObject", "s3:DeleteObject"},
+		store.RolePlan: {"s3:GetObject"}, store.RoleDrift: {"s3:GetObject"}, store.RoleRekey: {"s3:GetObject"}, store.RoleApply: {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, store.RoleSweep: {"s3:GetObject", "s3:DeleteObject"},
 		store.RoleReport: nil, store.RoleFetchVars: nil,
 	} {
 		policy, err := store.RolePolicy(role, scope)

@@ -75,7 +75,6 @@ func (s *Sealer) ToolSecrets(ctx context.Context, t pipeline.Target, tool string
 		if err != nil {
 			return nil, err
 		}
-		sortKeys(stored)
 		keys = append(stored, keys...)
 	}
 	var secrets []string

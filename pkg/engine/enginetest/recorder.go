@@ -43,7 +43,7 @@ func Record(dir string, interrupted func(command string) bool) int {
 		return 1
 	}
 	cmd := exec.Command(string(actual), os.Args[1:]...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -17,6 +17,7 @@ type Process struct {
 	Args      []string
 	Dir       string
 	Env       []string
+	Stdin     *os.File // nil: there is nothing to read
 	Stdout    *os.File
 	Stderr    *os.File
 	Place     *os.File // becomes FixedPlace; nil: there is none
@@ -50,6 +51,9 @@ func (p Process) Run(ctx context.Context) error {
 	cmd := exec.Command(p.Path, p.Args...)
 	cmd.Dir, cmd.Env = p.Dir, p.Env
 	cmd.Stdout, cmd.Stderr = p.Stdout, p.Stderr
+	if p.Stdin != nil {
+		cmd.Stdin = p.Stdin
+	}
 	if p.Place != nil && HasFixedPlace {
 		cmd.ExtraFiles = []*os.File{p.Place}
 	}

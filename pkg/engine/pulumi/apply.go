@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/engine/process"
+	"github.com/metapipe/metapipe/pkg/engine/redact"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -133,6 +134,9 @@ func (w *workspace) carryOut(ctx context.Context, plan pipeline.StoredPlan) (pip
 	}
 	applied := pipeline.Applied{Done: r.done()}
 	failure := r.failure("apply", err)
+	if failure == nil {
+		failure = w.useFirstKey(ctx)
+	}
 	state, readErr := w.readBack(ctx)
 	if readErr == nil {
 		applied.State = &state
@@ -173,6 +177,42 @@ func (w *workspace) carryOut(ctx context.Context, plan pipeline.StoredPlan) (pip
 	return applied, failure
 }
 
+// useFirstKey encrypts the secrets of the state under the first key of metapipe, where an older
+// one was in use.
+func (w *workspace) useFirstKey(ctx context.Context) error {
+	all, err := w.passphrases(ctx)
+	if err != nil || w.job.Destroy || all[0] == w.crypt.passphrase {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // the update is done, and this takes a second
+	settings, err := os.ReadFile(filepath.Join(w.private, settingsName))
+	if err != nil {
+		return w.failed("read the settings of the stack", err)
+	}
+	// The command reads and writes the settings beside the program alone.
+	if err := os.WriteFile(filepath.Join(w.root, "Pulumi."+w.place.stack+".yaml"), settings, 0o600); err != nil {
+		return w.written("write the settings of the stack", err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return w.failed("pass the new passphrase", err)
+	}
+	_, err = write.WriteString(all[0] + "\n")
+	err = errors.Join(err, write.Close())
+	if err == nil {
+		w.stdin = read
+		err = w.exec(ctx, w.place.url, "stack", "change-secrets-provider", "passphrase", "--stack", w.place.name())
+		w.stdin = nil
+	}
+	if err = errors.Join(err, read.Close()); err != nil {
+		return &pipeline.FailedError{Message: fmt.Sprintf("%s was applied, but its secrets could not be encrypted under the first key of metapipe", w.job.Target()), Next: pipeline.ProviderNext,
+			Operator: "keep the older key until another apply has done so: " + w.relative(redact.Clean(w.printed())), Err: err}
+	}
+	w.log.Print("the secrets of the state are encrypted under the first key of metapipe now")
+	w.crypt = &crypter{passphrase: all[0]}
+	return nil
+}
+
 // readBack reads the state that an update has left. A cancel that comes now does not keep us
 // from knowing.
 func (w *workspace) readBack(ctx context.Context) (pipeline.StateRecord, error) {
@@ -190,6 +230,16 @@ func (w *workspace) readBack(ctx context.Context) (pipeline.StateRecord, error) 
 		return pipeline.StateRecord{}, err
 	}
 	w.raw, w.state = raw, c
+	if w.crypt.salt == "" { // it was encrypted anew
+		salt, err := c.salt()
+		if err != nil {
+			return c.record(), err
+		}
+		w.crypt.salt = salt
+		if _, err := w.crypt.key(); err != nil {
+			return c.record(), err
+		}
+	}
 	found, err := c.secrets(w.crypt)
 	if err != nil {
 		return c.record(), err

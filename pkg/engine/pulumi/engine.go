@@ -54,6 +54,7 @@ var (
 	_ pipeline.StateReader     = (*Engine)(nil)
 	_ pipeline.LockReleaser    = (*Engine)(nil)
 	_ pipeline.LockFinder      = (*Engine)(nil)
+	_ pipeline.KeyKeeper       = (*Engine)(nil)
 	_ pipeline.FleetEngine     = (*Engine)(nil)
 	_ pipeline.ToolFinder      = (*Engine)(nil)
 	_ pipeline.RootReader      = (*Engine)(nil)

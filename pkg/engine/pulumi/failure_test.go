@@ -230,8 +230,23 @@ func testKeys(t *testing.T, b bench) {
 		t.Errorf("with the older key: %+v %v", planned.Plan, err)
 	}
 	var refused *pipeline.RefusedError
+	if older, err := with("new", "passphrase-of-the-tests").NeedsOlderKey(t.Context(), b.Job); err != nil || !older {
+		t.Errorf("before it is encrypted anew: %v %v", older, err)
+	}
 	if _, err := with("new").Plan(t.Context(), b.Job); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUnknownKey || !strings.Contains(refused.Operator, "METAPIPE_KEY") {
 		t.Errorf("without it: %v", err)
+	}
+	// The next apply encrypts the secrets under the first key.
+	b.edit(t, "/page", "/moved")
+	rotated := b
+	rotated.Engine = with("new", "passphrase-of-the-tests")
+	_, applied := rotated.apply(t)
+	if older, err := with("new", "passphrase-of-the-tests").NeedsOlderKey(t.Context(), b.Job); err != nil || older {
+		t.Errorf("after the apply: %v %v", older, err)
+	}
+	planned, err = with("new").Plan(t.Context(), b.Job)
+	if err != nil || planned.Plan.HasChanges() || planned.Found() != *applied.State {
+		t.Errorf("with the new key alone: %+v %v", planned.Plan, err)
 	}
 }
 

@@ -73,7 +73,7 @@ func (w *workspace) exec(ctx context.Context, backend string, args ...string) (e
 	// Without this one the CLI has no log of events.
 	env := append(w.env, "PULUMI_BACKEND_URL="+backend, "PULUMI_DEBUG_COMMANDS=true")
 	pid := 0
-	err = process.Process{Path: w.tool.path, Args: append(args, "--non-interactive", "--color", "never"), Dir: w.root, Env: env, Stdout: files[0], Stderr: files[1],
+	err = process.Process{Path: w.tool.path, Stdin: w.stdin, Args: append(args, "--non-interactive", "--color", "never"), Dir: w.root, Env: env, Stdout: files[0], Stderr: files[1],
 		WaitDelay: w.engine.options.WaitDelay, Started: func(id int) { pid = id }}.Run(ctx)
 	if err != nil && pid != 0 && backend == w.place.url {
 		return errors.Join(err, w.releaseOwn(ctx, pid))

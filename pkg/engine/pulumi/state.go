@@ -35,6 +35,28 @@ func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateRec
 	return c.record(), int64(len(raw)), nil
 }
 
+// NeedsOlderKey implements pipeline.KeyKeeper.
+func (e *Engine) NeedsOlderKey(ctx context.Context, job pipeline.Job) (bool, error) {
+	w := e.workspaceOf(job, binary{})
+	var err error
+	if w.place, err = e.placeOf(job); err != nil {
+		return false, err
+	}
+	if err := w.readState(ctx); err != nil || w.found.IsNone() {
+		return false, err
+	}
+	all, err := w.passphrases(ctx)
+	if err != nil {
+		return false, err
+	}
+	first := &crypter{passphrase: all[0], salt: w.crypt.salt}
+	_, err = first.key()
+	if errors.Is(err, errOtherPassphrase) {
+		return true, nil
+	}
+	return false, err
+}
+
 // FindLock implements pipeline.LockFinder.
 func (e *Engine) FindLock(ctx context.Context, job pipeline.Job) (*pipeline.Lock, error) {
 	p, err := e.placeOf(job)

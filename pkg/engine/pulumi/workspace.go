@@ -48,7 +48,8 @@ type workspace struct {
 	filter   *redact.Filter
 	// stateSecrets are what is secret in the state; they are read once.
 	stateSecrets func() (redact.Secrets, error)
-	pluginHome   string // where plugins are installed
+	pluginHome   string   // where plugins are installed
+	stdin        *os.File // of the next command; nil: there is nothing to read
 }
 
 // open copies the manager tree into a fresh workspace, and reads the state and all that the

@@ -217,13 +217,13 @@ var scopeOf = regexp.MustCompile(`Credential=([A-Za-z0-9-]+)/[0-9]{8}/([a-z0-9-]
 // ServeHTTP implements http.Handler.
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	time.Sleep(c.Latency)
+	if err := r.ParseForm(); err != nil {
+		panic(http.ErrAbortHandler) // the client has gone in the middle of its request
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dead {
 		panic(http.ErrAbortHandler)
-	}
-	if err := r.ParseForm(); err != nil {
-		c.t.Errorf("the request is no form: %v", err)
 	}
 	form := r.PostForm
 	action := form.Get("Action")

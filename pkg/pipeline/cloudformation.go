@@ -58,8 +58,12 @@ func (r CloudFormationRule) Backend(t Target) Backend {
 // Backend is where the state of a target is; see State.Target. A tool that keeps its states itself
 // has a place of its own.
 func (m Manager) Backend(t Target, directory string) Backend {
-	if stack, ok := m.Stack(t.Stack); ok && stack.Tool.Name == CloudFormationTool {
+	stack, declared := m.Stack(t.Stack)
+	switch {
+	case declared && stack.Tool.Name == CloudFormationTool:
 		return stack.Tool.CloudFormation.Backend(t)
+	case declared && stack.Tool.Kubernetes.Namespace != "":
+		return stack.Tool.Kubernetes.Backend(stack.Tool.Name, t)
 	}
 	return m.State.Target(t, directory)
 }

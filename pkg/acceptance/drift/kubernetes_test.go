@@ -83,6 +83,11 @@ func TestManifestsDrift(t *testing.T) {
 	next := r.Planned("staging/copy")
 	r.Do(0, "apply", "staging/copy", "--receipt", next.Outputs["receipt"]).Want(t, "outcome=applied")
 	r.Report("--final").Want(t, "outcome=success")
+	for _, line := range strings.Split(w.DriftJob().Do(0, "state", "list").Log, "\n") {
+		if strings.Contains(line, "LOST") || strings.Contains(line, "staging") && !strings.Contains(line, "inventory") {
+			t.Errorf("the list of states says %q", line)
+		}
+	}
 	const secrets = "/api/v1/namespaces/shop-staging/secrets/"
 	if data, _ := c.Do(t, http.MethodGet, secrets+"copy", "")["data"].(map[string]any); data["token"] != "b3Blbi1zZXNhbWUgc2hvcA==" || data["name"] != "c2hvcA==" {
 		t.Errorf("the other stack got %v", data)

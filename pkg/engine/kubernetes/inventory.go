@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,13 +48,8 @@ func (i inventory) record() pipeline.StateRecord {
 	return pipeline.StateRecord{StateVersion: i.state(), Resources: len(i.Objects)}
 }
 
-// inventoryName is one for each target: names hold no dots.
 func (w *workspace) inventoryName() string {
-	name := "metapipe." + string(w.job.Customer.Name) + "." + string(w.job.Environment)
-	if w.job.Stack != "" {
-		name += "." + string(w.job.Stack)
-	}
-	return name
+	return w.job.Tool().Kubernetes.Inventory(w.job.Target())
 }
 
 func (w *workspace) inventoryRef() ref {
@@ -203,13 +197,8 @@ func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateRec
 	if err != nil {
 		return pipeline.StateRecord{}, 0, err
 	}
-	dir, err := os.MkdirTemp("", "metapipe-state-")
-	if err != nil {
-		return pipeline.StateRecord{}, 0, fmt.Errorf("read the state of %s: %w", job.Target(), err)
-	}
-	defer os.RemoveAll(dir)
-	job.Dir = dir
 	w := e.workspaceOf(job, tool)
+	defer w.close()
 	if err := w.connect(); err != nil {
 		return pipeline.StateRecord{}, 0, err
 	}

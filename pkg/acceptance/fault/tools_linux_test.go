@@ -3,15 +3,19 @@ package fault
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 	"github.com/metapipe/metapipe/pkg/engine/ansible/ansibletest"
 	"github.com/metapipe/metapipe/pkg/engine/cloudformation/cfntest"
+	"github.com/metapipe/metapipe/pkg/engine/kubernetes/kubernetestest"
 	"github.com/metapipe/metapipe/pkg/engine/pulumi/pulumitest"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
@@ -42,9 +46,15 @@ func (c toolCase) Locked(string) bool {
 	return c.locks != "" && slices.ContainsFunc(c.push.Keys(), func(key string) bool { return strings.Contains(key, c.locks) })
 }
 
+// servers are what the cases of a tool share.
+type servers struct {
+	store   *miniotest.Server
+	cluster func() *kubernetestest.Cluster // starts it at the first call
+}
+
 // toolCases makes a stack for one test. The test is skipped where the tool is missing.
-var toolCases = map[string]func(t *testing.T, server *miniotest.Server) toolCase{
-	"ansible": func(t *testing.T, _ *miniotest.Server) toolCase {
+var toolCases = map[string]func(t *testing.T, s servers) toolCase{
+	"ansible": func(t *testing.T, _ servers) toolCase {
 		ansibletest.Tool(t)
 		page := filepath.Join(t.TempDir(), "page")
 		return toolCase{stack: "hosts", built: func() string { return fixture.ReadOptional(t, page) }, files: map[string]string{
@@ -53,9 +63,9 @@ var toolCases = map[string]func(t *testing.T, server *miniotest.Server) toolCase
 			"hosts/inventory.yml": "all: {hosts: {web1: }}\n",
 		}}
 	},
-	"cloudformation": func(t *testing.T, server *miniotest.Server) toolCase {
+	"cloudformation": func(t *testing.T, s servers) toolCase {
 		cloud := cfntest.New(t)
-		cloud.Admit(server.Root().AccessKey)
+		cloud.Admit(s.store.Root().AccessKey)
 		built := func() string {
 			for _, stack := range cloud.Stacks() {
 				for _, resource := range stack.Resources {
@@ -70,7 +80,24 @@ var toolCases = map[string]func(t *testing.T, server *miniotest.Server) toolCase
 				"    Properties: {Type: String, Value: !Sub \"${Name} in ${Environment}\"}\n",
 		}}
 	},
-	"pulumi": func(t *testing.T, _ *miniotest.Server) toolCase {
+	"kubernetes": func(t *testing.T, s servers) toolCase {
+		cluster, kubectl := s.cluster(), kubernetestest.Tool(t, "kubectl")
+		namespace := cluster.Namespace(t, "fault")
+		built := func() string {
+			status, page := cluster.Try(t, http.MethodGet, "/api/v1/namespaces/"+namespace+"/configmaps/page", "")
+			data, _ := page["data"].(map[string]any)
+			text, _ := data["page"].(string)
+			if status != http.StatusNotFound && text == "" {
+				t.Errorf("status %d: %v", status, page)
+			}
+			return text
+		}
+		return toolCase{stack: "app", built: built, environ: []string{"CLUSTER=" + cluster.Kubeconfig(kubernetestest.AdminToken), "PATH=" + filepath.Dir(kubectl) + ":" + os.Getenv("PATH")}, files: map[string]string{
+			"metapipe.yml":           "environments:\n  - {name: staging, branches: [main]}\nstacks:\n  - {name: app, root: app, tool: kubernetes, kubernetes: {kubeconfig: CLUSTER, namespace: " + namespace + "}}\n",
+			"app/manifests/all.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {page: \"{{ config.name }} in {{ environment }}\"}\n",
+		}}
+	},
+	"pulumi": func(t *testing.T, _ servers) toolCase {
 		_, path := pulumitest.Tool(t)
 		page := filepath.Join(t.TempDir(), "page")
 		return toolCase{stack: "web", built: func() string { return fixture.ReadOptional(t, page) }, locks: "/pulumi/.pulumi/locks/", environ: []string{"PATH=" + path}, files: map[string]string{
@@ -89,9 +116,10 @@ func TestFaultTools(t *testing.T) {
 		t.Run(tool, func(t *testing.T) {
 			t.Parallel()
 			m := tally{every: 23}
+			shared := servers{server, sync.OnceValue(func() *kubernetestest.Cluster { return kubernetestest.New(t) })}
 			m.report(t)
 			push := func(t *testing.T, bucket string) (*fixture.PushCase, toolCase) {
-				c := newCase(t, server)
+				c := newCase(t, shared)
 				c.push = fixture.NewPushCaseOf(t, server, tool+"-"+bucket, c.stack, c.files)
 				c.push.Setenv(c.environ...)
 				return c.push, c

@@ -134,6 +134,17 @@ func TestObjectsLikeSecrets(t *testing.T) {
 	}
 }
 
+// TestNumbers: a number that Pulumi would change is refused, and no other one.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for number, exact := range map[string]bool{"0": true, "-1.5": true, "0.1": true, "1e3": true, "9007199254740992": true, "9007199254740993": false, "12345678901234567890": false, "1e400": false,
+		"1e-400": false, "0.1000000000000000055511151231257827": false} {
+		if got := inexact([]any{map[string]any{"a": json.Number(number)}}); (got == "") != exact {
+			t.Errorf("%s is exact: %v", number, got == "")
+		}
+	}
+}
+
 // TestPassphraseIsNowhere: neither the passphrase nor a secret is in a file that outlasts the
 // tool, in the arguments of a process or in the log, and no setting of the machine counts.
 func TestPassphraseIsNowhere(t *testing.T) {

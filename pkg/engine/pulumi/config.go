@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -77,6 +78,9 @@ func (w *workspace) readInputs() error {
 		if special := specialKey(decoded); special != "" {
 			return w.unusableInput(key, special, secret[key] != nil)
 		}
+		if number := inexact(decoded); number != "" {
+			return w.unusable(key, fmt.Sprintf("Pulumi cannot hold the number %s exactly", pipeline.Quote(number)), "write the number in quotes, where the provider's project takes a text")
+		}
 		in := input{value: decoded, secret: secret[key]}
 		if d.secret {
 			in.secret = true
@@ -93,8 +97,13 @@ func (w *workspace) unusableInput(key, special string, ofStack bool) error {
 		return &pipeline.FailedError{Message: fmt.Sprintf("%s cannot be planned: the outputs of %s cannot be used: %s", w.job.Target(), key, why), Next: pipeline.ProviderNext,
 			Operator: "give that output, or the key in it, another name"}
 	}
+	return w.unusable(key, why, "give the key another name")
+}
+
+// unusable is the error of a value of the customer that cannot be passed on.
+func (w *workspace) unusable(key, why, remedy string) error {
 	at, exact := w.locate(key)
-	d := pipeline.Diagnostic{Summary: fmt.Sprintf("the value of %s cannot be used: %s", key, why), Source: at, Exact: exact, Remedy: "give the key another name"}
+	d := pipeline.Diagnostic{Summary: fmt.Sprintf("the value of %s cannot be used: %s", key, why), Source: at, Exact: exact, Remedy: remedy}
 	return &pipeline.FailedError{Message: fmt.Sprintf("%s cannot be planned: %s (%s)", w.job.Target(), d.Summary, at), Next: d.Remedy, Diagnostics: []pipeline.Diagnostic{d}}
 }
 
@@ -124,6 +133,31 @@ func specialKey(value any) string {
 			if special := specialKey(item); special != "" {
 				return special
 			}
+		}
+	}
+	return ""
+}
+
+// inexact is a number in a value that would become another one: Pulumi holds numbers as
+// floating-point numbers of 64 bits. Empty: there is none.
+func inexact(value any) string {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if number := inexact(v[key]); number != "" {
+				return number
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if number := inexact(item); number != "" {
+				return number
+			}
+		}
+	case json.Number:
+		f, err := v.Float64()
+		if err != nil || !jsonvalue.Equal(v, json.Number(strconv.FormatFloat(f, 'g', -1, 64))) {
+			return v.String()
 		}
 	}
 	return ""

@@ -12,7 +12,8 @@ import (
 )
 
 // unsafeYAML writes a JSON value as YAML in which every string is data: Ansible evaluates
-// templates in the values of variables, but for those with this tag.
+// templates in the values of variables, but for those with this tag. A tag on a key is lost as
+// soon as a playbook makes a list of keys, so keys in which a template could begin are an error.
 func unsafeYAML(raw json.RawMessage) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -35,8 +36,8 @@ func writeUnsafe(out *bytes.Buffer, value any) error {
 			if i > 0 {
 				out.WriteByte(',')
 			}
-			// Keys that Ansible itself reads in data.
-			if strings.HasPrefix(key, "__ansible") {
+			// Keys that Ansible itself reads in data, and those that it would evaluate.
+			if strings.HasPrefix(key, "__ansible") || strings.Contains(key, "{") {
 				return fmt.Errorf("the key %q has a meaning for Ansible", key)
 			}
 			out.Write(jsonvalue.AppendYAMLString(nil, key))

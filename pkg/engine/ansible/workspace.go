@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/engine/redact"
@@ -148,6 +150,15 @@ func (w *workspace) writeVariables() error {
 			config[name] = value
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(config)) {
+		one, err := json.Marshal(map[string]json.RawMessage{name: config[name]})
+		if err == nil {
+			_, err = unsafeYAML(one)
+		}
+		if err != nil {
+			return w.unusableKey(name, err)
+		}
+	}
 	own := map[string]string{"customer": string(w.job.Customer.Name), "environment": string(w.job.Environment), "source_repo": w.job.Customer.Repository.String()}
 	all := map[string]any{configVariable: config, ownVariable: own}
 	for _, needed := range w.job.Needed {
@@ -163,10 +174,21 @@ func (w *workspace) writeVariables() error {
 	}
 	data, err := unsafeYAML(whole)
 	if err != nil {
-		return &pipeline.FailedError{Message: fmt.Sprintf("%s cannot be planned: %v", w.job.Target(), err), Next: "give the key another name"}
+		return &pipeline.FailedError{Message: fmt.Sprintf("%s cannot be planned: the outputs of a needed stack cannot be used: %v", w.job.Target(), err), Next: pipeline.ProviderNext,
+			Operator: "give the key in that output another name"}
 	}
 	w.evidence[evidenceVariables] = pipeline.SHA256Hex(data)
 	return w.write("variables.yml", append(data, '\n'))
+}
+
+// unusableKey is the error of a key of the customer, at or below name, that Ansible does not take for data.
+func (w *workspace) unusableKey(name string, cause error) error {
+	at, exact := w.job.Variables.Locate("environments", string(w.job.Environment), name)
+	if !exact {
+		at, exact = w.job.Variables.Locate(name)
+	}
+	d := pipeline.Diagnostic{Summary: fmt.Sprintf("the value of %s cannot be used: %v", name, cause), Source: at, Exact: exact, Remedy: "give the key another name"}
+	return &pipeline.FailedError{Message: fmt.Sprintf("%s cannot be planned: %s (%s)", w.job.Target(), d.Summary, at), Next: d.Remedy, Diagnostics: []pipeline.Diagnostic{d}}
 }
 
 func (w *workspace) writeCallback() error {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/render"
@@ -39,11 +41,10 @@ func isTerminal(w any, lookup func(string) (string, bool)) bool {
 	if !ok {
 		return false
 	}
-	if term, _ := lookup("TERM"); term == "dumb" {
+	if kind, _ := lookup("TERM"); kind == "dumb" {
 		return false
 	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && file.Name() != os.DevNull
+	return term.IsTerminal(int(file.Fd())) // #nosec G115 -- the number of a file
 }
 
 // lastLine is called after each target.

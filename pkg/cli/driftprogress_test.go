@@ -50,7 +50,11 @@ func TestIsTerminal(t *testing.T) {
 	if isTerminal(&strings.Builder{}, terminal) {
 		t.Error("a buffer is a terminal")
 	}
-	for name, want := range map[string]bool{filepath.Join(t.TempDir(), "file"): false, os.DevNull: false, "/dev/ptmx": true} {
+	null := filepath.Join(t.TempDir(), "stdin") // as the input of a process is called
+	if err := os.Symlink(os.DevNull, null); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{filepath.Join(t.TempDir(), "file"): false, os.DevNull: false, null: false, "/dev/ptmx": true} {
 		file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			if name == "/dev/ptmx" {

@@ -36,7 +36,7 @@ func newInitCmd(app *App) *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
 		Use:   "init [DIR]",
-		Short: "Write the first files of a manager, or of a customer",
+		Short: "Write the first files of a manager, or with --customer of a customer",
 		Long: `init writes the first files of a manager repository into DIR (default: the working
 directory): metapipe.yml, a root module that plans without any cloud, the schema of
 variables.yml, the workflows and a README. "metapipe validate" and "metapipe rehearse"
@@ -94,6 +94,9 @@ func (a *App) init(ctx context.Context, o initOptions) error {
 	if _, err := a.managerDir(o.managerDir); err != nil {
 		return err
 	}
+	if err := a.checkInitDir(o); err != nil {
+		return err
+	}
 	if o.managerDir != "" && !o.customer {
 		return pipeline.Usagef("--manager-dir is for the files of a customer").Nextf("add --customer, or name the directory of the new manager alone")
 	}
@@ -117,6 +120,7 @@ func (a *App) init(ctx context.Context, o initOptions) error {
 		return nil
 	}
 	if o.dryRun {
+		a.logf("nothing was written: --dry-run")
 		return nil
 	}
 	if o.asks {
@@ -137,13 +141,25 @@ func (a *App) init(ctx context.Context, o initOptions) error {
 	return nil
 }
 
+// checkInitDir refuses a directory that is the other side already.
+func (a *App) checkInitDir(o initOptions) error {
+	dir := a.absolute(o.dir)
+	if o.customer && isManager(dir) {
+		return pipeline.Usagef("%s is a manager: it has %s", dir, config.ManagerFile).Nextf("name the directory of the customer: metapipe init --customer DIR --manager-dir %s", shellWord(dir))
+	}
+	if !o.customer && !isManager(dir) && exists(filepath.Join(dir, filepath.FromSlash(config.DefaultPath), pipeline.VariablesFile)) {
+		return pipeline.Usagef("%s is a customer: it has %s/%s", dir, config.DefaultPath, pipeline.VariablesFile).Nextf("name another directory for the manager, or add --customer")
+	}
+	return nil
+}
+
 // initFiles are the files of the new repository.
 func (a *App) initFiles(o initOptions) (map[string][]byte, error) {
 	if o.customer {
 		return a.customerFiles(o)
 	}
 	if !slices.Contains(config.Tools(), o.tool) {
-		return nil, pipeline.Usagef("--tool is %s", pipeline.QuoteTyped(o.tool)).Nextf("use one of: %s; further tools are those of stacks (docs/CONFIGURATION.md)", strings.Join(config.Tools(), ", "))
+		return nil, pipeline.Usagef("--tool is %s", pipeline.QuoteTyped(o.tool)).Nextf("use one of: %s; for another tool write a stack into %s afterwards", strings.Join(config.Tools(), ", "), config.ManagerFile)
 	}
 	m := starter.Manager{Tool: o.tool, Bucket: o.bucket, Region: o.region, StateDir: o.stateDir}
 	if len(o.environments) == 0 {
@@ -151,15 +167,20 @@ func (a *App) initFiles(o initOptions) (map[string][]byte, error) {
 	}
 	gated := o.gated
 	switch {
+	case gated != nil && len(gated) == 0 || slices.Contains(gated, "") || len(gated) > 1 && slices.Contains(gated, "none"):
+		return nil, pipeline.Usagef("--gated is %s", pipeline.QuoteTyped(strings.Join(gated, ","))).Nextf("write names with commas between them, or none alone")
 	case gated == nil:
 		gated = o.environments[len(o.environments)-1:]
 	case len(gated) == 1 && gated[0] == "none":
 		gated = nil
 	}
-	for _, name := range o.environments {
+	for i, name := range o.environments {
 		env, err := pipeline.ParseEnvironment(name)
 		if err != nil {
-			return nil, pipeline.Usagef("--environments has %s", pipeline.QuoteTyped(name)).Because(err).Nextf("write names such as staging")
+			return nil, pipeline.Usagef("--environments has a name that cannot be used").Because(err).Nextf("write names with commas between them, such as staging,production")
+		}
+		if slices.Contains(o.environments[:i], name) {
+			return nil, pipeline.Usagef("--environments names %s twice", name).Nextf("name each environment once")
 		}
 		m.Environments = append(m.Environments, starter.Environment{Name: env, Gated: slices.Contains(gated, name)})
 	}
@@ -335,7 +356,7 @@ func (q questions) manager(ctx context.Context, o *initOptions) error {
 	o.environments = list(answer)
 	if len(o.environments) > 0 {
 		last := o.environments[len(o.environments)-1]
-		if answer, err = q.ask(ctx, fmt.Sprintf("Which of them need a reviewer before an apply, or none? [%s]: ", last), last); err != nil {
+		if answer, err = q.ask(ctx, fmt.Sprintf("Environments that need a reviewer before an apply (names, or none) [%s]: ", last), last); err != nil {
 			return err
 		}
 		o.gated = list(answer)
@@ -343,6 +364,6 @@ func (q questions) manager(ctx context.Context, o *initOptions) error {
 	if o.tool, err = q.ask(ctx, fmt.Sprintf("Tool: %s [terraform]: ", strings.Join(config.Tools(), " or ")), "terraform"); err != nil {
 		return err
 	}
-	o.bucket, err = q.ask(ctx, "S3 bucket for states and plans [the one that TF_STATE_BUCKET names]: ", "")
+	o.bucket, err = q.ask(ctx, "S3 bucket for states and plans (empty: the variable TF_STATE_BUCKET, or a directory of this machine): ", "")
 	return err
 }

@@ -22,13 +22,15 @@ func newRehearseCmd(app *App) *cobra.Command {
 	var o rehearseOptions
 	cmd := &cobra.Command{
 		Use:   "rehearse",
-		Short: "Run the whole two-repo flow on this machine, with real Terraform, without GitHub and cloud",
+		Short: "Run the whole two-repo flow on this machine, with the real tool and without GitHub",
 		Long: `rehearse takes a manager and a customer checkout, also with uncommitted edits. It
 runs the flow from a pull request to the production apply: it executes the workflow files
 of the two checkouts, step by step, with this binary as metapipe. A checkout without them
 gets the shipped ones. GitHub is a server on this machine, and states are files. The scripts
 of the workflows run as they are written, as your user; metapipe itself changes nothing
-outside of the output folder. A customer's workflow that is not as shipped is replaced by the
+outside of the output folder. The tool is real: what your code creates is created, with
+the credentials of this shell, and stays after the rehearsal. Use an account or a cluster
+for experiments. A customer's workflow that is not as shipped is replaced by the
 shipped one, since it may run anything. With --customer-workflow it is played as it is, but
 only the jobs that run metapipe.
 

@@ -57,9 +57,14 @@ func (v *validation) workflows(found pipeline.Problems) error {
 	if err := v.called(root, workflow.File, workflow.Target); err != nil {
 		return err
 	}
-	v.add(workflow.CheckGuards(root.FS())...)
+	needed := v.neededVariables()
+	var names []string
+	for _, n := range needed {
+		names = append(names, n.Name)
+	}
+	v.add(workflow.CheckGuards(root.FS(), names...)...)
 	v.add(workflow.CheckScheduled(root.FS())...)
-	v.add(workflow.CheckVariables(root.FS(), v.neededVariables())...)
+	v.add(workflow.CheckVariables(root.FS(), needed)...)
 	v.add(workflow.CheckState(root.FS(), pipeline.Position{File: config.ManagerFile}, v.config.Manager.State)...)
 	return v.playable(root)
 }

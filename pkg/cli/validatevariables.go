@@ -17,7 +17,7 @@ func (v *validation) neededVariables() (needed []workflow.NeededVariable) {
 	for i, stack := range v.config.Manager.Stacks {
 		secrets := stack.Tool.SecretVariables()
 		for _, key := range slices.Sorted(maps.Keys(secrets)) {
-			needed = append(needed, workflow.NeededVariable{Name: secrets[key], Of: "stack " + string(stack.Name), Commands: []string{"plan", "apply"},
+			needed = append(needed, workflow.NeededVariable{Name: secrets[key], Of: "stack " + string(stack.Name), Commands: []string{"plan", "apply", "drift scan"},
 				Where: config.Locate(v.o.managerDir, "stacks", strconv.Itoa(i), stack.Tool.Name, key)})
 		}
 	}

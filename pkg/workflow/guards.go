@@ -58,12 +58,12 @@ func Called(raw []byte) (files []string) {
 // CheckGuards looks at each job of the manager's workflows that runs metapipe. The first one of a
 // run asks for the default branch, whose content is reviewed. The machine of one that runs the tool runs
 // the code of providers and modules, so it must not see a token that can write to customers'
-// repositories; and an apply waits at the gate of its environment. root is the top of the
-// manager's checkout.
-func CheckGuards(root fs.FS) (problems pipeline.Problems) {
+// repositories, nor another secret than those that stacks need, whose names are needed; and an apply
+// waits at the gate of its environment. root is the top of the manager's checkout.
+func CheckGuards(root fs.FS, needed ...string) (problems pipeline.Problems) {
 	texts := workflowTexts(root)
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		problems = append(problems, unguarded(name, texts[name])...)
+		problems = append(problems, unguarded(name, texts[name], needed)...)
 	}
 	return problems
 }
@@ -77,7 +77,7 @@ var (
 )
 
 // unguarded are the problems of one workflow.
-func unguarded(file, text string) (problems pipeline.Problems) {
+func unguarded(file, text string, needed []string) (problems pipeline.Problems) {
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &document); err != nil || len(document.Content) == 0 {
 		return nil // GitHub says so, and runs nothing
@@ -96,8 +96,11 @@ func unguarded(file, text string) (problems pipeline.Problems) {
 		}
 		for _, seen := range append(secretsIn(get(root, "env")), secretsIn(job)...) {
 			harm, remedy := "", moveStep
-			if slices.Contains(writers, seen.name) {
+			switch {
+			case slices.Contains(writers, seen.name):
 				harm, remedy = " and write to customers' repositories", copyAgain
+			case slices.ContainsFunc(needed, func(name string) bool { return strings.EqualFold(name, seen.name) }):
+				continue
 			}
 			add(seen.line, RuleSecrets, remedy, "the job %q runs the tool and sees %s: every provider and module of a plan could take it%s", key.Value, seen.name, harm)
 		}

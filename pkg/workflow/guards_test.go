@@ -81,3 +81,15 @@ func TestCalled(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretsOfStacks: what a stack needs is meant to be there, unless it can write to customers' repositories.
+func TestSecretsOfStacks(t *testing.T) {
+	t.Parallel()
+	root := fstest.MapFS{Dir + "/x.yml": {Data: []byte("on: {workflow_call: {}}\njobs:\n  a:\n    steps:\n      - run: metapipe plan\n        env: {K: \"${{ secrets.CLUSTER }}\", T: \"${{ secrets.SOURCE_REPOS_PAT }}\"}\n")}}
+	if all := CheckGuards(root); len(all) != 2 {
+		t.Fatalf("found %v", all)
+	}
+	if left := CheckGuards(root, "cluster", "SOURCE_REPOS_PAT"); len(left) != 1 || !strings.Contains(left[0].Message, "SOURCE_REPOS_PAT") {
+		t.Errorf("found %v", left)
+	}
+}

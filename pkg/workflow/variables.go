@@ -38,8 +38,8 @@ func CheckVariables(root fs.FS, needed []NeededVariable) (problems pipeline.Prob
 		}
 		slices.Sort(lacking)
 		problems = append(problems, pipeline.Problem{Position: n.Where, Rule: RuleUnsetVariable, Warning: true,
-			Message: fmt.Sprintf("%s needs the environment variable %s, and %s does not set it", n.Of, n.Name, strings.Join(lacking, ", ")),
-			Remedy:  fmt.Sprintf("add it to env of the step that runs metapipe %s: %s: ${{ secrets.%s }}", n.Commands[0], n.Name, n.Name)})
+			Message: fmt.Sprintf("%s needs the environment variable %s, which is not set in %s", n.Of, n.Name, strings.Join(lacking, ", ")),
+			Remedy:  fmt.Sprintf("add it to env of the steps that run metapipe %s: %s: ${{ secrets.%s }}", strings.Join(n.Commands, ", "), n.Name, n.Name)})
 	}
 	return problems
 }

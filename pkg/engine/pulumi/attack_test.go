@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ var hostile = []string{
 	"${pulumi.cwd}", "${token}", "$${x}", "fn::readFile: /etc/passwd", `{"fn::readFile": "/etc/passwd"}`, `{"fn::secret": "x"}`, "{secure: v1:AAAA:BBBB}", "${web.page}",
 	"!!binary aGk=", "*alias", "&anchor x", "a: b\nc: d", "- item", "--stack=other", "-C /", "$(touch SCRATCH/pwned)", "`touch SCRATCH/pwned`", "'; touch SCRATCH/pwned; '",
 	"{{ config }}", "%s%n", "\u2028line\u2029", "\ufeffbom", "tab\there", "quote\"back\\slash", "😀 \\U0001F600", "null", "true", "0x10", "1e400", "~", "[secret]",
-	unknownText, markSecret, "urn:pulumi:x::y::z::w", "../../../etc/passwd",
+	markSecret, "urn:pulumi:x::y::z::w", "../../../etc/passwd",
 }
 
 const echoProgram = head + `config:
@@ -131,6 +132,45 @@ func TestObjectsLikeSecrets(t *testing.T) {
 	b.Job.Needed = []pipeline.NeededOutputs{{Stack: "net", Values: []pipeline.OutputValue{{Name: "secure", Value: json.RawMessage(`"v1:A:B"`)}}}}
 	if _, err := b.Engine.Plan(t.Context(), b.Job); !errors.As(err, &failed) || !strings.Contains(failed.Message, "outputs of net") {
 		t.Errorf("an output with that name: %v", err)
+	}
+}
+
+// TestValuesOfPulumi: what Pulumi would take for a file, an address, a reference or an unknown
+// value is refused with its line before anything runs, also in a text that is read as JSON.
+func TestValuesOfPulumi(t *testing.T) {
+	t.Parallel()
+	const program = head + "config:\n  nested: {type: object}\noutputs:\n  nested: ${nested}\n"
+	const asset = `{"4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17", "path": "/etc/hostname"}`
+	values := map[string]string{"a file": asset, "deep": `{"a": [{"b": ` + asset + `}]}`, "a reference": `{"4dabf18193072939515e22adb298388d": "x"}`,
+		"JSON": strconv.Quote(asset), "JSON with another spelling": strconv.Quote(strings.Replace(asset, "4", `\u0034`, 1))}
+	for _, text := range []string{"04da6b54-80e4-46f7-96ec-b56ff0331ba9", "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7", "3eeb2bf0-c639-47a8-9e75-3b44932eb421", "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+		"030794c1-ac77-496b-92df-f27374a8bd58", "e48ece36-62e2-4504-bad9-02848725956a", "dd056dcd-154b-4c76-9bd3-c8f88648b5ff"} {
+		values["unknown "+text], values["unknown in JSON "+text] = strconv.Quote(text), strconv.Quote(`["`+text+`"]`)
+	}
+	for name, value := range values {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, project := range []string{program, strings.ReplaceAll(program, "nested", "config")} {
+				if project != program && strings.Contains(name, "JSON") {
+					continue // config is an object, in which texts stay texts
+				}
+				b := newBench(t, project, "other: 1\nnested: "+value+"\nenvironments:\n  staging: {}\n")
+				planned, err := b.Engine.Plan(t.Context(), b.Job)
+				var failed *pipeline.FailedError
+				if !errors.As(err, &failed) || len(planned.Plan.Diagnostics) != 1 || planned.Plan.Diagnostics[0].Source.Line != 2 {
+					t.Errorf("planned %+v: %v", planned.Plan.Diagnostics, err)
+				}
+				if commands, _ := b.Calls(t); len(commands) > 0 {
+					t.Errorf("it ran %q", commands)
+				}
+			}
+			b := newBench(t, strings.ReplaceAll(program, "nested", "net"), "environments:\n  staging: {}\n")
+			b.Job.Needed = []pipeline.NeededOutputs{{Stack: "net", Values: []pipeline.OutputValue{{Name: "x", Value: json.RawMessage(value)}}}}
+			var failed *pipeline.FailedError
+			if _, err := b.Engine.Plan(t.Context(), b.Job); !strings.Contains(name, "JSON") && (!errors.As(err, &failed) || !strings.Contains(failed.Message, "outputs of net")) {
+				t.Errorf("an output: %v", err)
+			}
+		})
 	}
 }
 

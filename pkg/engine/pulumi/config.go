@@ -75,8 +75,8 @@ func (w *workspace) readInputs() error {
 		if decoded == nil {
 			continue // it is not set
 		}
-		if special := specialKey(decoded); special != "" {
-			return w.unusableInput(key, special, secret[key] != nil)
+		if why := special(decoded); why != "" {
+			return w.unusableInput(key, decoded, why, secret[key] != nil)
 		}
 		if number := inexact(decoded); number != "" {
 			return w.unusable(key, fmt.Sprintf("Pulumi cannot hold the number %s exactly", pipeline.Quote(number)), "write the number in quotes, where the provider's project takes a text")
@@ -90,14 +90,21 @@ func (w *workspace) readInputs() error {
 	return nil
 }
 
-// unusableInput is the error of an object with a key that Pulumi does not take for data.
-func (w *workspace) unusableInput(key, special string, ofStack bool) error {
-	why := fmt.Sprintf("a key in it is %q, which has a meaning for Pulumi", special)
+// unusableInput is the error of a value with something that Pulumi does not take for data.
+func (w *workspace) unusableInput(key string, value any, why string, ofStack bool) error {
 	if ofStack {
 		return &pipeline.FailedError{Message: fmt.Sprintf("%s cannot be planned: the outputs of %s cannot be used: %s", w.job.Target(), key, why), Next: pipeline.ProviderNext,
-			Operator: "give that output, or the key in it, another name"}
+			Operator: "give that output, or the key in it, another name or value"}
 	}
-	return w.unusable(key, why, "give the key another name")
+	if whole, isObject := value.(map[string]any); isObject && key == inputConfig {
+		for _, name := range slices.Sorted(maps.Keys(whole)) {
+			if special(map[string]any{name: whole[name]}) != "" {
+				key = name
+				break
+			}
+		}
+	}
+	return w.unusable(key, why, "give the key another name, or write another value")
 }
 
 // unusable is the error of a value of the customer that cannot be passed on.
@@ -115,24 +122,39 @@ func (w *workspace) locate(key string) (pipeline.Position, bool) {
 	return w.job.Variables.Locate(key)
 }
 
-// specialKey is a key in a value that is no data where Pulumi reads it: an object with "secure"
-// is the ciphertext of a secret, and "<<" merges objects. Empty: there is none.
-func specialKey(value any) string {
+// special says what in a value is no data where Pulumi reads it: an object with "secure" is the
+// ciphertext of a secret, "<<" merges objects, an object with the signature is a file, an address
+// or a reference, and some texts stand for unknown values. Empty: there is nothing. Pulumi reads
+// a text as JSON where the project declares an object.
+func special(value any) string {
+	if text, isText := value.(string); isText && json.Valid([]byte(text)) {
+		if decoded, err := jsonvalue.Decode([]byte(text)); err == nil {
+			return specialPart(decoded, markKey)
+		}
+	}
+	return specialPart(value, markKey, "secure", "<<")
+}
+
+func specialPart(value any, keys ...string) string {
 	switch v := value.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if key == "secure" || key == "<<" {
-				return key
+			if slices.Contains(keys, key) {
+				return fmt.Sprintf("a key in it is %q, which has a meaning for Pulumi", key)
 			}
-			if special := specialKey(v[key]); special != "" {
-				return special
+			if what := specialPart(v[key], keys...); what != "" {
+				return what
 			}
 		}
 	case []any:
 		for _, item := range v {
-			if special := specialKey(item); special != "" {
-				return special
+			if what := specialPart(item, keys...); what != "" {
+				return what
 			}
+		}
+	case string:
+		if isUnknown(v) {
+			return fmt.Sprintf("a text in it is %q, which stands for an unknown value in Pulumi", v)
 		}
 	}
 	return ""
@@ -197,8 +219,8 @@ func (w *workspace) settings() (map[string]input, error) {
 		return nil, refuse("its config is no object", "correct it")
 	}
 	for key, value := range values {
-		if specialKey(value) != "" {
-			return nil, refuse(fmt.Sprintf("the value of %s is encrypted, or merges objects", pipeline.Quote(key)), "pass the secret in the environment of the job (tool.env), and let the program or the provider read it there")
+		if why := special(value); why != "" {
+			return nil, refuse(fmt.Sprintf("the value of %s is no plain data: %s", pipeline.Quote(key), why), "remove it; pass a secret in the environment of the job (tool.env), and let the program or the provider read it there")
 		}
 		given[strings.TrimPrefix(key, w.project.name+":")] = input{value: value}
 	}

@@ -61,6 +61,7 @@ func (l *loader) checkAll(all []registered) {
 	markSiblings(all)
 	l.checkTogether(all)
 	if !faulty(l.problems) {
+		l.checkNamespaces(all)
 		l.checkTargets(all) // what could not be read is the same for all
 	}
 }

@@ -116,15 +116,61 @@ func (d *decoder) namespace(v value, pattern bool) (pipeline.Template, bool) {
 // isKubernetes reports whether the stacks of a tool have manifests.
 func isKubernetes(tool string) bool { return slices.Contains(kubernetesTools, tool) }
 
-// namespaceClaims are the namespaces of a customer's targets: no other customer may have one of them.
-func namespaceClaims(c registered) []claim {
-	var list []claim
+// namespaceClaims are the namespaces that the objects of a customer's targets may lie in, by the
+// cluster: names, or prefixes that end in *. fixed reports of each whether the manager has listed
+// it for all customers alike.
+func namespaceClaims(c registered) (list []claim, fixed []bool) {
 	for _, t := range c.Targets() {
 		_, tool, err := c.Module(t.Stack)
-		if rule := tool.Kubernetes; err == nil && isKubernetes(tool.Name) && rule.Namespace != "" {
-			name := rule.Namespace.Fill(t, "")
+		rule := tool.Kubernetes
+		if err != nil || !isKubernetes(tool.Name) || rule.Namespace == "" {
+			continue
+		}
+		for i, template := range append([]pipeline.Template{rule.Namespace}, rule.Namespaces...) {
+			name := template.Fill(t, "")
 			list = append(list, claim{of: c, on: t, kind: "namespace", text: strings.Join([]string{rule.Kubeconfig, rule.Context.Fill(t, ""), name}, "\x00"), name: name})
+			fixed = append(fixed, i > 0 && !template.Holds(pipeline.PlaceholderCustomer))
 		}
 	}
-	return list
+	return list, fixed
+}
+
+// checkNamespaces refuses customers whose objects could lie in one namespace.
+func (l *loader) checkNamespaces(all []registered) {
+	var claimed []claim
+	common := map[string]bool{}
+	for _, c := range all {
+		list, fixed := namespaceClaims(c)
+		for i, one := range list {
+			if fixed[i] && common[one.text] {
+				continue // it is compared with what is a customer's own, once
+			}
+			common[one.text] = common[one.text] || fixed[i]
+			claimed = append(claimed, one)
+		}
+	}
+	slices.SortStableFunc(claimed, func(a, b claim) int { return strings.Compare(a.text, b.text) })
+	reported := map[[2]pipeline.CustomerName]bool{}
+	for i, a := range claimed {
+		prefix, wild := strings.CutSuffix(a.text, "*")
+		from := i + 1
+		if wild { // a hyphen sorts behind *, and a name that is shorter before it
+			from, _ = slices.BinarySearchFunc(claimed, prefix, func(c claim, s string) int { return strings.Compare(c.text, s) })
+		}
+		for _, b := range claimed[from:] {
+			if !strings.HasPrefix(b.text, prefix) || !wild && b.text != a.text {
+				break
+			}
+			pair := [2]pipeline.CustomerName{a.of.Name, b.of.Name}
+			if a.of.Name == b.of.Name || reported[pair] {
+				continue
+			}
+			reported[pair], reported[[2]pipeline.CustomerName{b.of.Name, a.of.Name}] = true, true
+			a.name = b.name
+			l.shared(a, b)
+			if !wild {
+				break
+			}
+		}
+	}
 }

@@ -62,16 +62,13 @@ func claims(c registered) []claim {
 			}
 		}
 	}
-	return append(list, namespaceClaims(c)...)
+	return list
 }
 
 // mayShare reports whether one role for two targets is meant: the manager's role
 // names no customer, or the customers live in one repository, or both targets are
 // one customer's and the template leaves out what keeps them apart.
 func mayShare(a, b claim) bool {
-	if a.kind == "namespace" {
-		return a.of.Name == b.of.Name
-	}
 	if a.kind != "role" {
 		return false
 	}

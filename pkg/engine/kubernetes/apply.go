@@ -259,7 +259,7 @@ func (r *run) notKept(ctx context.Context, err error) error {
 // object is the manifest of the root behind what is applied, for diagnostics.
 func (r *run) object(o ref) *object {
 	for _, one := range r.w.objects {
-		if one.kind() == o.kind() && one.Name == o.Name && (one.Namespace == o.Namespace || one.Namespace == "") {
+		if one.kind() == o.kind() && one.Name == o.Name && (one.Namespace == o.Namespace || one.Namespace == "" || o.Namespace == "") {
 			return one
 		}
 	}
@@ -269,17 +269,35 @@ func (r *run) object(o ref) *object {
 // maxTries bounds how often an object is sent again that only its status has changed of.
 const maxTries = 4
 
+// inTurns splits objects so that kubectl prints no name twice in one call: it leaves out the
+// namespace.
+func inTurns(objects []sealedObject) (turns [][]sealedObject) {
+	printed := map[string]bool{}
+	for _, o := range objects {
+		if len(turns) == 0 || printed[o.printed()] {
+			turns = append(turns, nil)
+			clear(printed)
+		}
+		printed[o.printed()] = true
+		turns[len(turns)-1] = append(turns[len(turns)-1], o)
+	}
+	return turns
+}
+
 // apply sends objects in their order.
 func (r *run) apply(ctx context.Context, objects []sealedObject) error {
-	for try := 1; len(objects) > 0; try++ {
-		left, problems, err := r.applyOnce(ctx, objects, try == maxTries)
-		if err != nil {
-			return err
+	var all []pipeline.Diagnostic
+	for _, objects := range inTurns(objects) {
+		for try := 1; len(objects) > 0; try++ {
+			left, problems, err := r.applyOnce(ctx, objects, try == maxTries)
+			if err != nil {
+				return err
+			}
+			all, objects = append(all, problems...), left
 		}
-		if len(problems) > 0 {
-			return r.w.rejected("the apply", problems)
-		}
-		objects = left
+	}
+	if len(all) > 0 {
+		return r.w.rejected("the apply", all)
 	}
 	return nil
 }
@@ -386,26 +404,30 @@ func (r *run) failures(left []sealedObject, errs []string) []pipeline.Diagnostic
 
 // delete deletes objects, which may take longer than this.
 func (r *run) delete(ctx context.Context, objects []sealedObject) error {
-	if len(objects) == 0 {
-		return nil
+	var all []pipeline.Diagnostic
+	for _, objects := range inTurns(objects) {
+		var ids []map[string]any
+		for _, o := range objects {
+			ids = append(ids, o.identity())
+		}
+		file, err := r.w.writeList("delete.json", ids)
+		if err != nil {
+			return err
+		}
+		c, left := r.write(ctx, objects, []string{"delete", "-f", file, "--wait=false", "--ignore-not-found", "-o", "name"})
+		if c.err == nil {
+			continue
+		}
+		if err := r.broken(ctx, c, left); err != nil {
+			return err
+		}
+		all = append(all, r.failures(left, said(c.stderr))...)
 	}
-	var ids []map[string]any
-	for _, o := range objects {
-		ids = append(ids, o.identity())
+	if len(all) > 0 {
+		return r.w.rejected("the apply", all)
 	}
-	file, err := r.w.writeList("delete.json", ids)
-	if err != nil {
-		return err
-	}
-	c, left := r.write(ctx, objects, []string{"delete", "-f", file, "--wait=false", "--ignore-not-found", "-o", "name"})
-	r.deleted = c.err == nil
-	if r.deleted {
-		return nil
-	}
-	if err := r.broken(ctx, c, left); err != nil {
-		return err
-	}
-	return r.w.rejected("the apply", r.failures(left, said(c.stderr)))
+	r.deleted = len(objects) > 0
+	return nil
 }
 
 // settle looks at what there is after the apply, waits until it is ready, reads the outputs and
@@ -420,6 +442,9 @@ func (r *run) settle(ctx context.Context, cause error) error {
 	}
 	all := r.all()
 	err := r.read(after, all)
+	if err == nil && cause == nil {
+		cause = r.elsewhere()
+	}
 	if err == nil && cause == nil {
 		cause = r.wait(ctx, all)
 		if ctx.Err() != nil {
@@ -441,6 +466,44 @@ func (r *run) settle(ctx context.Context, cause error) error {
 		r.w.log.Print("what the apply has left could not be looked at: " + err.Error())
 	}
 	return cause
+}
+
+// found is an object as it was read, and where it lies: the server looks for one of a kind without
+// namespaces in none, whatever it was asked.
+func (r *run) found(o ref) (now map[string]any, at ref) {
+	for _, namespace := range []string{o.Namespace, "", r.w.namespace} {
+		at = o
+		at.Namespace = namespace
+		if now := r.now[at.key()]; now != nil && (namespace == o.Namespace || o.Namespace == "" || namespace == "") {
+			return now, at
+		}
+	}
+	return nil, o
+}
+
+// elsewhere is the error of objects that the server has put elsewhere than planned.
+func (r *run) elsewhere() error {
+	var problems []pipeline.Diagnostic
+	for _, o := range r.plan.Objects {
+		now, at := r.found(o.ref)
+		if o.Manifest == nil || now == nil || at == o.ref {
+			continue
+		}
+		d := r.w.diagnose(r.object(o.ref), fmt.Sprintf("the plan has it in %s, and the server has put it in %s", inNamespace(o.Namespace), inNamespace(at.Namespace)))
+		d.Operator = "look who has changed the definition of its kind, and plan again"
+		problems = append(problems, d)
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return r.w.rejected("the apply", problems)
+}
+
+func inNamespace(namespace string) string {
+	if namespace == "" {
+		return "no namespace"
+	}
+	return "the namespace " + namespace
 }
 
 // all are the objects that the target has, or had.
@@ -469,8 +532,8 @@ func (r *run) keepAfter(ctx context.Context, all []sealedObject) error {
 	next := r.inventory
 	next.Objects = nil
 	for _, o := range all {
-		if now, there := r.now[o.key()]; there && textAt(now, "metadata", "labels", partOfLabel) == r.w.applySet() {
-			next.Objects = append(next.Objects, entry{o.ref, textAt(now, "metadata", "uid")})
+		if now, at := r.found(o.ref); textAt(now, "metadata", "labels", partOfLabel) == r.w.applySet() && !slices.ContainsFunc(next.Objects, func(e entry) bool { return e.key() == at.key() }) {
+			next.Objects = append(next.Objects, entry{at, textAt(now, "metadata", "uid")})
 		}
 	}
 	if r.w.job.Destroy && r.deleted && len(next.Objects) == 0 {

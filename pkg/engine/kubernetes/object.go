@@ -179,7 +179,8 @@ func inPhases(objects []*object) {
 }
 
 // defines returns the kind that a definition of the stack adds to the cluster, as Kind.group,
-// and whether its objects lie in no namespace.
+// and whether its objects lie in no namespace. A second kind is that of claims, which always lie
+// in one.
 func (o *object) defines() (kinds []string, clusterScoped bool) {
 	if o.phase() != phaseDefinitions {
 		return nil, false
@@ -190,5 +191,11 @@ func (o *object) defines() (kinds []string, clusterScoped bool) {
 			kinds = append(kinds, kind+"."+group)
 		}
 	}
-	return kinds, textAt(o.manifest, "spec", "scope") == "Cluster"
+	switch textAt(o.manifest, "spec", "scope") {
+	case "Cluster", "LegacyCluster":
+		return kinds, true
+	case "":
+		return kinds, o.APIVersion == "apiextensions.crossplane.io/v1"
+	}
+	return kinds, false
 }

@@ -145,11 +145,23 @@ func (w *workspace) compare(ctx context.Context, force bool) (*comparison, error
 	for _, o := range w.objects {
 		if after := results[o]; after != nil {
 			o.Namespace = textAt(after, "metadata", "namespace")
-		} else if o.Namespace == "" && !w.clusterScoped(o) {
-			o.Namespace = w.namespace
+		} else if o.Namespace == "" {
+			if err := w.readScopes(ctx); err != nil {
+				return nil, err
+			}
+			namespaced, err := w.namespaced(o)
+			if err != nil {
+				return nil, err
+			}
+			if namespaced {
+				o.Namespace = w.namespace
+			}
 		}
 		if err := w.checkScope(o); err != nil {
 			return nil, err
+		}
+		if wanted[o.key()] {
+			return nil, w.misplaced(o, "is there twice, since its kind has no namespaces", "keep one of the two")
 		}
 		wanted[o.key()] = true
 		one := item{ref: o.ref, object: o, before: live[o.key()], after: results[o], deferred: late[o], action: pipeline.ActionUpdate}
@@ -181,15 +193,72 @@ func (w *workspace) moved(live found, results map[*object]map[string]any) *objec
 	return nil
 }
 
-// clusterScoped reports whether a definition of the stack says that objects of the kind lie in
-// no namespace.
-func (w *workspace) clusterScoped(o *object) bool {
-	for _, d := range w.objects {
-		if kinds, scoped := d.defines(); scoped && len(kinds) > 0 && kinds[0] == o.kind() {
-			return true
+// readScopes asks the server which kinds lie in a namespace, once.
+func (w *workspace) readScopes(ctx context.Context) error {
+	if w.scopes != nil {
+		return nil
+	}
+	c := w.kubectl(ctx, nil, "api-resources", "--no-headers")
+	raw, err := os.ReadFile(c.stdout)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return w.failed("ask which kinds there are", err)
+	}
+	w.scopes = parseScopes(string(raw))
+	if c.err != nil && len(w.scopes) == 0 { // a part of the kinds is enough where it has those of the stack
+		w.scopes = nil
+		return w.unreachable("the question which kinds there are", c, c.err)
+	}
+	return nil
+}
+
+// parseScopes reads a table whose last columns are the version of the API, whether objects lie in
+// a namespace, and the kind.
+func parseScopes(table string) map[string]bool {
+	scopes := map[string]bool{}
+	for line := range strings.Lines(table) {
+		columns := strings.Fields(line)
+		if n := len(columns); n >= 4 && (columns[n-2] == "true" || columns[n-2] == "false") {
+			scopes[ref{APIVersion: columns[n-3], Kind: columns[n-1]}.kind()] = columns[n-2] == "true"
 		}
 	}
-	return o.phase() != phaseOthers
+	return scopes
+}
+
+// namespaced reports whether an object lies in a namespace: as the server says of its kind or,
+// where the plan makes the kind, as its definition does.
+func (w *workspace) namespaced(o *object) (bool, error) {
+	if namespaced, known := w.scopes[o.kind()]; known {
+		return namespaced, nil
+	}
+	for _, d := range w.objects {
+		if kinds, clusterScoped := d.defines(); slices.Contains(kinds, o.kind()) {
+			return !clusterScoped || kinds[0] != o.kind(), nil
+		}
+	}
+	return false, w.rejected("plan", []pipeline.Diagnostic{w.diagnose(o, fmt.Sprintf("the cluster does not say whether the kind %s of %s lies in a namespace", o.Kind, o.APIVersion))})
+}
+
+// place takes the namespace from objects whose kind has none, whatever the manifest says.
+func (w *workspace) place() error {
+	for _, o := range w.objects {
+		if o.Namespace == "" {
+			continue
+		}
+		namespaced, err := w.namespaced(o)
+		if err != nil {
+			return err
+		}
+		if !namespaced {
+			o.Namespace = ""
+		}
+		if err := w.checkScope(o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // remove finds what the inventory lists and the manifests do not: it is deleted, where it is
@@ -291,6 +360,11 @@ func (w *workspace) look(ctx context.Context, force bool) (live found, late map[
 	if len(w.objects) > 0 {
 		wg.Go(func() { dry, _, dryErr = w.dryRun(ctx, w.objects, "wanted.json", force) })
 	}
+	var scopesErr error
+	names := slices.ContainsFunc(w.objects, func(o *object) bool { return o.Namespace != "" })
+	if names {
+		wg.Go(func() { scopesErr = w.readScopes(ctx) })
+	}
 	objects, c, err := w.getAll(ctx, late)
 	wg.Wait()
 	if ctx.Err() != nil {
@@ -310,6 +384,14 @@ func (w *workspace) look(ctx context.Context, force bool) (live found, late map[
 	}
 	w.refilter()
 	live.add(objects)
+	if names {
+		if err := scopesErr; err != nil {
+			return nil, nil, nil, err
+		}
+		if err := w.place(); err != nil {
+			return nil, nil, nil, err
+		}
+	}
 	if err := w.checkOwners(live); err != nil {
 		return nil, nil, nil, err
 	}

@@ -36,6 +36,7 @@ type workspace struct {
 	config    pipeline.EffectiveConfig
 	values    *values
 	objects   []*object
+	scopes    map[string]bool // of kinds: whether their objects lie in a namespace; nil: not asked yet
 	outputs   []output
 	env       []string
 	calls     atomic.Int64 // of kubectl

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -191,6 +192,7 @@ func TestKubeconfig(t *testing.T) {
 		"plain http":         {strings.Replace(whole, "https://", "http://", 1), "not reached by https"},
 		"a relative file":    {strings.Replace(whole, user, "users: [{name: test, user: {tokenFile: token}}]", 1), "relative to"},
 		"a relative path":    {"kubeconfig.yaml", "neither the content of one nor an absolute path"},
+		"base64":             {base64.StdEncoding.EncodeToString([]byte(whole)), "is base64"},
 		"no such file":       {"/nonexistent/kubeconfig", "cannot be read"},
 		"no YAML":            {"{" + kubernetestest.AdminToken, "is no kubeconfig"},
 		"another context":    {strings.Replace(whole, "current-context: test", "current-context: other", 1), "has no context \"other\""},

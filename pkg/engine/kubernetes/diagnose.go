@@ -41,6 +41,9 @@ func (w *workspace) diagnose(o *object, said string) pipeline.Diagnostic {
 	if m := conflictPattern().FindStringSubmatch(said); m != nil {
 		d.Operator = fmt.Sprintf("the fields belong to %s: leave them out of the manifest, or set them there to what the manifest says; metapipe does not take them by force", redact.Clean(m[1]))
 	}
+	if m := noNamespace().FindStringSubmatch(said); m != nil {
+		d.Operator = "add a Namespace to the manifests, or create it before"
+	}
 	w.filter.Diagnostic(&d)
 	w.log.Diagnostic(d)
 	return d

@@ -238,6 +238,16 @@ func TestRightsAreMissing(t *testing.T) {
 	}
 }
 
+// TestNoNamespace: it is said what to do where the namespace does not exist.
+func TestNoNamespace(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, toolName, configMaps("settings"))
+	b.Job.Customer.Manager.Tool.Kubernetes.Namespace = pipeline.Template(b.namespace + "-not-there")
+	if said, failed := planError(t, b); failed == nil || !strings.Contains(said+failed.Operator, "add a Namespace to the manifests") {
+		t.Errorf("it says %s", said)
+	}
+}
+
 // TestNoCluster: a cluster that is not there is an error, and no empty one.
 func TestNoCluster(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -63,6 +64,12 @@ func (w *workspace) readKubeconfig() (connection, error) {
 	}
 	base := ""
 	if !strings.ContainsAny(text, "\n{") {
+		if decoded, err := base64.StdEncoding.DecodeString(text); err == nil && strings.Contains(string(decoded), "clusters") {
+			return connection{}, usage("is base64").Nextf("store the decoded text in the secret")
+		}
+		if !filepath.IsAbs(text) && filepath.Ext(text) != "" {
+			return connection{}, usage("is neither the content of one nor an absolute path: it looks like a relative one").Nextf("write the path from the root of the file system")
+		}
 		if !filepath.IsAbs(text) {
 			return connection{}, usage("is neither the content of one nor an absolute path")
 		}

@@ -115,6 +115,9 @@ func (f *filler) fill(n *yaml.Node, at []string) (any, error) {
 		object := make(map[string]any, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
+			if key.Kind == yaml.MappingNode {
+				return nil, f.fail(n, unquotedNext, unquoted)
+			}
 			if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" || strings.Contains(key.Value, "{{") {
 				return nil, f.fail(key, "write the key as plain text, and put a placeholder that is a value in quotes", "keys are plain text, without placeholders and <<")
 			}
@@ -198,7 +201,7 @@ func (f *filler) placeholders(n *yaml.Node, at []string) (any, error) {
 		}
 		inner, behind, closed := strings.Cut(after, "}}")
 		if !closed {
-			return nil, f.fail(n, `write {{ "{{" }} where the text itself holds {{`, "a placeholder does not end")
+			return nil, f.fail(n, openNext, "a placeholder does not end")
 		}
 		rest = behind
 		if inner = strings.TrimSpace(inner); inner == `"{{"` {
@@ -210,7 +213,7 @@ func (f *filler) placeholders(n *yaml.Node, at []string) (any, error) {
 			return nil, err
 		}
 		if (isIdentity(at) || f.ownOnly) && !own {
-			return nil, f.fail(n, "write it there, with {{ customer }}, {{ environment }} and {{ stack }} at most",
+			return nil, f.fail(n, identityNext,
 				"{{ %s }} stands where the manifest says which object it is, which only the manager may say", inner)
 		}
 		f.filled = append(f.filled, filled{fieldPath(at), pipeline.Position{File: f.file, Line: n.Line}, config})
@@ -260,13 +263,33 @@ func fieldPath(at []string) string {
 
 var placeholderPattern = text.Pattern(`^([A-Za-z][A-Za-z0-9-]*)((?:\.[A-Za-z0-9_-]+)*)(?:\s*\|\s*default\s+(\S.*))?$`)
 
+// What to do about placeholders that are not understood.
+const (
+	openNext     = "write `{{ \"{{\" }}` where the text itself holds `{{`"
+	identityNext = "write it there, with `{{ customer }}`, `{{ environment }}` and `{{ stack }}` at most"
+	unquoted     = "a map is the key of a map, as YAML reads a placeholder without quotes"
+	unquotedNext = "write the placeholder in quotes: `\"{{ config.KEY }}\"`"
+)
+
+// placeholderNext is what to do about a placeholder that is none.
+func placeholderNext(inner string) string {
+	if strings.Contains(inner, "|") {
+		return "the only filter is default, with a value: `{{ config.KEY | default VALUE }}`"
+	}
+	return "use config.KEY, a needed stack with .OUTPUT, customer, environment, stack or metapipe.source_repo; " + openNext
+}
+
+// isOwn reports whether metapipe itself has a value of this name.
+func isOwn(name string) bool {
+	return slices.Contains([]string{"metapipe.customer", "metapipe.environment", "metapipe.stack", "metapipe.source_repo"}, name)
+}
+
 // lookUp is the value of a placeholder. own reports one that no customer and no other stack
 // decides.
 func (f *filler) lookUp(n *yaml.Node, inner string) (value any, own bool, config []string, err error) {
 	m := placeholderPattern().FindStringSubmatch(inner)
 	unknown := func() (any, bool, []string, error) {
-		return nil, false, nil, f.fail(n, `use config.KEY, metapipe.NAME, a needed stack with .OUTPUT, customer, environment or stack; write {{ "{{" }} where the text itself holds {{`,
-			"{{ %s }} is no placeholder", inner)
+		return nil, false, nil, f.fail(n, placeholderNext(inner), "{{ %s }} is no placeholder", inner)
 	}
 	if m == nil {
 		return unknown()
@@ -298,7 +321,7 @@ func (f *filler) lookUp(n *yaml.Node, inner string) (value any, own bool, config
 			return fallback()
 		}
 		return nil, false, nil, &fillError{where: pipeline.Position{File: f.file, Line: n.Line}, message: fmt.Sprintf("{{ %s }} has no value: %s is not set", inner, strings.Join(tail, ".")),
-			config: tail, next: "give it a default in the manifest: {{ " + head + m[2] + " | default VALUE }}"}
+			config: tail, next: "give it a default in the manifest: `{{ " + head + m[2] + " | default VALUE }}`"}
 	case len(tail) == 0 || head == "metapipe" && len(tail) == 1:
 		if text, known := f.values.own[strings.Join(append([]string{head}, tail...), ".")]; known && m[3] == "" {
 			return text, true, nil, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -18,6 +19,7 @@ const (
 	ruleNoManifests = "no-manifests"
 	ruleSyntax      = "manifest-syntax"
 	rulePlaceholder = "manifest-placeholder"
+	ruleObject      = "manifest-object"
 )
 
 // CheckRoot implements pipeline.RootReader.
@@ -30,6 +32,7 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 	if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(root), outputsFile)); err == nil {
 		files = append(files, inRoot(root, outputsFile))
 	}
+	stacks, seen := neededBy(dir, root), map[string]pipeline.Position{}
 	for _, file := range files {
 		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
 		if err != nil {
@@ -42,14 +45,97 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 			problems = append(problems, pipeline.Problem{Position: place.where, Rule: ruleSyntax, Message: place.message, Remedy: place.next})
 		}
 		for _, document := range documents {
-			problems = append(problems, checkPlaceholders(file, document, nil)...)
+			problems = append(problems, checkPlaceholders(file, document, nil, stacks)...)
+			if file != inRoot(root, outputsFile) {
+				problems = append(problems, checkObject(file, document, seen)...)
+			}
 		}
 	}
 	return problems, problems.Err() == nil
 }
 
-// checkPlaceholders finds placeholders that no target can fill in.
-func checkPlaceholders(file string, n *yaml.Node, path []string) (problems pipeline.Problems) {
+// managerFile is where the manager names its stacks.
+const managerFile = "metapipe.yml"
+
+// neededBy are the stacks whose outputs the manifests of a root can name: those that the stack of
+// the root needs, or else all. nil: they are not known.
+func neededBy(dir, root string) map[string]bool {
+	content, err := os.ReadFile(filepath.Join(dir, managerFile))
+	var manager struct {
+		Stacks []struct {
+			Name, Root string
+			Needs      []string
+		}
+	}
+	if err != nil || yaml.Unmarshal(content, &manager) != nil {
+		return nil // what is wrong with it is said elsewhere
+	}
+	all, needed, found := map[string]bool{}, map[string]bool{}, false
+	for _, s := range manager.Stacks {
+		all[s.Name] = true
+		if path.Clean(s.Root) != path.Clean(root) {
+			continue
+		}
+		found = true
+		for _, name := range s.Needs {
+			needed[name] = true
+		}
+	}
+	if found {
+		return needed
+	}
+	return all
+}
+
+// checkObject finds documents that are no object, and an object that is there twice.
+func checkObject(file string, n *yaml.Node, seen map[string]pipeline.Position) pipeline.Problems {
+	at := pipeline.Position{File: file, Line: n.Line, Column: n.Column}
+	problem := func(message, next string) pipeline.Problems {
+		return pipeline.Problems{{Position: at, Rule: ruleObject, Message: message, Remedy: next}}
+	}
+	const next = "write one object per document, with apiVersion, kind and metadata.name"
+	var id [4]string
+	for i, path := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "namespace"}, {"metadata", "name"}} {
+		value := n
+		for _, step := range path {
+			value = memberOf(value, step)
+		}
+		if value != nil {
+			id[i] = value.Value
+		} else if i != 2 {
+			return problem("the document has no "+strings.Join(path, "."), next)
+		}
+	}
+	if strings.HasSuffix(id[1], "List") && memberOf(n, "items") != nil {
+		return problem("the document is a list of objects", next)
+	}
+	id[0] = ref{APIVersion: id[0]}.group()
+	key := strings.Join(id[:], "\x00")
+	if first, twice := seen[key]; twice {
+		return problem(id[1]+" "+id[3]+" is there twice, first at "+first.String(), "keep one of the two")
+	}
+	seen[key] = at
+	return nil
+}
+
+func memberOf(n *yaml.Node, name string) *yaml.Node {
+	if n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// checkPlaceholders finds placeholders that no target can fill in. stacks are those whose outputs
+// can be named; nil: they are not known.
+func checkPlaceholders(file string, n *yaml.Node, path []string, stacks map[string]bool) (problems pipeline.Problems) {
 	if len(path) > maxDepth {
 		return nil
 	}
@@ -68,11 +154,13 @@ func checkPlaceholders(file string, n *yaml.Node, path []string) (problems pipel
 			switch {
 			case inner == `"{{"`:
 			case !closed:
-				add("a placeholder does not end", `write {{ "{{" }} where the text itself holds {{`)
-			case m == nil, m[2] == "" && m[1] != "config" && m[1] != "customer" && m[1] != "environment" && m[1] != "stack":
-				add("{{ "+inner+" }} is no placeholder", `use config.KEY, metapipe.NAME, a needed stack with .OUTPUT, customer, environment or stack; write {{ "{{" }} where the text itself holds {{`)
+				add("a placeholder does not end", openNext)
+			case m == nil, m[1] == "metapipe" && (!isOwn(m[1]+m[2]) || m[3] != ""), m[2] == "" && m[1] != "config" && (!isOwn("metapipe."+m[1]) || m[3] != ""):
+				add("{{ "+inner+" }} is no placeholder", placeholderNext(inner))
+			case m[2] != "" && m[1] != "metapipe" && m[1] != "config" && stacks != nil && !stacks[m[1]]:
+				add("{{ "+inner+" }} names "+m[1]+", which is no stack that this one needs", "list "+m[1]+" in needs of the stack in "+managerFile+", or write `{{ config."+m[1]+m[2]+" }}` where a value of the customer is meant")
 			case isIdentity(path) && m[2] != "" && m[1] != "metapipe" || isIdentity(path) && m[1] == "config":
-				add("{{ "+inner+" }} stands where the manifest says which object it is, which only the manager may say", "write it there, with {{ customer }}, {{ environment }} and {{ stack }} at most")
+				add("{{ "+inner+" }} stands where the manifest says which object it is, which only the manager may say", identityNext)
 			}
 		}
 	}
@@ -80,11 +168,14 @@ func checkPlaceholders(file string, n *yaml.Node, path []string) (problems pipel
 		step := "[]"
 		if n.Kind == yaml.MappingNode {
 			if i%2 == 0 {
+				if child.Kind == yaml.MappingNode {
+					return append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: n.Line, Column: n.Column}, Rule: rulePlaceholder, Message: unquoted, Remedy: unquotedNext})
+				}
 				continue
 			}
 			step = n.Content[i-1].Value
 		}
-		problems = append(problems, checkPlaceholders(file, child, append(path, step))...)
+		problems = append(problems, checkPlaceholders(file, child, append(path, step), stacks)...)
 	}
 	return problems
 }

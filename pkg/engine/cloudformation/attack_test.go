@@ -59,6 +59,9 @@ func TestDynamicReferences(t *testing.T) {
 		"only a brace":       {"b": "{"},
 		"an end":             {"a": "text {"},
 		"in a list":          {"list": []string{"{{resolve:ssm:/other/secret}}"}},
+		"after hyphens":      {"a": "{-{resolve:ssm:/other/secret}}"},
+		"with hyphens in it": {"a": "{-{re-solve-:ssm:/other/secret}}"},
+		"one brace far away": {"a": "{x}resolve:ssm:/other/secret}}"},
 		"joined of a list":   {"list": []string{"{", "{resolve:ssm:/other/secret}}"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,6 +71,18 @@ func TestDynamicReferences(t *testing.T) {
 				t.Fatal(err)
 			}
 			refused(t, newBench(t, joining, string(content)))
+		})
+	}
+	for name, value := range map[string]string{"a delimiter of letters": "{and{andresandolve:ssm:/other/secret}}", "a part of a value": "x-and{and-y"} {
+		t.Run("split at "+name, func(t *testing.T) {
+			t.Parallel()
+			const template = "Parameters:\n  A: {Type: String}\nResources:\n  T: {Type: AWS::SNS::Topic, Properties: {DisplayName: {'Fn::Join': ['', %s]}}}\n"
+			content, err := json.Marshal(map[string]string{"a": value})
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused(t, newBench(t, fmt.Sprintf(template, "!Split [and, !Ref A]"), string(content)))
+			refused(t, newBench(t, fmt.Sprintf(template, "{'Fn::Split': [and, {'Fn::Sub': '${A}'}]}"), string(content)))
 		})
 	}
 	t.Run("an output of another stack", func(t *testing.T) {

@@ -244,7 +244,9 @@ func isNumber(s string) bool {
 
 // harmless refuses what CloudFormation would resolve. It looks for dynamic references when the values of
 // parameters stand in their places, and templates join values: so neither a whole reference nor the two
-// halves of its beginning get through, whatever stands beside them.
+// halves of its beginning get through, whatever stands beside them. Functions of a template take characters out
+// of values as well (Fn::Split with Fn::Join): so no resolve follows a brace, whatever stands between its letters
+// that is no letter, and what the template splits holds no brace at all.
 // Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
 func harmless(p parameter, text string) error {
 	if len(text) > maxParameter {
@@ -254,9 +256,12 @@ func harmless(p parameter, text string) error {
 	if p.isList() {
 		items = strings.Split(text, ",")
 	}
+	if p.split && strings.Contains(text, "{") {
+		return fmt.Errorf("CloudFormation could read a dynamic reference in it: it holds {, and the template takes it apart with Fn::Split")
+	}
 	for _, item := range append(items, text) {
 		if mayBeginReference(item) {
-			return fmt.Errorf("CloudFormation could read a dynamic reference in it: it holds {{, ends with {, or begins with {resolve")
+			return fmt.Errorf("CloudFormation could read a dynamic reference in it: it holds {{, ends with {, begins with {resolve or a part of it, or holds { and the letters of resolve after it")
 		}
 	}
 	return nil
@@ -271,8 +276,15 @@ func mayBeginReference(s string) bool {
 		}
 		return r
 	}, s))
+	_, after, _ := strings.Cut(plain, "{")
+	letters := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, after)
 	rest, brace := strings.CutPrefix(plain, "{")
-	return strings.Contains(plain, "{{") || strings.HasSuffix(plain, "{") ||
+	return strings.Contains(plain, "{{") || strings.HasSuffix(plain, "{") || strings.Contains(letters, "resolve") ||
 		brace && (strings.HasPrefix(rest, opening) || strings.HasPrefix(opening, rest))
 }
 

@@ -47,7 +47,9 @@ type parameter struct {
 	hasDefault bool
 	noEcho     bool
 	allowed    []string
-	line       int
+	// split: the template takes its value apart with Fn::Split.
+	split bool
+	line  int
 }
 
 // isSSM reports a parameter whose value is the name of something in Parameter Store.
@@ -151,6 +153,10 @@ func parseTemplate(raw []byte) (template, error) {
 		t.secret[name] = refers(member(node, "Value"), noEcho, 0)
 	}
 	slices.Sort(t.outputs)
+	for name, p := range t.parameters {
+		p.split = splits(top, map[string]bool{name: true}, 0)
+		t.parameters[name] = p
+	}
 	settable := map[string]bool{}
 	for name := range t.parameters {
 		settable[name] = !isOwn(name)
@@ -175,6 +181,24 @@ func chosenReferences(node *yaml.Node, names map[string]bool, depth int) (lines 
 		lines = append(lines, chosenReferences(child, names, depth+1)...)
 	}
 	return lines
+}
+
+// splits reports whether Fn::Split takes apart what is made from one of the names.
+func splits(node *yaml.Node, names map[string]bool, depth int) bool {
+	if node == nil || node.Kind == yaml.AliasNode {
+		return false // what it stands for is looked at in its place
+	}
+	if depth > maxDepth || node.Tag == "!Split" && refers(node, names, depth) {
+		return true
+	}
+	if node.Kind == yaml.MappingNode {
+		for key, value := range members(node) {
+			if key == "Fn::Split" && refers(value, names, depth) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(node.Content, func(child *yaml.Node) bool { return splits(child, names, depth+1) })
 }
 
 func readParameter(node *yaml.Node) parameter {

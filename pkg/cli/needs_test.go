@@ -44,6 +44,27 @@ func TestValidateNeeds(t *testing.T) {
 	}
 }
 
+// TestParametersOfOutputs: a parameter that is named after a needed stack is not a customer's to set, under none of its
+// names; where the same root needs nothing, it is.
+func TestParametersOfOutputs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "template.yml"), []byte("Parameters:\n  NetworkRoleArn: {Type: String}\n  InstanceType: {Type: String}\nResources:\n  T: {Type: AWS::SNS::Topic}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tool := pipeline.ToolRule{Name: pipeline.CloudFormationTool}
+	c := pipeline.Customer{Manager: pipeline.Manager{Stacks: []pipeline.StackRule{{Name: "network", Root: ".", Tool: tool}, {Name: "hosts", Root: ".", Tool: tool, Needs: []pipeline.StackName{"network"}}}}}
+	r := newRules(dir)
+	for stack, own := range map[pipeline.StackName]bool{"hosts": false, "network": true} {
+		found := r.ofStack(c, stack)
+		for name, want := range map[string]bool{"network_role_arn": own, "NetworkRoleArn": own, "instance_type": true, "InstanceType": true} {
+			if got, declared := found[name]; got != want || !declared {
+				t.Errorf("%s: %s is a customer's to set: %v", stack, name, got)
+			}
+		}
+	}
+}
+
 // TestNeedsWithoutOutputs: a stack whose tool puts out nothing that metapipe can read is needed
 // by none. validate says where, and the commands that work on requests do not begin.
 func TestNeedsWithoutOutputs(t *testing.T) { // not parallel: it changes the registry of engines

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,7 +102,16 @@ func (r *rules) ofStack(c pipeline.Customer, stack pipeline.StackName) map[strin
 	if err != nil {
 		return nil
 	}
-	return r.variables(root, tool.Name)
+	found := r.variables(root, tool.Name)
+	engine, err := newEngine(tool.Name, engineOptions{})
+	reader, is := engine.(pipeline.NeedsReader)
+	if needs := c.Manager.NeedsOf(stack); err == nil && is && len(needs) > 0 {
+		found = maps.Clone(found) // the same root may serve a stack with other needs
+		for name, required := range found {
+			found[name] = required && !reader.HoldsOutput(name, needs)
+		}
+	}
+	return found
 }
 
 // variables are those of one root module; nil where it cannot be read.

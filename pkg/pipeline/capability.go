@@ -122,6 +122,9 @@ type NeedsReader interface {
 	// TakesOutputs reports whether the root takes in an output of the stack; dir and root are those of
 	// RootReader.
 	TakesOutputs(dir, root string, of StackName) (bool, error)
+	// HoldsOutput reports a variable of RootVariables that holds an output of one of the stacks. No customer
+	// sets it.
+	HoldsOutput(variable string, needs []StackName) bool
 }
 
 // Capability names in plain words what a command needs of an engine.

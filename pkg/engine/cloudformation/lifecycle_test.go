@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +143,31 @@ Resources:
 	var failed *pipeline.FailedError
 	if _, err := b.Engine.Plan(t.Context(), b.Job); !errors.As(err, &failed) || !strings.Contains(failed.Message, "holds an output of the stack network.vpc_id") {
 		t.Errorf("planned: %v", err)
+	}
+}
+
+// TestMissingOutput: a parameter that is named after a needed stack is never a customer's, also where the stack does
+// not put that out.
+func TestMissingOutput(t *testing.T) {
+	t.Parallel()
+	const template = "Parameters:\n  NetworkRoleArn: {Type: String%s}\nResources:\n  T: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Ref NetworkRoleArn}}\n"
+	for name, test := range map[string]struct{ more, variables string }{
+		"set by the customer":    {"", "network_role_arn: mine\n"},
+		"by its own name":        {"", "NetworkRoleArn: mine\n"},
+		"set, and has a Default": {", Default: none", "network_role_arn: mine\n"},
+		"has a Default":          {", Default: none", "name: x\n"},
+		"not set":                {"", "name: x\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, fmt.Sprintf(template, test.more), test.variables)
+			b.Job.Needed = []pipeline.NeededOutputs{{Stack: "net", Unknown: ""}, {Stack: "network", Values: []pipeline.OutputValue{{Name: "vpc_id", Value: json.RawMessage(`"x"`)}}}}
+			_, err := b.Engine.Plan(t.Context(), b.Job)
+			var failed *pipeline.FailedError
+			if !errors.As(err, &failed) || !strings.Contains(failed.Message, "the needed stack network, which has no such output") || !strings.Contains(failed.Operator, "put it out") || len(b.cloud.Calls()) > 0 {
+				t.Errorf("planned: %v", err)
+			}
+		})
 	}
 }
 

@@ -101,6 +101,10 @@ func (w *workspace) fillParameters() error {
 			w.values[name] = value{text: text, secret: output.sensitive || p.noEcho, output: output.output}
 			continue
 		}
+		if of, named := holdsOutput(name, w.neededStacks()); named {
+			return &pipeline.FailedError{Message: fmt.Sprintf("%s cannot be planned: the parameter %s is named after the needed stack %s, which has no such output", w.job.Target(), name, of), Next: pipeline.ProviderNext,
+				Operator: fmt.Sprintf("let the stack %s put it out, or give the parameter of %s another name: a customer cannot set it", of, w.template.file), Permanent: true}
+		}
 		if given {
 			if d, wrong := w.fillFromCustomer(name, p, key, config.Values[key]); wrong {
 				problems = append(problems, d)
@@ -157,6 +161,26 @@ type neededOutput struct {
 	output    string // "stack.output"
 	raw       json.RawMessage
 	sensitive bool
+}
+
+// neededStacks are the stacks whose outputs the target takes.
+func (w *workspace) neededStacks() []pipeline.StackName {
+	var names []pipeline.StackName
+	for _, needed := range w.job.Needed {
+		names = append(names, needed.Stack)
+	}
+	return names
+}
+
+// holdsOutput finds the stack after which a parameter is named, or a key of variables.yml for it. Such a parameter
+// holds an output of the stack, and is never a customer's.
+func holdsOutput(name string, needs []pipeline.StackName) (of pipeline.StackName, named bool) {
+	for _, stack := range needs {
+		if rest, found := strings.CutPrefix(plainName(name), plainName(string(stack))); found && rest != "" && len(stack) > len(of) {
+			of = stack
+		}
+	}
+	return of, of != ""
 }
 
 // neededFor is the output of a needed stack that a parameter is named after: NetworkVpcId holds the output

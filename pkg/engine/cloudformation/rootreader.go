@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -98,7 +97,13 @@ func (*Engine) CheckTree(ctx context.Context, dir, root, stateDir string) (pipel
 func (*Engine) TakesOutputs(dir, root string, of pipeline.StackName) (bool, error) {
 	t, err := readTemplate(dir, root)
 	return slices.ContainsFunc(t.order, func(name string) bool {
-		rest, found := strings.CutPrefix(plainName(name), plainName(string(of)))
-		return found && rest != ""
+		_, named := holdsOutput(name, []pipeline.StackName{of})
+		return named
 	}), err
+}
+
+// HoldsOutput implements pipeline.NeedsReader.
+func (*Engine) HoldsOutput(variable string, needs []pipeline.StackName) bool {
+	_, named := holdsOutput(variable, needs)
+	return named
 }

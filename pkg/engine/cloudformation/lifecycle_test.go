@@ -146,6 +146,45 @@ Resources:
 	}
 }
 
+// TestSensitiveNeeded: what is made from a sensitive output of another stack is sensitive, too, in the plan and for the
+// stacks that need it.
+func TestSensitiveNeeded(t *testing.T) {
+	t.Parallel()
+	const template = `Parameters:
+  DatabasePassword: {Type: String}
+Resources:
+  T: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Sub "a-${DatabasePassword}"}}
+Outputs:
+  Url: {Value: !Sub "postgres://user:${DatabasePassword}@host/db"}
+  Topic: {Value: !Ref T}
+`
+	b := newBench(t, template, "name: x\n")
+	b.Job.Needed = []pipeline.NeededOutputs{{Stack: "database", Values: []pipeline.OutputValue{{Name: "password", Value: json.RawMessage(`"short"`), Sensitive: true}}}}
+	outputs := func(what string, found []pipeline.OutputValue, err error) {
+		t.Helper()
+		if err != nil || len(found) != 2 || found[0].Name != "Topic" || found[0].Sensitive || !found[1].Sensitive {
+			t.Errorf("%s: %+v: %v", what, found, err)
+		}
+	}
+	planned := b.plan(t)
+	if a := planned.Plan.Changes[0].Attributes; len(a) != 1 || !a[0].After.Sensitive {
+		t.Errorf("planned %+v", a)
+	}
+	e := b.Engine.(*Engine)
+	found, err := e.PlannedOutputs(b.Job, planned)
+	outputs("planned", found, err)
+	stored := storedOf(t, planned)
+	applied, err := e.Apply(t.Context(), b.Job, stored)
+	if err != nil || len(applied.Outputs) != 2 || !applied.Outputs[1].Sensitive || applied.Outputs[1].Value != "" {
+		t.Errorf("applied %+v: %v", applied.Outputs, err)
+	}
+	found, err = e.AppliedOutputs(t.Context(), b.Job, stored)
+	outputs("applied", found, err)
+	b = b.again(t)
+	found, err = e.PlannedOutputs(b.Job, b.plan(t))
+	outputs("without changes", found, err)
+}
+
 // TestMissingOutput: a parameter that is named after a needed stack is never a customer's, also where the stack does
 // not put that out.
 func TestMissingOutput(t *testing.T) {

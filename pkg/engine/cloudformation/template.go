@@ -35,8 +35,8 @@ type template struct {
 	parameters map[string]parameter
 	order      []string // of the parameters
 	resources  map[string]resource
-	outputs    []string        // in the order of their names
-	secret     map[string]bool // outputs that hold what a parameter with NoEcho holds
+	outputs    map[string]*yaml.Node // their values
+	secret     map[string]bool       // outputs that hold what a secret parameter holds
 	// chosen are the lines where a dynamic reference is built from a parameter that a customer may set.
 	chosen []int
 }
@@ -64,7 +64,7 @@ type resource struct {
 	kind     string
 	line     int
 	deletion string          // its DeletionPolicy
-	secret   map[string]bool // properties that hold what a parameter with NoEcho holds
+	secret   map[string]bool // properties that hold what a secret parameter holds
 	// properties are the nodes of the template.
 	properties map[string]*yaml.Node
 }
@@ -110,7 +110,7 @@ func readTemplate(dir, root string) (template, error) {
 
 // parseTemplate reads a template, which is YAML or JSON with the short forms of functions as tags.
 func parseTemplate(raw []byte) (template, error) {
-	t := template{raw: raw, parameters: map[string]parameter{}, resources: map[string]resource{}, secret: map[string]bool{}}
+	t := template{raw: raw, parameters: map[string]parameter{}, resources: map[string]resource{}, outputs: map[string]*yaml.Node{}, secret: map[string]bool{}}
 	if len(raw) > maxTemplate {
 		return t, fmt.Errorf("it has %d bytes, and CloudFormation takes %d", len(raw), maxTemplate)
 	}
@@ -137,22 +137,15 @@ func parseTemplate(raw []byte) (template, error) {
 	}
 	slices.Sort(t.order)
 	for name, node := range members(member(top, "Resources")) {
-		r := resource{kind: scalar(member(node, "Type")), line: node.Line, deletion: scalar(member(node, "DeletionPolicy")), secret: map[string]bool{}, properties: nodes(member(node, "Properties"))}
-		for property, value := range r.properties {
-			if refers(value, noEcho, 0) {
-				r.secret[property] = true
-			}
-		}
-		t.resources[name] = r
+		t.resources[name] = resource{kind: scalar(member(node, "Type")), line: node.Line, deletion: scalar(member(node, "DeletionPolicy")), secret: map[string]bool{}, properties: nodes(member(node, "Properties"))}
 	}
 	if len(t.resources) == 0 {
 		return t, errors.New("it declares no Resources")
 	}
 	for name, node := range members(member(top, "Outputs")) {
-		t.outputs = append(t.outputs, name)
-		t.secret[name] = refers(member(node, "Value"), noEcho, 0)
+		t.outputs[name] = member(node, "Value")
 	}
-	slices.Sort(t.outputs)
+	t.hide(noEcho)
 	for name, p := range t.parameters {
 		p.split = splits(top, map[string]bool{name: true}, 0)
 		t.parameters[name] = p
@@ -163,6 +156,18 @@ func parseTemplate(raw []byte) (template, error) {
 	}
 	t.chosen = chosenReferences(top, settable, 0)
 	return t, nil
+}
+
+// hide marks the properties and outputs that are made from one of the parameters.
+func (t *template) hide(parameters map[string]bool) {
+	for _, r := range t.resources {
+		for property, value := range r.properties {
+			r.secret[property] = refers(value, parameters, 0)
+		}
+	}
+	for name, value := range t.outputs {
+		t.secret[name] = refers(value, parameters, 0)
+	}
 }
 
 // chosenReferences are the lines of texts for Fn::Sub that hold a dynamic reference and one of the names.

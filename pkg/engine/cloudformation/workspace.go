@@ -60,11 +60,16 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job) (*workspace, error)
 	if err := w.fillParameters(); err != nil {
 		return w, err
 	}
+	secret := map[string]bool{}
+	for name, p := range w.template.parameters {
+		secret[name] = p.noEcho || w.values[name].secret
+	}
 	for _, v := range w.values {
 		if v.secret {
 			w.secrets.AddAll(v.text)
 		}
 	}
+	w.template.hide(secret)
 	w.refilter()
 	w.evidence[evidenceTemplate] = pipeline.SHA256Hex(w.template.raw)
 	return w, nil

@@ -92,7 +92,7 @@ func (w *workspace) compare(ctx context.Context, receipt pipeline.Receipt, file 
 	if err != nil {
 		return s, err
 	}
-	said, err := canonical(c.changes)
+	said, err := canonical(c)
 	switch {
 	case err != nil:
 		return s, w.failed("encode the change set", err)

@@ -30,8 +30,16 @@ type changeSet struct {
 	id, stackID string
 	execution   types.ExecutionStatus
 	changes     []types.Change
+	nested      []nestedChanges // those of nested stacks, the outer ones first
+	tags        []types.Tag     // that the stack has then
 	// empty: CloudFormation says that there is nothing to change.
 	empty bool
+}
+
+// nestedChanges are those of a nested stack.
+type nestedChanges struct {
+	prefix  string // of the names of its resources, such as "Parent.Child."
+	changes []types.Change
 }
 
 // unique is an id that no other run has.
@@ -161,8 +169,42 @@ func (w *workspace) noChangeSet(status types.ChangeSetStatus, reason string) err
 	return failed
 }
 
-// read reads a whole change set, with the values of properties.
+// maxNested bounds how deep stacks lie in each other.
+const maxNested = 10
+
+// read reads a whole change set with those of nested stacks, and with the values of properties.
 func (w *workspace) read(ctx context.Context, id string) (changeSet, error) {
+	c, err := w.readOne(ctx, id)
+	if err != nil {
+		return c, err
+	}
+	next := func(prefix string, changes []types.Change) error {
+		for _, change := range changes {
+			r := change.ResourceChange
+			if r == nil || str(r.ChangeSetId) == "" {
+				continue
+			}
+			inner := prefix + str(r.LogicalResourceId) + "."
+			if strings.Count(inner, ".") > maxNested {
+				return w.failed("read the change set of a nested stack", fmt.Errorf("%s lies more than %d stacks deep", inner, maxNested))
+			}
+			of, err := w.readOne(ctx, *r.ChangeSetId)
+			if err != nil {
+				return w.failed("read the change set of a nested stack", err)
+			}
+			c.nested = append(c.nested, nestedChanges{inner, of.changes})
+		}
+		return nil
+	}
+	err = next("", c.changes)
+	for i := 0; i < len(c.nested) && err == nil; i++ {
+		err = next(c.nested[i].prefix, c.nested[i].changes)
+	}
+	return c, err
+}
+
+// readOne reads all pages of one change set.
+func (w *workspace) readOne(ctx context.Context, id string) (changeSet, error) {
 	c := changeSet{}
 	in := &cfn.DescribeChangeSetInput{ChangeSetName: &id, IncludePropertyValues: aws.Bool(true)}
 	for {
@@ -173,7 +215,7 @@ func (w *workspace) read(ctx context.Context, id string) (changeSet, error) {
 			}
 			return c, w.refused("describe the change set of the stack "+w.name(), err)
 		}
-		c.id, c.stackID, c.execution = str(out.ChangeSetId), str(out.StackId), out.ExecutionStatus
+		c.id, c.stackID, c.execution, c.tags = str(out.ChangeSetId), str(out.StackId), out.ExecutionStatus, out.Tags
 		c.changes = append(c.changes, out.Changes...)
 		if str(out.NextToken) == "" {
 			return c, nil

@@ -74,7 +74,7 @@ func FuzzChanges(f *testing.F) {
 				}
 			}
 		}
-		if _, err := canonical([]types.Change{{ResourceChange: &types.ResourceChange{BeforeContext: &before, AfterContext: &after}}}); err != nil {
+		if _, err := canonical(changeSet{changes: []types.Change{{ResourceChange: &types.ResourceChange{BeforeContext: &before, AfterContext: &after}}}}); err != nil {
 			t.Error(err)
 		}
 	})

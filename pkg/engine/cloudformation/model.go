@@ -194,7 +194,20 @@ func (w *workspace) note(p *pipeline.Plan, summary, detail string) {
 
 // canonical is what CloudFormation says of a change set, in one spelling: what the fingerprint and the apply
 // compare. Ids that are new in each change set are left out.
-func canonical(changes []types.Change) ([]byte, error) {
+func canonical(c changeSet) ([]byte, error) {
+	parts := [][]any{{"", spelledChanges(c.changes)}}
+	for _, nested := range c.nested {
+		parts = append(parts, []any{nested.prefix, spelledChanges(nested.changes)})
+	}
+	sort.SliceStable(parts, func(i, j int) bool { return parts[i][0].(string) < parts[j][0].(string) })
+	tags := map[string]string{}
+	for _, t := range c.tags {
+		tags[str(t.Key)] = str(t.Value)
+	}
+	return json.Marshal([]any{parts, tags})
+}
+
+func spelledChanges(changes []types.Change) any {
 	type one struct {
 		Type, Action, ID, Kind, Physical, Replacement, Policy string
 		Scope                                                 []string
@@ -224,7 +237,7 @@ func canonical(changes []types.Change) ([]byte, error) {
 		all = append(all, o)
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].ID < all[j].ID })
-	return json.Marshal(all)
+	return all
 }
 
 // spelled is a value in one spelling; what is no JSON is a text.

@@ -100,23 +100,23 @@ func (w *workspace) planChanges(ctx context.Context, s stack, keep bool, planned
 	p.Exactness, p.Complete, p.Compared = pipeline.ExactnessExact, true, w.job.Compared
 	sum := pipeline.SHA256Hex
 	file := planFile{StackID: c.stackID, ChangeSet: c.id, Salt: unique(), Declared: w.template.secret, Actions: map[string]string{}}
-	said, err := canonical(c.changes)
+	said, err := canonical(c)
 	if err != nil {
 		return w.failed("encode the change set", err)
 	}
 	file.Changes = sum(said)
 	parts := [][]byte{said}
 	if !c.empty {
-		if err := w.explain(ctx, c, p, ""); err != nil {
-			return err
+		w.explain(p, c.changes, "")
+		for _, nested := range c.nested {
+			w.explain(p, nested.changes, nested.prefix)
 		}
 		if len(p.Changes) == 0 && !p.Unexplained {
 			p.Unexplained = true
 			w.note(p, "the change set changes no resource, and CloudFormation does not list what else it changes", "outputs, tags or the description of the stack")
 		}
-		if p.Unexplained {
-			parts = append(parts, w.template.raw, []byte(w.sumValues("")))
-		}
+		// Outputs and secret values are in nothing that CloudFormation says of a change set.
+		parts = append(parts, w.template.raw, []byte(w.sumValues("")))
 	}
 	edits := w.edits()
 	for i := range p.Changes {
@@ -137,11 +137,11 @@ func (w *workspace) planChanges(ctx context.Context, s stack, keep bool, planned
 	return err
 }
 
-// explain fills in the plan from a change set and from those of nested stacks.
-func (w *workspace) explain(ctx context.Context, c changeSet, p *pipeline.Plan, prefix string) error {
-	w.model(p, c.changes, prefix)
+// explain fills in the plan from the changes of one stack; prefix stands before the names of a nested one.
+func (w *workspace) explain(p *pipeline.Plan, changes []types.Change, prefix string) {
+	w.model(p, changes, prefix)
 	var conditional, dynamic []string
-	for _, change := range c.changes {
+	for _, change := range changes {
 		r := change.ResourceChange
 		if r == nil {
 			continue
@@ -153,15 +153,6 @@ func (w *workspace) explain(ctx context.Context, c changeSet, p *pipeline.Plan, 
 		if r.Action == types.ChangeActionDynamic {
 			dynamic = append(dynamic, address)
 		}
-		if nested := str(r.ChangeSetId); nested != "" && strings.Count(prefix, ".") < 5 {
-			inner, err := w.read(ctx, nested)
-			if err != nil {
-				return w.failed("read the change set of a nested stack", err)
-			}
-			if err := w.explain(ctx, inner, p, address+"."); err != nil {
-				return err
-			}
-		}
 	}
 	if len(conditional) > 0 {
 		w.note(p, "CloudFormation decides during the apply whether it replaces these; they are counted as replaced", strings.Join(conditional, "\n"))
@@ -169,5 +160,4 @@ func (w *workspace) explain(ctx context.Context, c changeSet, p *pipeline.Plan, 
 	if len(dynamic) > 0 {
 		w.note(p, "CloudFormation decides during the apply what it does with these", strings.Join(dynamic, "\n"))
 	}
-	return nil
 }

@@ -61,6 +61,9 @@ func (e *Engine) apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	if file.Destroy {
 		start = w.remove
 		if !s.built() {
+			if err := w.removeUnbuilt(ctx, s); err != nil {
+				return pipeline.Applied{}, "", err
+			}
 			return pipeline.Applied{State: &pipeline.StateRecord{}}, "", nil
 		}
 	} else if file.ChangeSet == "" {
@@ -79,7 +82,8 @@ func (w *workspace) compare(ctx context.Context, receipt pipeline.Receipt, file 
 	if err != nil {
 		return s, err
 	}
-	if s.version() != receipt.Evidence.State() || s.id != file.StackID && !(s.id == "" && file.Destroy) {
+	none := file.Destroy && !s.built() // one that was only made for change sets is none
+	if s.version() != receipt.Evidence.State() || s.id != file.StackID && !none {
 		return s, stale(fmt.Sprintf("the stack %s is not as the plan has found it: someone has changed or deleted it since, or it is one of another account or region", w.name()))
 	}
 	if err := w.check(s); err != nil || file.Destroy || file.ChangeSet == "" {

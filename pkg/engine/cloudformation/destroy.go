@@ -78,6 +78,30 @@ func (w *workspace) deletionPolicies(ctx context.Context, s stack, p *pipeline.P
 	return policies
 }
 
+// removeUnbuilt deletes the change sets of plans that were never applied, and the stack that was made for them.
+func (w *workspace) removeUnbuilt(ctx context.Context, s stack) error {
+	if s.id == "" {
+		return nil
+	}
+	sets, err := w.changeSets(ctx, s)
+	if err != nil {
+		return w.refused("list the change sets of the stack "+w.name(), err)
+	}
+	for _, c := range sets {
+		if !strings.HasPrefix(str(c.ChangeSetName), changeSetPrefix) {
+			w.log.Print(fmt.Sprintf("The empty stack %s stays: it has the change set %s, which metapipe has not made", w.name(), redact.Clean(str(c.ChangeSetName))))
+			continue
+		}
+		if _, err := w.api.DeleteChangeSet(ctx, &cfn.DeleteChangeSetInput{ChangeSetName: c.ChangeSetId}); err != nil && !isMissing(err) {
+			return w.refused("delete a change set of the stack "+w.name(), err)
+		}
+	}
+	if err := w.removeEmpty(ctx); err != nil && !isMissing(err) {
+		return w.refused("delete the empty stack "+w.name(), err)
+	}
+	return nil
+}
+
 // remove starts the deletion of the stack.
 func (w *workspace) remove(ctx context.Context, file planFile, token string) error {
 	in := &cfn.DeleteStackInput{StackName: aws.String(file.StackID), ClientRequestToken: &token}

@@ -258,6 +258,45 @@ func TestDestroy(t *testing.T) {
 	}
 }
 
+// TestDestroyOfPlans: a target whose plans were never applied is destroyed without a trace of them, also where one of
+// them waits for its approval.
+func TestDestroyOfPlans(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, demoTemplate, terraformtest.DefaultVariables)
+	waits := storedOf(t, b.plan(t))
+	b.again(t).plan(t)
+	if s := b.cloud.Stacks(); len(s) != 1 || s[0].ChangeSets != 2 {
+		t.Fatalf("two plans have left %+v", s)
+	}
+	destroy := b.again(t)
+	destroy.Job.Destroy = true
+	planned := destroy.plan(t)
+	if planned.Plan.HasChanges() {
+		t.Errorf("planned %+v", planned.Plan)
+	}
+	stored := storedOf(t, planned)
+	applied, err := destroy.Engine.Apply(t.Context(), destroy.Job, stored)
+	if err != nil || applied.Started || applied.State == nil || !applied.State.IsNone() || len(b.cloud.Stacks()) > 0 {
+		t.Errorf("applied %+v: %v; it leaves %+v", applied, err, b.cloud.Stacks())
+	}
+	var refused *pipeline.RefusedError
+	if _, err := b.Engine.Apply(t.Context(), b.Job, waits); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonStaleState {
+		t.Errorf("the plan that waited: %v", err)
+	}
+	for _, action := range []string{"ListChangeSets", "DeleteChangeSet", "DeleteStack"} {
+		b := newBench(t, demoTemplate, terraformtest.DefaultVariables)
+		b.plan(t)
+		b = b.again(t)
+		b.Job.Destroy = true
+		stored := storedOf(t, b.plan(t))
+		b.cloud.Deny(action)
+		var failed *pipeline.FailedError
+		if applied, err := b.Engine.Apply(t.Context(), b.Job, stored); !errors.As(err, &failed) || applied.State != nil || !strings.Contains(failed.Message, "cloudformation:"+action) {
+			t.Errorf("without permission to %s: %+v: %v", action, applied, err)
+		}
+	}
+}
+
 // TestRefusedDestroy: termination protection, and a resource that cannot be deleted.
 func TestRefusedDestroy(t *testing.T) {
 	t.Parallel()

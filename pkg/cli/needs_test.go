@@ -65,6 +65,31 @@ func TestParametersOfOutputs(t *testing.T) {
 	}
 }
 
+// TestValidateChosenReferences: a dynamic reference that a customer would choose is an error of validate, and one of
+// an output of a needed stack is not.
+func TestValidateChosenReferences(t *testing.T) {
+	t.Parallel()
+	for name, chosen := range map[string]bool{"SecretName": true, "NetworkSecretName": false} {
+		dir := needsTree(t, "")
+		template := "Parameters:\n  " + name + ": {Type: String}\nResources:\n  T: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Sub \"{{resolve:ssm:${" + name + "}}}\"}}\n"
+		for file, text := range map[string]string{
+			"metapipe.yml":       "environments: [{name: staging}]\nstacks:\n  - {name: network, root: network}\n  - {name: hosts, root: hosts, tool: cloudformation, needs: [network]}\n",
+			"hosts/template.yml": template,
+		} {
+			if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(file)), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var out, complaints bytes.Buffer
+		app := testApp(&out, &complaints)
+		app.Dir = dir
+		Main(t.Context(), []string{"validate"}, app)
+		if said := out.String() + complaints.String(); strings.Contains(said, "the customer would choose what is read") != chosen || chosen && !strings.Contains(said, "hosts/template.yml:4") {
+			t.Errorf("%s:\n%s", name, said)
+		}
+	}
+}
+
 // TestNeedsWithoutOutputs: a stack whose tool puts out nothing that metapipe can read is needed
 // by none. validate says where, and the commands that work on requests do not begin.
 func TestNeedsWithoutOutputs(t *testing.T) { // not parallel: it changes the registry of engines

@@ -101,11 +101,21 @@ type rootModule struct{ dir, tool string }
 
 // roots are the root modules of the customers' stacks, or those of a customer to come.
 func (v *validation) roots() (roots []rootModule) {
+	asked := map[string]bool{}
 	add := func(c pipeline.Customer) {
 		for _, stack := range c.StackNames() {
 			dir, tool, err := c.Module(stack)
-			if root := (rootModule{dir, tool.Name}); err == nil && !slices.Contains(roots, root) {
+			if err != nil {
+				continue
+			}
+			root := rootModule{dir, tool.Name}
+			if !slices.Contains(roots, root) {
 				roots = append(roots, root)
+			}
+			needs := c.Manager.NeedsOf(stack)
+			if key := fmt.Sprint(root, needs); !asked[key] {
+				asked[key] = true
+				v.settable(root, needs)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/metapipe/metapipe/pkg/config"
@@ -66,6 +67,20 @@ func (v *validation) needs() {
 				Message: fmt.Sprintf("the stack %s needs %s, and its root %s declares no variable %q for the outputs", stack.Name, needed, stack.Root, needed),
 				Remedy:  fmt.Sprintf("declare variable %q in %s, or take %s out of needs", needed, stack.Root, needed),
 			})
+		}
+	}
+}
+
+// settable finds what a customer may set of a root module and must not, for a stack with these needs.
+func (v *validation) settable(root rootModule, needs []pipeline.StackName) {
+	engine, err := newEngine(root.tool, engineOptions{})
+	reader, is := engine.(pipeline.NeedsReader)
+	if err != nil || !is {
+		return
+	}
+	for _, p := range reader.CheckSettable(v.o.managerDir, root.dir, needs) {
+		if !slices.Contains(v.result.Problems, p) {
+			v.add(p)
 		}
 	}
 }

@@ -125,6 +125,9 @@ type NeedsReader interface {
 	// HoldsOutput reports a variable of RootVariables that holds an output of one of the stacks. No customer
 	// sets it.
 	HoldsOutput(variable string, needs []StackName) bool
+	// CheckSettable returns what a customer may set of the root and must not. needs are the stacks whose outputs
+	// the root takes in.
+	CheckSettable(dir, root string, needs []StackName) Problems
 }
 
 // Capability names in plain words what a command needs of an engine.

@@ -159,20 +159,3 @@ func TestBesideResources(t *testing.T) {
 		seen[print] = what
 	}
 }
-
-// TestChosenReferences: a template that lets a customer choose what a dynamic reference reads is warned of.
-func TestChosenReferences(t *testing.T) {
-	t.Parallel()
-	const template = `Parameters:
-  Name: {Type: String}
-  Customer: {Type: String}
-Resources:
-  Bad: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Sub "{{resolve:ssm:/${Name}}}"}}
-  Good: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Sub "{{resolve:ssm:/of/${Customer}}} ${AWS::Region}"}}
-`
-	b := newBench(t, template, "name: x\n")
-	problems, parsed := b.Engine.(*Engine).CheckRoot(b.Job.ManagerDir, "stack", toolName)
-	if len(problems) != 1 || !problems[0].Warning || problems[0].Line != 5 || !parsed {
-		t.Errorf("found %+v", problems)
-	}
-}

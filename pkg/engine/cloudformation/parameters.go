@@ -124,6 +124,9 @@ func (w *workspace) fillFromCustomer(name string, p parameter, key string, raw j
 	if p.isSSM() {
 		return w.atKey(key, fmt.Sprintf("%q sets the parameter %s, whose value is a name in Parameter Store: that is not a customer's to choose", key, name), "remove it"), true
 	}
+	if slices.ContainsFunc(w.template.chosen, func(c chosen) bool { return c.parameter == name }) {
+		return w.atKey(key, fmt.Sprintf("%q sets the parameter %s, from which the template builds a dynamic reference: what that reads is not a customer's to choose", key, name), "remove it"), true
+	}
 	text, err := textOf(p, raw)
 	if err == nil {
 		err = harmless(p, text)

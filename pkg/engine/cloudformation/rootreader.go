@@ -41,10 +41,7 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 	if len(t.raw) > maxInline {
 		add(1, ruleTooLarge, fmt.Sprintf("the template has %d bytes, and CloudFormation takes %d with a request", len(t.raw), maxInline), "make it smaller, for example with a stack of its own for a part of it", t.file)
 	}
-	for _, line := range t.chosen {
-		problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: t.file, Line: line}, Rule: ruleReference, Warning: true,
-			Message: "a dynamic reference is built from a parameter that a customer may set: the customer chooses what is read", Remedy: "write the reference without the parameter, or choose among references with AllowedValues and Mappings"})
-	}
+	problems = append(problems, t.faults()...)
 	first := map[string]string{}
 	for _, name := range t.order {
 		p := t.parameters[name]
@@ -100,6 +97,23 @@ func (*Engine) TakesOutputs(dir, root string, of pipeline.StackName) (bool, erro
 		_, named := holdsOutput(name, []pipeline.StackName{of})
 		return named
 	}), err
+}
+
+// CheckSettable implements pipeline.NeedsReader: no customer chooses what a dynamic reference reads. A parameter with
+// a Default is only a customer's where something opens it, and no plan takes a value for it.
+func (*Engine) CheckSettable(dir, root string, needs []pipeline.StackName) (problems pipeline.Problems) {
+	t, err := readTemplate(dir, root)
+	if err != nil {
+		return nil // CheckRoot says so
+	}
+	for _, c := range t.chosen {
+		if _, named := holdsOutput(c.parameter, needs); !named {
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: t.file, Line: c.line}, Rule: ruleReference, Warning: t.parameters[c.parameter].hasDefault,
+				Message: fmt.Sprintf("a dynamic reference is built from the parameter %s, which a customer may set: the customer would choose what is read", c.parameter),
+				Remedy:  "write the reference without the parameter, or give the parameter AllowedValues"})
+		}
+	}
+	return problems
 }
 
 // HoldsOutput implements pipeline.NeedsReader.

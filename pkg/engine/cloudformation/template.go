@@ -37,8 +37,8 @@ type template struct {
 	resources  map[string]resource
 	outputs    map[string]*yaml.Node // their values
 	secret     map[string]bool       // outputs that hold what a secret parameter holds
-	// chosen are the lines where a dynamic reference is built from a parameter that a customer may set.
-	chosen []int
+	chosen     []chosen
+	top        *yaml.Node
 }
 
 // parameter is one of the template.
@@ -122,6 +122,7 @@ func parseTemplate(raw []byte) (template, error) {
 		return t, errors.New("it is no mapping")
 	}
 	top := document.Content[0]
+	t.top = top
 	noEcho := map[string]bool{}
 	for name, node := range members(member(top, "Parameters")) {
 		if !isLogicalID(name) {
@@ -150,11 +151,7 @@ func parseTemplate(raw []byte) (template, error) {
 		p.split = splits(top, map[string]bool{name: true}, 0)
 		t.parameters[name] = p
 	}
-	settable := map[string]bool{}
-	for name := range t.parameters {
-		settable[name] = !isOwn(name)
-	}
-	t.chosen = chosenReferences(top, settable, 0)
+	t.chosen = chosenReferences(top, t.parameters, 0)
 	return t, nil
 }
 
@@ -168,24 +165,6 @@ func (t *template) hide(parameters map[string]bool) {
 	for name, value := range t.outputs {
 		t.secret[name] = refers(value, parameters, 0)
 	}
-}
-
-// chosenReferences are the lines of texts for Fn::Sub that hold a dynamic reference and one of the names.
-func chosenReferences(node *yaml.Node, names map[string]bool, depth int) (lines []int) {
-	if node == nil || node.Kind == yaml.AliasNode || depth > maxDepth {
-		return nil
-	}
-	if node.Kind == yaml.ScalarNode && strings.Contains(node.Value, "{{resolve:") {
-		for _, found := range substituted().FindAllStringSubmatch(node.Value, -1) {
-			if names[strings.TrimSpace(found[1])] {
-				return []int{node.Line}
-			}
-		}
-	}
-	for _, child := range node.Content {
-		lines = append(lines, chosenReferences(child, names, depth+1)...)
-	}
-	return lines
 }
 
 // splits reports whether Fn::Split takes apart what is made from one of the names.

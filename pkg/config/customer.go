@@ -213,11 +213,14 @@ func (d *decoder) checkOwn(n *strictyaml.Node, o overlay) {
 	if len(o.customer.Environments) == 0 {
 		return // all, or a list that is wrong itself
 	}
-	for key, envs := range map[string][]pipeline.Environment{"gated": o.gated, "require_reviewed": o.requireReviewed, "prevent_self_review": o.otherApprover} {
-		for _, env := range envs {
+	for _, own := range []struct {
+		key  string
+		envs []pipeline.Environment
+	}{{"gated", o.gated}, {"require_reviewed", o.requireReviewed}, {"prevent_self_review", o.otherApprover}} {
+		for _, env := range own.envs {
 			if !slices.Contains(o.customer.Environments, env) {
-				at, _ := n.Locate(key)
-				d.add(at, RuleUnknownEnvironment, fmt.Sprintf("%s names %q, which this customer may not use", key, env), "remove it, or add it to environments")
+				at, _ := n.Locate(own.key)
+				d.add(at, RuleUnknownEnvironment, fmt.Sprintf("%s names %q, which this customer may not use", own.key, env), "remove it, or add it to environments")
 			}
 		}
 	}

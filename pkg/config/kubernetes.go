@@ -71,10 +71,12 @@ func (d *decoder) kubernetes(v, item value, to *pipeline.KubernetesRule) {
 			}
 		},
 	})
-	for name, value := range map[string]string{"kubeconfig": to.Kubeconfig, "namespace": string(to.Namespace)} {
-		if value == "" && v.Kind == strictyaml.Object && v.Get(name) == nil {
-			d.add(v.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", v.name, name), map[string]string{
-				"kubeconfig": "name the environment variable with the kubeconfig", "namespace": `write namespace: "{{ customer }}-{{ environment }}", for example`}[name])
+	for _, key := range []struct{ name, value, remedy string }{
+		{"kubeconfig", to.Kubeconfig, "name the environment variable with the kubeconfig"},
+		{"namespace", string(to.Namespace), `write namespace: "{{ customer }}-{{ environment }}", for example`},
+	} {
+		if key.value == "" && v.Kind == strictyaml.Object && v.Get(key.name) == nil {
+			d.add(v.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", v.name, key.name), key.remedy)
 		}
 	}
 }

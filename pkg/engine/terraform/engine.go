@@ -129,9 +129,9 @@ func checkJob(job pipeline.Job) error {
 	if job.Variables == nil {
 		return errors.New("job has no variables")
 	}
-	for what, path := range map[string]string{"manager directory": job.ManagerDir, "run directory": job.Dir} {
-		if !filepath.IsAbs(path) {
-			return fmt.Errorf("%s %q is not absolute", what, path)
+	for _, dir := range []struct{ what, path string }{{"manager directory", job.ManagerDir}, {"run directory", job.Dir}} {
+		if !filepath.IsAbs(dir.path) {
+			return fmt.Errorf("%s %q is not absolute", dir.what, dir.path)
 		}
 	}
 	if path := job.Backend.Path(); job.Backend.Type == pipeline.BackendLocal && !filepath.IsAbs(path) {

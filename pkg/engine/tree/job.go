@@ -16,9 +16,9 @@ func CheckJob(job pipeline.Job) error {
 	if job.Variables == nil {
 		return errors.New("job has no variables")
 	}
-	for what, path := range map[string]string{"manager directory": job.ManagerDir, "run directory": job.Dir} {
-		if !filepath.IsAbs(path) {
-			return fmt.Errorf("%s %q is not absolute", what, path)
+	for _, dir := range []struct{ what, path string }{{"manager directory", job.ManagerDir}, {"run directory", job.Dir}} {
+		if !filepath.IsAbs(dir.path) {
+			return fmt.Errorf("%s %q is not absolute", dir.what, dir.path)
 		}
 	}
 	if err := job.CheckStack(); err != nil {

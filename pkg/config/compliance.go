@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -169,7 +170,7 @@ func (d *complianceDecoder) propertyRules(v value, r *compliance.Rules) {
 		}
 		rule := compliance.PropertyRule{Name: name, Where: pipeline.Position{File: d.file, Line: item.at.Line, Column: item.at.Column}}
 		d.read(item, d.propertyRuleFields(&rule))
-		for old := range rule.Deprecated {
+		for _, old := range slices.Sorted(maps.Keys(rule.Deprecated)) {
 			if slices.Contains(rule.Values, old) {
 				d.add(item.at, RuleValue, fmt.Sprintf("%s allows the value %q, and calls it deprecated", item.name, strictyaml.Short(old)), "remove it from values: a deprecated one is reported, and no error")
 			}

@@ -109,8 +109,12 @@ func TestBadCompliance(t *testing.T) {
 
 func FuzzParseCompliance(f *testing.F) {
 	f.Add([]byte(goodCompliance))
+	f.Add([]byte("properties: {a: {values: [v, w, x, y, z], deprecated: {v: a, w: a, x: a, y: a, z: a}}}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		rules, problems := ParseCompliance(raw, complianceNow)
+		if _, again := ParseCompliance(raw, complianceNow); again.Error() != problems.Error() {
+			t.Errorf("parsed again, the problems are\n%v\nand were\n%v", again.Error(), problems.Error())
+		}
 		for _, e := range rules.Exceptions {
 			if len(problems) == 0 && (e.Owner == "" || e.Reason == "" || e.Until.Sub(complianceNow) > compliance.LongestException) {
 				t.Errorf("an exception without an end: %+v", e)

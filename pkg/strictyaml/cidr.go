@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
 // Formats of ours for JSON Schema: "cidr" is a private network (RFC 1918, RFC
@@ -67,14 +67,11 @@ func (e *cidrError) remedy(accepted func(string) bool) string {
 }
 
 func registerFormats(c *jsonschema.Compiler) {
-	for name, private := range map[string]bool{formatCIDR: true, formatAnyCIDR: false} {
-		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(v any) error {
-			s, ok := v.(string)
-			if !ok {
-				return nil // another keyword checks the type
-			}
-			return checkCIDR(s, private)
-		}})
+	for _, name := range []string{formatCIDR, formatAnyCIDR} {
+		c.Formats[name] = func(v any) bool {
+			s, ok := v.(string) // another keyword checks the type
+			return !ok || checkCIDR(s, name == formatCIDR) == nil
+		}
 	}
 }
 

@@ -2,10 +2,13 @@ package strictyaml
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v5"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -24,16 +27,15 @@ func Compile(name string, raw []byte) (*Schema, error) {
 		return nil, &SchemaError{Position: at, Message: "it is larger than " + Size(maxSchemaBytes), Remedy: "shorten it"}
 	}
 	raw = bytes.TrimPrefix(raw, byteOrderMark)
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	doc, err := decodeJSON(raw)
 	if err != nil {
 		return nil, notJSON(name, raw, err)
 	}
 	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	c.AssertFormat()
+	c.Draft, c.AssertFormat = jsonschema.Draft2020, true
 	registerFormats(c)
-	c.UseLoader(noLoader{})
-	if err := c.AddResource(schemaURL, doc); err != nil {
+	c.LoadURL = func(url string) (io.ReadCloser, error) { return nil, outsideError(url) }
+	if err := c.AddResource(schemaURL, bytes.NewReader(raw)); err != nil {
 		return nil, &SchemaError{Position: at, Message: "it cannot be used", Err: err, Remedy: "make it a valid JSON Schema"}
 	}
 	compiled, err := c.Compile(schemaURL)
@@ -52,12 +54,18 @@ func notSchema(name string, raw []byte, err error) *SchemaError {
 			return e
 		}
 	}
-	var load *jsonschema.LoadURLError
-	if errors.As(err, &load) {
-		e.Message, e.Err, e.Remedy = fmt.Sprintf("the reference %s leads out of the file", load.URL), nil, errOutside.Error()
+	var outside outsideError
+	if errors.As(err, &outside) {
+		e.Message, e.Err, e.Remedy = fmt.Sprintf("the reference %s leads out of the file", string(outside)), nil, errOutside.Error()
 		return e
 	}
-	var invalid *jsonschema.SchemaValidationError
+	var loop jsonschema.InfiniteLoopError
+	if errors.As(err, &loop) {
+		e.Message, e.Err, e.Remedy = "a reference leads back to the part that it stands in, for the same value", nil, "refer to the part below a key or an item: through properties or items"
+		e.Position = loopPlace(name, raw, string(loop))
+		return e
+	}
+	var invalid *jsonschema.SchemaError
 	var found *jsonschema.ValidationError
 	if !errors.As(err, &invalid) || !errors.As(invalid.Err, &found) {
 		return e
@@ -66,8 +74,9 @@ func notSchema(name string, raw []byte, err error) *SchemaError {
 	if root == nil {
 		root = &Node{}
 	}
-	x := explainer{schema: &Schema{}, file: name, root: root}
-	for _, leaf := range leaves(found) {
+	draft := &Schema{} // what it says is not at hand
+	x := explainer{schema: draft, file: name, root: root}
+	for _, leaf := range leaves(draft.violation(found, root.Any())) {
 		x.explain(leaf)
 	}
 	if len(x.problems) > 0 {
@@ -77,6 +86,41 @@ func notSchema(name string, raw []byte, err error) *SchemaError {
 	return e
 }
 
-type noLoader struct{}
+// loopPlace finds the part of the schema in which a loop begins: the validator names it, and then the way.
+func loopPlace(name string, raw []byte, way string) pipeline.Position {
+	at := pipeline.Position{File: name}
+	root, _ := Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
+	_, pointer, _ := strings.Cut(way, "#")
+	if root == nil {
+		return at
+	}
+	node := root
+	for _, step := range pointerSteps(pointer) {
+		next := node.At(step)
+		if next == nil {
+			break
+		}
+		node = next
+	}
+	at.Line, at.Column = node.Line, node.Column
+	return at
+}
 
-func (noLoader) Load(string) (any, error) { return nil, errOutside }
+// outsideError is the URL of a reference that leads out of the file.
+type outsideError string
+
+func (e outsideError) Error() string { return "the reference " + string(e) + " leads out of the file" }
+
+// decodeJSON reads one JSON value, with its numbers as they are written.
+func decodeJSON(raw []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var doc any
+	if err := d.Decode(&doc); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more behind the JSON value")
+	}
+	return doc, nil
+}

@@ -6,9 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -29,62 +26,69 @@ func (e *explainer) add(path []string, rule, message, remedy string) {
 	e.problems = append(e.problems, pipeline.Problem{Position: pos, Rule: "schema-" + rule, Message: message, Remedy: remedy})
 }
 
-func (e *explainer) explain(v *jsonschema.ValidationError) {
-	path := v.InstanceLocation
-	name := pathName(path)
-	switch k := v.ErrorKind.(type) {
-	case *kind.Required:
-		for _, key := range k.Missing {
+func (e *explainer) explain(v violation) {
+	switch name := pathName(v.path); v.keyword {
+	case "required", "dependentRequired", "dependencies":
+		for _, key := range v.missing() {
 			e.missing(v, key)
 		}
-	case *kind.DependentRequired:
-		for _, key := range k.Missing {
-			e.missing(v, key)
-		}
-	case *kind.Dependency:
-		for _, key := range k.Missing {
-			e.missing(v, key)
-		}
-	case *kind.AdditionalProperties:
-		for _, key := range slices.Sorted(slices.Values(k.Properties)) {
+	case "additionalProperties":
+		for _, key := range v.unknown() {
 			e.unknownKey(v, key)
 		}
-	case *kind.PropertyNames:
-		e.add(append(slices.Clone(path), k.Property), "key", fmt.Sprintf("the key %q is not allowed in %s", Short(k.Property), name), "rename it")
-	case *kind.Type:
-		e.wrongType(v, k)
-	case *kind.Enum:
-		if k.Got == nil {
-			e.add(path, "enum", name+" has no value", "write a value: "+e.enumRemedy(path, k.Got, k.Want))
+	case "propertyNames":
+		e.add(append(slices.Clone(v.path), v.args[0]), "key", fmt.Sprintf("the key %q is not allowed in %s", Short(v.args[0]), name), "rename it")
+	case "type":
+		e.wrongType(v)
+	case "enum":
+		e.enum(v)
+	case "const":
+		want := "it must be " + show(v.part["const"])
+		if v.value == nil {
+			e.add(v.path, "const", name+" has no value", "write a value: "+want)
 			return
 		}
-		e.add(path, "enum", name+" is "+e.written(path, k.Got)+", which is not one of the allowed values", e.enumRemedy(path, k.Got, k.Want))
-	case *kind.Const:
-		if k.Got == nil {
-			e.add(path, "const", name+" has no value", "write a value: it must be "+show(k.Want))
-			return
-		}
-		e.add(path, "const", name+" is "+e.written(path, k.Got), "it must be "+show(k.Want))
-	case *kind.Pattern:
-		e.add(path, "pattern", fmt.Sprintf("%s is %q, which does not have the expected form", name, Short(k.Got)), e.patternRemedy(v, k.Got, k.Want))
-	case *kind.Format:
-		e.format(v, k)
-	case *kind.FalseSchema:
-		e.falseSchema(path, name)
-	case *kind.UniqueItems:
-		e.add(path, "unique", fmt.Sprintf("%s holds the same value twice, as items %d and %d", name, k.Duplicates[0]+1, k.Duplicates[1]+1), "remove one of them")
+		e.add(v.path, "const", name+" is "+e.written(v.path, v.value), want)
+	case "pattern":
+		got, _ := v.value.(string)
+		e.add(v.path, "pattern", fmt.Sprintf("%s is %q, which does not have the expected form", name, Short(got)), e.patternRemedy(v, got))
+	case "format":
+		e.format(v)
+	case keywordFalse:
+		e.falseSchema(v.path, name)
+	case "uniqueItems":
+		e.twice(v)
 	default:
-		if rule, message, remedy, ok := e.bound(path, k); ok {
-			e.add(path, rule, message, remedy)
+		if rule, message, remedy, ok := e.bound(v); ok {
+			e.add(v.path, rule, message, remedy)
 			return
 		}
 		e.form(v)
 	}
 }
 
+func (e *explainer) enum(v violation) {
+	remedy := e.enumRemedy(v.path, v.value, v.allowed())
+	if v.value == nil {
+		e.add(v.path, "enum", pathName(v.path)+" has no value", "write a value: "+remedy)
+		return
+	}
+	e.add(v.path, "enum", pathName(v.path)+" is "+e.written(v.path, v.value)+", which is not one of the allowed values", remedy)
+}
+
+// twice names two items that are alike, from 1. The validator counts them from 0.
+func (e *explainer) twice(v violation) {
+	var first, second int
+	if _, err := fmt.Sscanf(v.message, "items at index %d and %d are equal", &first, &second); err != nil {
+		e.form(v)
+		return
+	}
+	e.add(v.path, "unique", fmt.Sprintf("%s holds the same value twice, as items %d and %d", pathName(v.path), first+1, second+1), "remove one of them")
+}
+
 // missing names the key to add, at the map where it belongs.
-func (e *explainer) missing(v *jsonschema.ValidationError, key string) {
-	path := v.InstanceLocation
+func (e *explainer) missing(v violation, key string) {
+	path := v.path
 	in := "the file"
 	if len(path) > 0 {
 		in = pathName(path)
@@ -93,11 +97,11 @@ func (e *explainer) missing(v *jsonschema.ValidationError, key string) {
 	if len(path) > 0 {
 		remedy += " to " + in
 	}
-	if d := e.schema.description(v.SchemaURL, "properties", key); d != "" {
+	if d := e.schema.description(v.schema, "properties", key); d != "" {
 		remedy += " (" + d + ")"
 	}
 	if present := e.root.At(path...); present != nil {
-		if like := pipeline.Nearest(key, unknownKeys(present, e.schema.properties(v.SchemaURL))); like != "" {
+		if like := pipeline.Nearest(key, unknownKeys(present, e.schema.properties(v.schema))); like != "" {
 			if e.unknown[pathName(append(slices.Clone(path), like))] {
 				return // reported at that key
 			}
@@ -114,12 +118,12 @@ func Lacks(p pipeline.Problem, key string) bool {
 	return p.Rule == RuleSchemaRequired && strings.HasSuffix(p.Message, lacks(key))
 }
 
-func (e *explainer) unknownKey(v *jsonschema.ValidationError, key string) {
-	path := append(slices.Clone(v.InstanceLocation), key)
-	message := fmt.Sprintf("the key %q is not known in %s", Short(key), pathName(v.InstanceLocation))
-	known := e.schema.properties(v.SchemaURL)
+func (e *explainer) unknownKey(v violation, key string) {
+	path := append(slices.Clone(v.path), key)
+	message := fmt.Sprintf("the key %q is not known in %s", Short(key), pathName(v.path))
+	known := e.schema.properties(v.schema)
 	remedy := "remove it"
-	if inner := e.schema.dotted(v.InstanceLocation, key); inner != "" {
+	if inner := e.schema.dotted(v.path, key); inner != "" {
 		remedy = inner
 	} else if like := pipeline.Nearest(key, known); like != "" {
 		remedy = fmt.Sprintf("did you mean %q?", like)
@@ -127,7 +131,7 @@ func (e *explainer) unknownKey(v *jsonschema.ValidationError, key string) {
 		remedy = "remove it; known are: " + strings.Join(known, ", ")
 	}
 	pos, _ := e.root.Locate(path...)
-	if parent := e.root.At(v.InstanceLocation...); parent != nil {
+	if parent := e.root.At(v.path...); parent != nil {
 		if entry, ok := parent.Entry(key); ok {
 			pos = entry.KeyPlace()
 		}
@@ -141,49 +145,49 @@ var typeNames = map[string]string{
 	"string": "text", "array": "a list", "object": "a map",
 }
 
-func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
-	path := v.InstanceLocation
-	want := make([]string, len(k.Want))
-	for i, w := range k.Want {
+func (e *explainer) wrongType(v violation) {
+	path := v.path
+	want := make([]string, len(v.want))
+	for i, w := range v.want {
 		want[i] = typeNames[w]
 	}
 	wanted := strings.Join(want, " or ")
 	value := e.root.At(path...)
-	got := typeNames[k.Got]
+	got := typeNames[v.got]
 	if value != nil && value.inline() && value.Kind != Null && value.Kind != Array && value.Kind != Object {
 		got = value.Written() + ", " + got
 	}
 	remedy := "write " + wanted
 	switch {
-	case k.Got == "null":
+	case v.got == "null":
 		e.add(path, "type", pathName(path)+" has no value, where "+wanted+" is expected", e.emptyRemedy(v, wanted))
 		return
-	case k.Got == "string" && value != nil && value.Source != "" && slices.Equal(k.Want, []string{"object"}):
+	case v.got == "string" && value != nil && value.Source != "" && slices.Equal(v.want, []string{"object"}):
 		if m := noBlankPattern().FindStringSubmatch(value.Source); m != nil {
 			remedy = fmt.Sprintf("a blank is missing after the colon: write %q on a line below", Short(m[1]+": "+m[2]))
 		}
-	case value != nil && slices.Equal(k.Want, []string{"array"}) && value.Kind != Object && value.inline():
+	case value != nil && slices.Equal(v.want, []string{"array"}) && value.Kind != Object && value.inline():
 		remedy = e.listRemedy(v, value)
-	case k.Got == "string" && slices.Contains(k.Want, "boolean") && len(k.Want) == 1:
+	case v.got == "string" && slices.Contains(v.want, "boolean") && len(v.want) == 1:
 		remedy = "write true or false, without quotes"
-	case k.Got == "string" && value != nil && decimalPattern().MatchString(value.Text):
+	case v.got == "string" && value != nil && decimalPattern().MatchString(value.Text):
 		remedy += ": remove the quotes"
-	case k.Got == "string" && value != nil && (slices.Contains(k.Want, "integer") || slices.Contains(k.Want, "number")):
+	case v.got == "string" && value != nil && (slices.Contains(v.want, "integer") || slices.Contains(v.want, "number")):
 		if number, ok := e.numberRemedy(path, value.Text); ok {
 			remedy = number
 		}
-	case k.Got != "object" && k.Got != "array" && slices.Contains(k.Want, "string"):
+	case v.got != "object" && v.got != "array" && slices.Contains(v.want, "string"):
 		remedy += ": put the value in quotes"
 	}
 	e.add(path, "type", fmt.Sprintf("%s is %s, where %s is expected", pathName(path), got, wanted), remedy)
 }
 
 // listRemedy writes a value as the list that the schema wants.
-func (e *explainer) listRemedy(v *jsonschema.ValidationError, value *Node) string {
+func (e *explainer) listRemedy(v violation, value *Node) string {
 	if m := hyphenPattern().FindStringSubmatch(value.Source); m != nil {
 		return fmt.Sprintf("a blank is missing after the hyphen: write - %s on a line below the key", Short(m[1]))
 	}
-	part, _ := e.schema.at(strings.TrimSuffix(v.SchemaURL, "/type")).(map[string]any)
+	part, _ := e.schema.at(strings.TrimSuffix(v.schema, "/type")).(map[string]any)
 	kind := kindOfPart(e.schema.follow(part["items"]))
 	if part["items"] == nil && value.Kind != String {
 		kind = "number"
@@ -193,7 +197,7 @@ func (e *explainer) listRemedy(v *jsonschema.ValidationError, value *Node) strin
 		text = value.Source
 	}
 	list := listOf(text, kind == "integer" || kind == "number")
-	if root, _ := Parse(e.file, []byte("list: "+list), Options{Bytes: len(list) + maxKeyLength, Depth: 2, Nodes: len(list) + 2}); root == nil || !e.passes(v.InstanceLocation, root.Get("list").Any()) {
+	if root, _ := Parse(e.file, []byte("list: "+list), Options{Bytes: len(list) + maxKeyLength, Depth: 2, Nodes: len(list) + 2}); root == nil || !e.passes(v.path, root.Get("list").Any()) {
 		return e.withDescription(v, "write a list")
 	}
 	return "write a list: " + Short(list)
@@ -216,12 +220,12 @@ func listOf(text string, numbers bool) string {
 }
 
 // emptyRemedy asks for a value of the right kind in the words of the schema.
-func (e *explainer) emptyRemedy(v *jsonschema.ValidationError, wanted string) string {
+func (e *explainer) emptyRemedy(v violation, wanted string) string {
 	return e.withDescription(v, "write a value: "+wanted)
 }
 
 // withDescription adds the words of the schema to a remedy.
-func (e *explainer) withDescription(v *jsonschema.ValidationError, remedy string) string {
+func (e *explainer) withDescription(v violation, remedy string) string {
 	if d := e.described(v); d != "" {
 		remedy += " (" + d + ")"
 	}
@@ -232,39 +236,47 @@ func (e *explainer) falseSchema(path []string, name string) {
 	e.add(path, "not-allowed", name+" is not allowed here", "remove it")
 }
 
-func (e *explainer) format(v *jsonschema.ValidationError, k *kind.Format) {
-	path := v.InstanceLocation
-	what, remedy := "is not a valid "+k.Want, "write a valid "+k.Want
-	var network *cidrError
-	if errors.As(k.Err, &network) {
-		what = network.what
-		remedy = network.remedy(func(s string) bool { return e.passes(path, s) })
+func (e *explainer) format(v violation) {
+	want, ok := v.part["format"].(string)
+	if !ok { // the schema of a draft
+		want = strings.Trim(v.message[strings.LastIndexByte(v.message, ' ')+1:], "'")
 	}
-	if got, ok := k.Got.(string); ok {
-		if meant, ok := e.offerText(path, repairs(got)...); ok {
+	what, remedy := "is not a valid "+want, "write a valid "+want
+	got, isText := v.value.(string)
+	var network *cidrError
+	if (want == formatCIDR || want == formatAnyCIDR) && errors.As(checkCIDR(got, want == formatCIDR), &network) {
+		what = network.what
+		remedy = network.remedy(func(s string) bool { return e.passes(v.path, s) })
+	}
+	if isText {
+		if meant, ok := e.offerText(v.path, repairs(got)...); ok {
 			remedy = "did you mean " + meant + "?"
 		}
 	}
-	e.add(path, "format", fmt.Sprintf("%s is %s, which %s", pathName(path), e.written(path, k.Got), what), e.withDescription(v, remedy))
+	e.add(v.path, "format", fmt.Sprintf("%s is %s, which %s", pathName(v.path), e.written(v.path, v.value), what), e.withDescription(v, remedy))
 }
 
 // patternRemedy prefers the words of the schema to the regular expression.
-func (e *explainer) patternRemedy(v *jsonschema.ValidationError, got, pattern string) string {
-	if meant, ok := e.offerText(v.InstanceLocation, repairs(got)...); ok {
+func (e *explainer) patternRemedy(v violation, got string) string {
+	if meant, ok := e.offerText(v.path, repairs(got)...); ok {
 		return e.withDescription(v, "did you mean "+meant+"?")
 	}
 	if d := e.described(v); d != "" {
 		return d
 	}
-	return "it must match " + pattern
+	if pattern, ok := v.part["pattern"].(string); ok {
+		return "it must match " + pattern
+	}
+	_, pattern, _ := strings.Cut(v.message, "pattern ") // the schema of a draft
+	return "it must match " + strings.Trim(pattern, "'")
 }
 
 // described is the schema's own description of the value that failed.
-func (e *explainer) described(v *jsonschema.ValidationError) string {
-	if d := e.schema.description(v.SchemaURL); d != "" {
+func (e *explainer) described(v violation) string {
+	if d := e.schema.description(v.schema); d != "" {
 		return d
 	}
-	return e.schema.describedAt(v.InstanceLocation)
+	return e.schema.describedAt(v.path)
 }
 
 // enumRemedy lists the values that are allowed here, and the one that was likely meant.

@@ -5,52 +5,61 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"unicode/utf8"
 )
 
 // bound explains the rules that compare a quantity with a limit.
-func (e *explainer) bound(path []string, k jsonschema.ErrorKind) (rule, message, remedy string, ok bool) {
-	name := pathName(path)
-	size := func(rule, what string, got, want int, least bool) (string, string, string, bool) {
+func (e *explainer) bound(v violation) (rule, message, remedy string, ok bool) {
+	name := pathName(v.path)
+	size := func(rule, what string, got int, least bool) (string, string, string, bool) {
 		word := "at most"
 		if least {
 			word = "at least"
 		}
-		return rule, fmt.Sprintf("%s has %d %s", name, got, what), fmt.Sprintf("%s %d are allowed", word, want), true
+		return rule, fmt.Sprintf("%s has %d %s", name, got, what), fmt.Sprintf("%s %s are allowed", word, v.limit()), true
 	}
-	number := func(rule string, got, want *big.Rat, word string) (string, string, string, bool) {
-		return rule, fmt.Sprintf("%s is %s", name, e.written(path, json.Number(rat(got)))), "it must be " + word + " " + rat(want), true
+	number := func(rule, word string) (string, string, string, bool) {
+		return rule, name + " is " + e.written(v.path, v.value), "it must be " + word + " " + v.limit(), true
 	}
-	switch k := k.(type) {
-	case *kind.Minimum:
-		return number("minimum", k.Got, k.Want, "at least")
-	case *kind.Maximum:
-		return number("maximum", k.Got, k.Want, "at most")
-	case *kind.ExclusiveMinimum:
-		return number("minimum", k.Got, k.Want, "greater than")
-	case *kind.ExclusiveMaximum:
-		return number("maximum", k.Got, k.Want, "less than")
-	case *kind.MultipleOf:
-		return number("multiple-of", k.Got, k.Want, "a multiple of")
-	case *kind.MinLength:
-		return size("length", "characters", k.Got, k.Want, true)
-	case *kind.MaxLength:
-		return size("length", "characters", k.Got, k.Want, false)
-	case *kind.MinItems:
-		return size("items", "items", k.Got, k.Want, true)
-	case *kind.MaxItems:
-		return size("items", "items", k.Got, k.Want, false)
-	case *kind.MinProperties:
-		return size("keys", "keys", k.Got, k.Want, true)
-	case *kind.MaxProperties:
-		return size("keys", "keys", k.Got, k.Want, false)
+	text, _ := v.value.(string)
+	list, _ := v.value.([]any)
+	switch v.keyword {
+	case "minimum":
+		return number("minimum", "at least")
+	case "maximum":
+		return number("maximum", "at most")
+	case "exclusiveMinimum":
+		return number("minimum", "greater than")
+	case "exclusiveMaximum":
+		return number("maximum", "less than")
+	case "multipleOf":
+		return number("multiple-of", "a multiple of")
+	case "minLength", "maxLength":
+		return size("length", "characters", utf8.RuneCountInString(text), v.keyword == "minLength")
+	case "minItems", "maxItems":
+		return size("items", "items", len(list), v.keyword == "minItems")
+	case "minProperties", "maxProperties":
+		return size("keys", "keys", len(asMap(v.value)), v.keyword == "minProperties")
 	}
 	return "", "", "", false
 }
 
-func rat(r *big.Rat) string {
+// limit is the number of a keyword as people write it.
+func (v violation) limit() string {
+	number, ok := v.part[v.keyword].(json.Number)
+	if !ok && strings.HasPrefix(v.keyword, "exclusive") { // draft 4 has true here
+		number, ok = v.part[strings.ToLower(strings.TrimPrefix(v.keyword, "exclusive"))].(json.Number)
+	}
+	if !ok { // the schema of a draft: it asks for no other number
+		number = "0"
+		if strings.HasPrefix(v.message, "minimum 1 ") {
+			number = "1"
+		}
+	}
+	r, ok := new(big.Rat).SetString(string(number))
+	if !ok {
+		return string(number)
+	}
 	if r.IsInt() {
 		return r.Num().String()
 	}

@@ -3,46 +3,52 @@ package strictyaml
 import (
 	"fmt"
 	"strings"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
 // form explains the rules that are made of schemas: which keyword failed, and what it
 // asks for, as far as the schema says so.
-func (e *explainer) form(v *jsonschema.ValidationError) {
-	name := pathName(v.InstanceLocation)
+func (e *explainer) form(v violation) {
+	name := pathName(v.path)
 	message, remedy := name+" does not meet the service's rules", "ask your service provider what is allowed here"
-	part := asMap(e.schema.at(v.SchemaURL))
-	switch k := v.ErrorKind.(type) {
-	case *kind.Not:
+	switch v.keyword {
+	case "not":
 		message = name + " is what the rule \"not\" excludes"
-		remedy = "write another value: it must not " + requirement(asMap(part["not"]))
-	case *kind.AnyOf:
+		remedy = "write another value: it must not " + requirement(asMap(v.part["not"]))
+	case "anyOf":
 		message = name + " has none of the forms that the rule \"anyOf\" allows"
-		remedy = alternatives(part["anyOf"], false)
-	case *kind.OneOf:
+		remedy = alternatives(v.part["anyOf"], false)
+	case "oneOf":
 		message = name + " has none of the forms that the rule \"oneOf\" allows"
-		if len(k.Subschemas) > 0 {
+		if len(v.causes) == 0 {
 			message = name + " has several of the forms of which the rule \"oneOf\" allows one"
 		}
-		remedy = alternatives(part["oneOf"], true)
-	case *kind.Contains:
-		message = name + " has no item that the rule \"contains\" asks for"
-		remedy = "add an item: it must " + requirement(asMap(part["contains"]))
-	case *kind.MinContains:
-		message = fmt.Sprintf("%s has %d of the %d items that the rule \"contains\" asks for", name, len(k.Got), k.Want)
-		remedy = "add an item: it must " + requirement(asMap(part["contains"]))
-	case *kind.MaxContains:
-		message = fmt.Sprintf("%s has %d items of the form of the rule \"contains\", which allows %d", name, len(k.Got), k.Want)
-		remedy = "remove an item; the form is to " + requirement(asMap(part["contains"]))
-	case *kind.AdditionalItems:
-		message, remedy = fmt.Sprintf("%s has %d items more than are allowed", name, k.Count), "remove them"
+		remedy = alternatives(v.part["oneOf"], true)
+	case "contains", "minContains", "maxContains":
+		message, remedy = v.contains(name)
+	case "additionalItems":
+		list, _ := v.value.([]any)
+		items, _ := v.part["items"].([]any)
+		message, remedy = fmt.Sprintf("%s has %d items more than are allowed", name, len(list)-len(items)), "remove them"
 	}
 	if d := e.described(v); d != "" {
 		remedy = d
 	}
-	e.add(v.InstanceLocation, "rule", message, remedy)
+	e.add(v.path, "rule", message, remedy)
+}
+
+// contains explains how many items have the form that contains asks for. The validator names each item
+// of a list with too few that does not have it.
+func (v violation) contains(name string) (message, remedy string) {
+	form := requirement(asMap(v.part["contains"]))
+	list, _ := v.value.([]any)
+	switch _, counted := v.part["minContains"]; {
+	case v.keyword == "maxContains":
+		_, got, _ := strings.Cut(v.message, "but got ")
+		return fmt.Sprintf("%s has %s items of the form of the rule \"contains\", which allows %s", name, got, v.limit()), "remove an item; the form is to " + form
+	case counted:
+		return fmt.Sprintf("%s has %d of the %s items that the rule \"contains\" asks for", name, len(list)-len(v.causes), v.limit()), "add an item: it must " + form
+	}
+	return name + " has no item that the rule \"contains\" asks for", "add an item: it must " + form
 }
 
 // requirement says in a few words what a part of a schema asks for, behind "must".

@@ -2,24 +2,26 @@ package strictyaml
 
 import (
 	"slices"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// leaves flattens a tree of validation errors to those that say something.
-func leaves(v *jsonschema.ValidationError) []*jsonschema.ValidationError {
-	switch v.ErrorKind.(type) {
-	case *kind.AnyOf, *kind.OneOf:
+// leaves flattens a tree of violations to those that say something.
+func leaves(v violation) []violation {
+	switch v.keyword {
+	case "anyOf", "oneOf":
+		if v.message == "" {
+			break // it stands around several
+		}
 		return bestAlternative(v)
-	case *kind.PropertyNames, *kind.Not, *kind.Contains, *kind.MinContains:
-		return []*jsonschema.ValidationError{v}
+	case "propertyNames", "not", "contains", "minContains":
+		if v.message != "" {
+			return []violation{v}
+		}
 	}
-	if len(v.Causes) == 0 {
-		return []*jsonschema.ValidationError{v}
+	if len(v.causes) == 0 {
+		return []violation{v}
 	}
-	var all []*jsonschema.ValidationError
-	for _, c := range v.Causes {
+	var all []violation
+	for _, c := range v.causes {
 		all = append(all, leaves(c)...)
 	}
 	return all
@@ -27,20 +29,20 @@ func leaves(v *jsonschema.ValidationError) []*jsonschema.ValidationError {
 
 // bestAlternative picks what to say about a value that fits none of several
 // forms: wrong types are put together, else the one form whose basic shape fits
-// speaks for all, else the whole is one error.
-func bestAlternative(v *jsonschema.ValidationError) []*jsonschema.ValidationError {
-	var shaped [][]*jsonschema.ValidationError
+// speaks for all, else the whole is one violation.
+func bestAlternative(v violation) []violation {
+	var shaped [][]violation
 	var want []string
 	got := ""
-	for _, c := range v.Causes {
+	for _, c := range v.causes {
 		branch := leaves(c)
-		types := typeErrorAt(branch, v.InstanceLocation)
+		types := typeErrorAt(branch, v.path)
 		if types == nil {
 			shaped = append(shaped, branch)
 			continue
 		}
-		got = types.Got
-		for _, w := range types.Want {
+		got = types.got
+		for _, w := range types.want {
 			if !slices.Contains(want, w) {
 				want = append(want, w)
 			}
@@ -50,17 +52,15 @@ func bestAlternative(v *jsonschema.ValidationError) []*jsonschema.ValidationErro
 	case len(shaped) == 1:
 		return shaped[0]
 	case len(shaped) == 0 && len(want) > 0:
-		return []*jsonschema.ValidationError{{
-			SchemaURL: v.SchemaURL, InstanceLocation: v.InstanceLocation, ErrorKind: &kind.Type{Got: got, Want: want},
-		}}
+		return []violation{{keyword: "type", schema: v.schema, path: v.path, value: v.value, want: want, got: got}}
 	}
-	return []*jsonschema.ValidationError{v}
+	return []violation{v}
 }
 
-func typeErrorAt(branch []*jsonschema.ValidationError, path []string) *kind.Type {
-	for _, leaf := range branch {
-		if k, ok := leaf.ErrorKind.(*kind.Type); ok && slices.Equal(leaf.InstanceLocation, path) {
-			return k
+func typeErrorAt(branch []violation, path []string) *violation {
+	for i, leaf := range branch {
+		if leaf.keyword == "type" && slices.Equal(leaf.path, path) {
+			return &branch[i]
 		}
 	}
 	return nil

@@ -2,15 +2,12 @@ package strictyaml
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -47,13 +44,9 @@ func (e *explainer) passes(path []string, value any) bool {
 		return false
 	}
 	e.offers++
-	err := e.schema.compiled.Validate(with(e.root.Any(), path, value))
-	var invalid *jsonschema.ValidationError
-	if err == nil || !errors.As(err, &invalid) {
-		return err == nil
-	}
-	return !slices.ContainsFunc(leaves(invalid), func(v *jsonschema.ValidationError) bool {
-		return len(v.InstanceLocation) >= len(path) && slices.Equal(v.InstanceLocation[:len(path)], path)
+	found, err := e.schema.violations(with(e.root.Any(), path, value))
+	return err == nil && !slices.ContainsFunc(found, func(v violation) bool {
+		return len(v.path) >= len(path) && slices.Equal(v.path[:len(path)], path)
 	})
 }
 

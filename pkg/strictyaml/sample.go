@@ -48,7 +48,7 @@ func (s *Schema) sample(must []string) map[string]any {
 	const budget, longestSample = 60, 600
 	b := sampler{s: s, must: must, budget: budget}
 	m, ok := b.value(s.follow(s.doc), 0).(map[string]any)
-	if !ok || b.budget < 0 || len(flowText(m)) > longestSample || s.compiled.Validate(m) != nil {
+	if !ok || b.budget < 0 || len(flowText(m)) > longestSample || !s.accepts(m) {
 		return nil
 	}
 	return m

@@ -1,7 +1,7 @@
 package strictyaml
 
 import (
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v5"
 )
 
 // maxSchemaBytes bounds a schema file; real ones have a few kilobytes.

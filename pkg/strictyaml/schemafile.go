@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -119,7 +117,7 @@ func CheckKeywords(name string, raw []byte) pipeline.Problems {
 	if root == nil {
 		return nil
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	doc, err := decodeJSON(raw)
 	if err != nil {
 		return nil // Compile has the words for it
 	}

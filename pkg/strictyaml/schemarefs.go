@@ -11,9 +11,9 @@ import (
 )
 
 // formats are the names that `format` may have: those of the validator and our own.
-// Source: format.go of github.com/santhosh-tekuri/jsonschema/v6, and the drafts.
+// Source: format.go of github.com/santhosh-tekuri/jsonschema/v5, and the drafts.
 var formats = []string{formatCIDR, formatAnyCIDR, "json-pointer", "relative-json-pointer", "uuid", "duration", "period", "ipv4", "ipv6", "hostname", "email", "date", "time", "date-time",
-	"uri", "iri", "uri-reference", "iri-reference", "uri-template", "semver", "regex"}
+	"uri", "iri", "uri-reference", "iri-reference", "uri-template", "regex"}
 
 // duplicates finds keys that a map of the schema has twice: JSON readers keep the last
 // one, so the rules of the first one never hold.

@@ -39,7 +39,10 @@ func (s *Schema) description(location string, steps ...string) string {
 // at finds the part of the schema that an error names by URL and JSON pointer
 // (RFC 6901); nil when it is not in this file under that pointer.
 func (s *Schema) at(location string, steps ...string) any {
-	_, fragment, _ := strings.Cut(location, "#")
+	base, fragment, _ := strings.Cut(location, "#")
+	if base != "" && base != schemaURL {
+		return nil
+	}
 	pointer, err := url.PathUnescape(fragment)
 	if err != nil || (pointer != "" && pointer[0] != '/') {
 		return nil
@@ -52,18 +55,20 @@ func (s *Schema) at(location string, steps ...string) any {
 	}
 	v := s.doc
 	for _, step := range append(path, steps...) {
-		switch t := v.(type) {
-		case map[string]any:
-			v = t[step]
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(t) {
-				return nil
-			}
-			v = t[i]
-		default:
-			return nil
-		}
+		v = stepInto(v, step)
 	}
 	return v
+}
+
+// stepInto is the member or item of that name or number; nil: there is none.
+func stepInto(value any, step string) any {
+	switch t := value.(type) {
+	case map[string]any:
+		return t[step]
+	case []any:
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(t) {
+			return t[i]
+		}
+	}
+	return nil
 }

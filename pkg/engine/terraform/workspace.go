@@ -148,8 +148,7 @@ func (w *workspace) values(config pipeline.EffectiveConfig) (map[string]json.Raw
 		if value, ok := fed[name]; ok {
 			values[name] = value
 		} else if variable.Required {
-			file, line := module.Place(variable.Pos)
-			missing = append(missing, w.missingVariable(name, pipeline.Position{File: path.Join(w.job.Root(), file), Line: line}))
+			missing = append(missing, w.missingVariable(name, pipeline.Position{File: path.Join(w.job.Root(), variable.File), Line: variable.Line}))
 		}
 	}
 	if len(missing) == 0 {

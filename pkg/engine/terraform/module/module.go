@@ -1,35 +1,41 @@
 package module
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
-	"github.com/hashicorp/terraform-config-inspect/tfconfig"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
 
+	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Root is what must be known of the root before the tool runs.
 type Root struct {
-	Variables map[string]*tfconfig.Variable
+	Variables map[string]Variable
 	Backend   string       // the type of its backend block; empty: there is none
 	Ephemeral []string     // ephemeral variables, which an apply must receive again
 	state     []stateBlock // blocks that would decide where the state is kept, in place of ours
 }
 
-// declaresVariable finds the keyword. A file without it declares no variable;
-// one with it may use the word for something else.
-var declaresVariable = text.Pattern(`\bvariable\b`)
+// Variable is an input variable of the root.
+type Variable struct {
+	Required  bool // it has no default
+	Sensitive bool
+	Default   any // as JSON has it; nil also where it cannot be evaluated alone
+	File      string
+	Line      int
+}
 
-// inspected finds the keywords that inspect looks for.
-var inspected = text.Pattern(`\b(cloud|state_store|backend|ephemeral)\b`)
+// inspected finds the keywords that inspect looks for. A file without them declares nothing of it;
+// one with them may use the word for something else.
+var inspected = text.Pattern(`\b(cloud|state_store|backend|variable)\b`)
 
 // ReadRoot parses those files of the root module that may matter. To
 // parse all of it is left to the tool, which explains mistakes better.
@@ -41,26 +47,29 @@ func ReadRoot(dir, tool string) (Root, error) {
 	if len(files) == 0 {
 		return Root{}, fmt.Errorf("%s holds no %s configuration", dir, tool)
 	}
-	var m Root
-	shown := moduleFS{FS: os.DirFS(dir), tool: tool, files: map[string]bool{}}
+	m := Root{Variables: map[string]Variable{}}
+	// An override file changes what the others declare, whatever its name.
+	slices.SortStableFunc(files, func(a, b string) int { return order(a) - order(b) })
 	for _, name := range files {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			return Root{}, fmt.Errorf("read %s: %w", name, text.FileError(err))
 		}
 		// In JSON a keyword may be spelled with escapes.
-		inJSON := strings.HasSuffix(name, ".json")
-		shown.files[name] = inJSON || declaresVariable().Match(content)
-		if inJSON || inspected().Match(content) {
+		if strings.HasSuffix(name, ".json") || inspected().Match(content) {
 			m.inspect(name, content)
 		}
 	}
-	module, _ := tfconfig.LoadModuleFromFilesystem(tfconfig.WrapFS(shown), ".")
-	m.Variables = module.Variables
 	return m, nil
 }
 
-// inspect looks for what terraform-config-inspect does not report.
+func order(name string) int {
+	if isOverride(name) {
+		return 1
+	}
+	return 0
+}
+
 func (m *Root) inspect(name string, content []byte) {
 	body := ParseFile(name, content)
 	if body == nil {
@@ -78,13 +87,45 @@ func (m *Root) inspect(name string, content []byte) {
 		}
 	}
 	for _, block := range blocksOf(body, "variable", "name") {
-		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "ephemeral"}}})
-		if attribute, ok := inner.Attributes["ephemeral"]; ok {
-			if v, diags := attribute.Expr.Value(nil); !diags.HasErrors() && !v.IsNull() && v.IsWhollyKnown() && v.Type().FriendlyName() == "bool" && v.True() {
-				m.Ephemeral = append(m.Ephemeral, block.Labels[0])
-			}
-		}
+		m.variable(name, block)
 	}
+}
+
+// variable reads a declaration, or the part of it that an override file writes anew.
+func (m *Root) variable(file string, block *hcl.Block) {
+	inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "default"}, {Name: "sensitive"}, {Name: "ephemeral"}}})
+	name := block.Labels[0]
+	v, declared := m.Variables[name]
+	if !declared || !isOverride(file) {
+		v = Variable{Required: true, File: file, Line: block.DefRange.Start.Line}
+	}
+	if attribute, ok := inner.Attributes["default"]; ok {
+		v.Required, v.Default = false, plainValue(attribute.Expr)
+	}
+	if attribute, ok := inner.Attributes["sensitive"]; ok {
+		v.Sensitive = plainValue(attribute.Expr) == true
+	}
+	if attribute, ok := inner.Attributes["ephemeral"]; ok && plainValue(attribute.Expr) == true {
+		m.Ephemeral = append(m.Ephemeral, name)
+	}
+	m.Variables[name] = v
+}
+
+// plainValue is the value of an expression without references, as JSON has it; nil: there is none.
+func plainValue(expr hcl.Expression) any {
+	value, diagnostics := expr.Value(nil)
+	if diagnostics.HasErrors() || !value.IsWhollyKnown() || value.ContainsMarked() {
+		return nil
+	}
+	raw, err := ctyjson.Marshal(value, value.Type())
+	if err != nil {
+		return nil
+	}
+	plain, err := jsonvalue.Decode(raw)
+	if err != nil {
+		return nil
+	}
+	return plain
 }
 
 // ParseFile returns nil for what cannot be parsed at all.
@@ -165,67 +206,4 @@ func IsCode(name string) bool {
 func ignoredFile(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||
 		strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#")
-}
-
-// moduleFS shows the named files of a module, OpenTofu's own under names that
-// terraform-config-inspect reads: x.tofu as x.tofu.tf.
-type moduleFS struct {
-	fs.FS
-	tool  string
-	files map[string]bool
-}
-
-func (m moduleFS) Open(name string) (fs.File, error) {
-	file, err := m.FS.Open(name)
-	if errors.Is(err, fs.ErrNotExist) && m.tool == "tofu" {
-		if base, ok := strings.CutSuffix(name, ".tofu.tf"); ok {
-			return m.FS.Open(base + ".tofu")
-		}
-		if base, ok := strings.CutSuffix(name, ".tofu.tf.json"); ok {
-			return m.FS.Open(base + ".tofu.json")
-		}
-	}
-	return file, err
-}
-
-// ReadDir implements fs.ReadDirFS.
-func (m moduleFS) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(m.FS, name)
-	if err != nil {
-		return nil, err
-	}
-	var shown []fs.DirEntry
-	for _, entry := range entries {
-		switch {
-		case !m.files[entry.Name()]:
-		case m.tool == "tofu":
-			shown = append(shown, renamed{entry, tofuToTF(entry.Name())})
-		default:
-			shown = append(shown, entry)
-		}
-	}
-	return shown, nil
-}
-
-func tofuToTF(name string) string {
-	if strings.HasSuffix(name, ".tofu") {
-		return name + ".tf"
-	}
-	if base, ok := strings.CutSuffix(name, ".tofu.json"); ok {
-		return base + ".tofu.tf.json"
-	}
-	return name
-}
-
-type renamed struct {
-	fs.DirEntry
-	name string
-}
-
-func (r renamed) Name() string { return r.name }
-
-// Place undoes the renaming in a place that terraform-config-inspect named.
-func Place(pos tfconfig.SourcePos) (string, int) {
-	name := strings.Replace(filepath.ToSlash(pos.Filename), ".tofu.tf", ".tofu", 1)
-	return name, pos.Line
 }

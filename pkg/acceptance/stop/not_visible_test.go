@@ -28,7 +28,7 @@ func TestRunThatTheTokenDoesNotSee(t *testing.T) {
 	w := fixture.New(t, nil)
 	dir := t.TempDir()
 	begun, goOn := filepath.Join(dir, "begun"), filepath.Join(dir, "go")
-	wait := "echo $PPID > " + begun + "; while [ ! -e " + goOn + " ]; do sleep 0.1; done"
+	wait := "echo $PPID > " + begun + "; while [ -e " + begun + " ] && [ ! -e " + goOn + " ]; do sleep 0.1; done"
 	r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: '" + wait + "'\nenvironments:\n  staging: {}\n"}))
 	planned := r.Planned("staging")
 	p := w.NewJob(r.Run).Start(r.Args("apply", "staging", "--receipt", planned.Outputs["receipt"])...)

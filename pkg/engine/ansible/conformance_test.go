@@ -142,7 +142,7 @@ func withVault(t *testing.T, tasks string) bench {
 
 // slowTasks go on until a file is there, and change something before and after.
 func slowTasks(started, finish string) string {
-	wait := fmt.Sprintf("touch %s; while [ ! -e %s ]; do sleep 0.05; done; touch SCRATCH/done", started, finish)
+	wait := fmt.Sprintf("touch %s; while [ -e %s ] && [ ! -e %s ]; do sleep 0.05; done; touch SCRATCH/done", started, started, finish)
 	return head + `    - name: first
       ansible.builtin.copy: {dest: "SCRATCH/first", content: "1", mode: "0644"}
     - name: wait

@@ -350,14 +350,15 @@ resource "terraform_data" "bad" {
 	})
 }
 
-// slowRoot takes long to plan or to apply, until a file appears.
+// slowRoot takes long to plan or to apply, until a file appears, or the test is over and
+// its directory gone.
 func slowRoot(started, wait string) string {
 	return `
 resource "terraform_data" "first" {}
 resource "terraform_data" "slow" {
   input = terraform_data.first.id
   provisioner "local-exec" {
-    command = "touch ` + started + `; while ! test -e ` + wait + `; do sleep 0.05; done"
+    command = "touch ` + started + `; while test -e ` + started + ` && ! test -e ` + wait + `; do sleep 0.05; done"
   }
 }
 resource "terraform_data" "last" { input = terraform_data.slow.id }

@@ -95,6 +95,9 @@ func (s *Server) authenticate(c *call) (reply, bool) {
 		sort.Strings(scopes)
 		c.header.Set("X-OAuth-Scopes", strings.Join(scopes, ", "))
 	}
+	if !t.app() && !t.Expires.IsZero() {
+		c.header.Set("GitHub-Authentication-Token-Expiration", t.Expires.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
 	return reply{}, true
 }
 
@@ -113,22 +116,34 @@ func (t *Token) sees(r *Repo) bool {
 	return t.repos[r.id]
 }
 
+// The names of permissions whose reads GitHub keeps from the public.
+const (
+	administration = "administration"
+	secrets        = "secrets"
+	variables      = "actions_variables"
+)
+
+// closed reports whether the permission is needed in a public repository, too.
+func (n need) closed() bool {
+	return n.level == "write" || n.name == administration || n.name == secrets || n.name == variables
+}
+
 // authorize applies the permissions of the route to a repository in sight.
 func (c *call) authorize() (reply, bool) {
 	accepted := make([]string, 0, len(c.route.needs))
-	write := false
+	closed := false
 	for _, n := range c.route.needs {
 		accepted = append(accepted, n.name+"="+n.level)
-		write = write || n.level == "write"
+		closed = closed || n.closed()
 	}
 	c.header.Set("X-Accepted-GitHub-Permissions", strings.Join(accepted, "; "))
 	switch {
-	case !write && !c.repo.private:
+	case !closed && !c.repo.private:
 		return reply{}, true
 	case c.token == nil:
 		return problem(http.StatusUnauthorized, "Requires authentication"), false
 	case c.token.Kind == Classic:
-		return c.authorizeClassic(write)
+		return c.authorizeClassic(closed)
 	}
 	for _, n := range c.route.needs {
 		if c.token.grants(c.repo, n) {
@@ -140,7 +155,7 @@ func (c *call) authorize() (reply, bool) {
 
 // authorizeClassic: to a classic token that lacks a right GitHub answers that there is
 // nothing, as on GitHub.
-func (c *call) authorizeClassic(write bool) (reply, bool) {
+func (c *call) authorizeClassic(closed bool) (reply, bool) {
 	scopes := []string{"repo"}
 	name := c.route.needs[0].name
 	switch name {
@@ -153,14 +168,14 @@ func (c *call) authorizeClassic(write bool) (reply, bool) {
 		scopes = append(scopes, "public_repo")
 	}
 	c.header.Set("X-Accepted-OAuth-Scopes", strings.Join(scopes, ", "))
-	if !write {
+	if !closed {
 		return reply{}, true
 	}
 	role := Write
 	switch name {
 	case "issues", "pull_requests":
 		role = Read // who can read may discuss
-	case repoProperties:
+	case repoProperties, administration:
 		role = Admin
 	}
 	scoped := slices.ContainsFunc(scopes, c.token.hasScope)
@@ -175,7 +190,10 @@ func (t *Token) grants(r *Repo, n need) bool {
 	if !t.repos[r.id] {
 		return false
 	}
-	if t.Kind == FineGrained && n.name == repoProperties && n.level == "write" && r.role(t.User) < Admin {
+	if t.Kind == FineGrained && (n.name == repoProperties && n.level == "write" || n.name == administration) && r.role(t.User) < Admin {
+		return false
+	}
+	if t.Kind == FineGrained && (n.name == secrets || n.name == variables) && r.role(t.User) < Write {
 		return false
 	}
 	if t.Kind == FineGrained && n.level == "write" && r.role(t.User) < Write &&

@@ -53,11 +53,14 @@ func needs(level string, names []string) []need {
 
 // page cuts items to the asked page and notes the Link header. GitHub gives 30
 // per page by default and 100 at most.
-func page[T any](c *call, items []T) []T {
+func page[T any](c *call, items []T) []T { return pageSized(c, items, 30, 100) }
+
+// pageSized is page for a list with other sizes of its pages.
+func pageSized[T any](c *call, items []T, standard, most int) []T {
 	q := c.r.URL.Query()
-	per, number := 30, 1
+	per, number := standard, 1
 	if n, err := strconv.Atoi(q.Get("per_page")); err == nil && n > 0 {
-		per = min(n, 100)
+		per = min(n, most)
 	}
 	if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 0 {
 		number = n

@@ -23,6 +23,9 @@ func (r *Repo) SetEnvironment(name string, rules EnvironmentRules) error {
 		}
 	}
 	e := r.environment(name)
+	if len(rules.Branches) == 0 {
+		rules.Branches = nil
+	}
 	e.rules, e.updated = rules, r.s.clock()
 	return nil
 }
@@ -66,10 +69,11 @@ func (r *Repo) viewEnvironment(e *environment) object {
 		})
 	}
 	v["deployment_branch_policy"] = nil
-	if len(e.rules.Branches) > 0 {
+	if custom := e.rules.Branches != nil; custom || e.rules.ProtectedBranches {
 		rules = append(rules, object{"id": e.ruleIDs[2], "node_id": nodeID("GA", e.ruleIDs[2]), "type": "branch_policy"})
-		v["deployment_branch_policy"] = object{"protected_branches": false, "custom_branch_policies": true}
+		v["deployment_branch_policy"] = object{"protected_branches": !custom, "custom_branch_policies": custom}
 	}
+	v["can_admins_bypass"] = !e.rules.NoBypass
 	v["protection_rules"] = rules
 	return v
 }
@@ -91,6 +95,9 @@ func (r *Repo) viewReviewers(e *environment) []object {
 
 // listEnvironments is GET …/environments.
 func listEnvironments(c *call) reply {
+	if c.repo.lacks(PlanTeam) {
+		return notFound()
+	}
 	out := []object{}
 	for _, e := range c.repo.environments {
 		out = append(out, c.repo.viewEnvironment(e))
@@ -100,8 +107,32 @@ func listEnvironments(c *call) reply {
 
 // getEnvironment is GET …/environments/{environment_name}, the name escaped.
 func getEnvironment(c *call) reply {
-	if e := c.repo.findEnvironment(c.params["environment_name"]); e != nil {
+	if e := c.repo.findEnvironment(c.params["environment_name"]); e != nil && !c.repo.lacks(PlanTeam) {
 		return ok(c.repo.viewEnvironment(e))
 	}
 	return notFound()
+}
+
+// listBranchPolicies is GET …/environments/{environment_name}/deployment-branch-policies.
+func listBranchPolicies(c *call) reply {
+	e := c.repo.findEnvironment(c.params["environment_name"])
+	if e == nil || c.repo.lacks(PlanTeam) {
+		return notFound()
+	}
+	out := []object{}
+	for _, pattern := range e.rules.Branches {
+		out = append(out, c.repo.viewBranchPolicy(e, pattern))
+	}
+	return ok(object{"total_count": len(out), "branch_policies": page(c, out)})
+}
+
+func (r *Repo) viewBranchPolicy(e *environment, pattern string) object {
+	if e.policyIDs == nil {
+		e.policyIDs = map[string]int64{}
+	}
+	if e.policyIDs[pattern] == 0 {
+		e.policyIDs[pattern] = r.s.id("branch-policy")
+	}
+	id := e.policyIDs[pattern]
+	return object{"id": id, "node_id": nodeID("GABP", id), "name": pattern, "type": "branch"}
 }

@@ -44,7 +44,7 @@ func (r *Repo) enter(runID int64, job, name string) (*gate, Gate, error) {
 
 // admits is the branch policy.
 func (e *environment) admits(branch string) bool {
-	return len(e.rules.Branches) == 0 || slices.ContainsFunc(e.rules.Branches, func(pattern string) bool {
+	return e.rules.Branches == nil || slices.ContainsFunc(e.rules.Branches, func(pattern string) bool {
 		hit, err := path.Match(pattern, branch)
 		return err == nil && hit
 	})

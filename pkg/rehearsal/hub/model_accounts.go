@@ -22,6 +22,7 @@ type User struct {
 	Type  Kind   `json:"type"`
 	Name  string `json:"name,omitempty"`
 	Email string `json:"email,omitempty"`
+	Plan  Plan   `json:"plan,omitempty"` // empty: one with all features
 }
 
 // TokenKind is the family of a token; it decides about rights, messages and

@@ -32,8 +32,9 @@ type Input struct {
 
 type workflow struct {
 	Workflow
-	id   int64
-	runs int
+	id    int64
+	runs  int
+	state string // as GitHub shows it; empty: active
 }
 
 // Run is a workflow run.

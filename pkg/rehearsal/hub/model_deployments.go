@@ -12,6 +12,11 @@ type EnvironmentRules struct {
 	WaitTimer         time.Duration // whole minutes
 	// Branches may deploy; empty: all. Exact names or path.Match patterns.
 	Branches []string
+	// NoBypass: administrators cannot pass the gate without an approval.
+	NoBypass bool
+	// ProtectedBranches alone may deploy, in place of Branches. No branch here has branch
+	// protection, and then every branch may, as on GitHub.
+	ProtectedBranches bool
 }
 
 type environment struct {
@@ -19,6 +24,7 @@ type environment struct {
 	ruleIDs          [3]int64
 	name             string
 	rules            EnvironmentRules
+	policyIDs        map[string]int64 // of the patterns in rules.Branches
 	created, updated time.Time
 }
 

@@ -62,4 +62,5 @@ type Repo struct {
 	environments []*environment
 	workflows    []*workflow
 	runs         []*run
+	settings     settings
 }

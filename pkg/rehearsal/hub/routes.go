@@ -4,7 +4,7 @@ import "slices"
 
 // routes is the table of everything that is answered. The order matters where a
 // tail of several segments could hide a longer pattern.
-var routes = slices.Concat(topRoutes, appRoutes, gitRoutes, propertyRoutes, pullRoutes, issueRoutes, deployRoutes, actionsRoutes)
+var routes = slices.Concat(topRoutes, appRoutes, gitRoutes, propertyRoutes, pullRoutes, issueRoutes, deployRoutes, actionsRoutes, settingsRoutes)
 
 var topRoutes = []route{
 	{"GET", "/user", nil, false, getUser},
@@ -68,12 +68,14 @@ var deployRoutes = []route{
 	{"GET", inRepo + "/actions/oidc/customization/sub", reads("actions"), false, getSubjectForm},
 	{"GET", inRepo + "/environments", reads("actions"), false, listEnvironments},
 	{"GET", inRepo + "/environments/{environment_name}", reads("actions"), false, getEnvironment},
+	{"GET", inRepo + "/environments/{environment_name}/deployment-branch-policies", reads("actions"), false, listBranchPolicies},
 }
 
 var actionsRoutes = []route{
 	{"POST", inRepo + "/dispatches", writes("contents"), false, postDispatch},
 	{"POST", inRepo + "/actions/workflows/{workflow_id}/dispatches", writes("actions"), false, postWorkflowDispatch},
 	{"GET", inRepo + "/actions/workflows/{workflow_id}/runs", reads("actions"), false, listRuns},
+	{"GET", inRepo + "/actions/workflows", reads("actions"), false, listWorkflows},
 	{"GET", inRepo + "/actions/runs", reads("actions"), false, listRuns},
 	{"GET", inRepo + "/actions/runs/{run_id}", reads("actions"), false, getRun},
 	{"GET", inRepo + "/actions/runs/{run_id}/attempts/{attempt_number}", reads("actions"), false, getRun},
@@ -83,4 +85,12 @@ var actionsRoutes = []route{
 	{"POST", inRepo + "/actions/runs/{run_id}/pending_deployments", writes("deployments"), false, postReview},
 	{"POST", inRepo + "/actions/runs/{run_id}/cancel", writes("actions"), false, postCancel},
 	{"POST", inRepo + "/actions/runs/{run_id}/force-cancel", writes("actions"), false, postForceCancel},
+}
+
+var settingsRoutes = []route{
+	{"GET", inRepo + "/actions/permissions", reads(administration), false, getActionsPermissions},
+	{"GET", inRepo + "/actions/permissions/workflow", reads(administration), false, getWorkflowPermissions},
+	{"GET", inRepo + "/actions/secrets", reads(secrets), false, listSecrets},
+	{"GET", inRepo + "/actions/variables", reads(variables), false, listVariables},
+	{"GET", inRepo + "/rules/branches/{branch...}", reads("metadata"), false, listBranchRules},
 }

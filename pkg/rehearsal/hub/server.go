@@ -87,7 +87,7 @@ var firstIDs = map[string]int64{
 	"user": 1001, "repo": 700001, "pull": 2100001, "issue": 2200001, "comment": 2300001,
 	"status": 2400001, "deployment": 2500001, "deployment-status": 2600001, "environment": 2700001,
 	"rule": 2750001, "label": 2800001, "run": 9000000001, "job": 9500000001, "workflow": 2900001,
-	"app": 1900001, "installation": 1950001, "token": 1, "request": 1, "jti": 1, "suite": 9700000001, "team": 3100001,
+	"app": 1900001, "installation": 1950001, "token": 1, "request": 1, "jti": 1, "suite": 9700000001, "team": 3100001, "ruleset": 3200001, "branch-policy": 3300001,
 }
 
 // id hands out the next number of a kind. The caller holds the lock.

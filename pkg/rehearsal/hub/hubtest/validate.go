@@ -224,7 +224,7 @@ var tails = []*regexp.Regexp{
 	regexp.MustCompile(`^(/repos/[^/]+/[^/]+/git/(?:ref|matching-refs|trees)/)(.+?)()$`),
 	regexp.MustCompile(`^(/repos/[^/]+/[^/]+/commits/)(.+?)(/status|/statuses|/pulls)?$`),
 	regexp.MustCompile(`^(/repos/[^/]+/[^/]+/compare/)(.+?)()$`),
-	regexp.MustCompile(`^(/repos/[^/]+/[^/]+/branches/)(.+?)()$`),
+	regexp.MustCompile(`^(/repos/[^/]+/[^/]+(?:/rules)?/branches/)(.+?)()$`),
 }
 
 // byID are paths that work on GitHub without being described.

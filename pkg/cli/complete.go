@@ -9,6 +9,7 @@ import (
 
 // choices are the flags that take one of a few words.
 var choices = map[string][]string{
+	"role":    {roleManager, roleCustomer},
 	"approve": {"ask\task at the terminal", "yes", "no"},
 	"mode":    {"apply", "plan", "dry-run"}, // mode destroy is typed
 	"fail-on": {"drift\tdrift or errors", "error\terrors alone", "none"},

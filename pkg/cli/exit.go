@@ -15,7 +15,7 @@ const (
 	ExitRejected  = 3   // the request, or its variables.yml, is not accepted
 	ExitRefused   = 4   // the plan may not be applied; the reason is an output
 	ExitWaiting   = 5   // still waiting: a deadline passed, or a person has to approve
-	ExitFindings  = 6   // validate, sweep, state reindex, the audit of a ledger, compliance, or drift found what it should fail on
+	ExitFindings  = 6   // validate, doctor, sweep, state reindex, the audit of a ledger, compliance, or drift found what it should fail on
 	ExitCancelled = 130 // interrupted, or without a reader
 )
 
@@ -31,7 +31,7 @@ var ExitCodes = []struct {
 	{ExitRejected, "rejected: the request or its variables.yml is not accepted"},
 	{ExitRefused, "refused: the plan may not be applied; the output `reason` says why"},
 	{ExitWaiting, "still waiting: a deadline passed, or a person has to approve"},
-	{ExitFindings, "findings: `validate`, `ledger`, `compliance` or `drift` found problems, `sweep` without --fix requests that hang, `state reindex` without --fix missing entries, or `rekey` records that need an older key"},
+	{ExitFindings, "findings: `validate`, `doctor`, `ledger`, `compliance` or `drift` found problems, `sweep` without --fix requests that hang, `state reindex` without --fix missing entries, or `rekey` records that need an older key"},
 	{ExitCancelled, "cancelled: interrupted by a signal, or the output has lost its reader"},
 }
 

@@ -25,6 +25,12 @@ func dryRunOnAnyRef(flags *pflag.FlagSet) bool {
 	return err != nil || dirErr != nil || state || dir == ""
 }
 
+// doctorRef is onDefaultBranch for the manager; a customer looks at its own repository from any ref.
+func doctorRef(flags *pflag.FlagSet) bool {
+	role, err := flags.GetString("role")
+	return err != nil || role != roleCustomer
+}
+
 // refRules has every command. This is the one place that says on which refs a command
 // works: checkRef refuses the others before the command begins. A command that is
 // missing here needs the default branch.
@@ -36,6 +42,7 @@ var refRules = map[string]refRule{
 	"metapipe bootstrap state":       onDefaultBranch,
 	"metapipe customer":              onAnyRef,
 	"metapipe customer rename":       onDefaultBranch,
+	"metapipe doctor":                doctorRef,
 	"metapipe drift":                 onDefaultBranch,
 	"metapipe compliance":            onDefaultBranch,
 	"metapipe compliance import":     onAnyRef,

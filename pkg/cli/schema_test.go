@@ -18,6 +18,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
 	"github.com/metapipe/metapipe/pkg/pipeline/compliance"
+	"github.com/metapipe/metapipe/pkg/pipeline/doctor"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/properties"
@@ -37,6 +38,7 @@ var outputs = map[string]reflect.Type{
 	"bootstrap-state":   reflect.TypeFor[bootstrapResult](),
 	"compliance":        reflect.TypeFor[compliance.Report](),
 	"customer-rename":   reflect.TypeFor[registry.RenameResult](),
+	"doctor":            reflect.TypeFor[doctor.Report](),
 	"drift-list":        reflect.TypeFor[scans.Listing](),
 	"ledger":            reflect.TypeFor[[]ledger.AuditReport](),
 	"plan":              reflect.TypeFor[pipeline.TargetReport](),

@@ -75,6 +75,9 @@ func (a *appCredentials) renew(ctx context.Context, slug pipeline.Slug, t *appTo
 		Repositories []string          `json:"repositories"`
 		Permissions  map[string]string `json:"permissions,omitempty"`
 	}{[]string{slug.Name}, a.grants}
+	if t.grants != nil {
+		in.Permissions = t.grants
+	}
 	var got struct {
 		Token     string    `json:"token"`
 		ExpiresAt time.Time `json:"expires_at"`

@@ -92,6 +92,7 @@ type appCredentials struct {
 type appToken struct {
 	refreshLock  chan struct{} // holds one element; the caller that took it out has the rest
 	installation int64
+	grants       map[string]string // of this token; nil: those of all tokens
 	token        string
 	expires      time.Time
 }
@@ -109,6 +110,7 @@ type transport struct {
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 	calls    counter
+	seen     seenCredential
 	pages    pageCache
 	blocked  rateLimitPause
 	// blockedQueries holds for the GraphQL API alone, which has an allowance of its own.

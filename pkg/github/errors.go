@@ -24,6 +24,9 @@ type Error struct {
 	Message string // GitHub's words, or what went wrong before it could speak
 	Next    string // what to do
 	Err     error
+
+	needs      string // what GitHub says that the call needs, such as "statuses=write"
+	lacksScope bool   // the token has none of the scopes that would do
 }
 
 func (e *Error) Error() string {
@@ -73,7 +76,7 @@ func (c *Client) explain(k call, resp *github.Response, err error) error {
 		return c.explainNoResponse(k, err)
 	}
 	e := k.fail(err)
-	e.Status = resp.StatusCode
+	e.Status, e.needs, e.lacksScope = resp.StatusCode, oneLine(resp.Header.Get("X-Accepted-GitHub-Permissions"), 200), lacksScope(resp.Header)
 	e.Message = c.transport.secrets.hide(oneLine(message(err), 500))
 	cause := refusal(k, e.Status, e.Message)
 	switch {

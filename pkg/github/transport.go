@@ -116,6 +116,9 @@ func (t *transport) once(req *http.Request, k call, again bool, token string) (*
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.Request = req
+	if !k.asApp {
+		t.seen.note(resp.Header, t.now())
+	}
 	return resp, nil
 }
 

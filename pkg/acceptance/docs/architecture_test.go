@@ -93,6 +93,8 @@ var rooms = map[string][]string{
 	"fleetstatus": {"scans", "issues", "ledger", "record"},
 	"drift":       {"scans", "issues", "registry", "ledger", "record"},
 	"recovery":    {"registry", "ledger", "record"},
+	// It looks, and writes nothing.
+	"doctor": {},
 	// The sweep reports on the requests that it closes.
 	"sweep": {"publish", "registry", "ledger", "record"},
 	// For the tests of all of them. No shipped package imports it.

@@ -88,6 +88,7 @@ var actionsRoutes = []route{
 }
 
 var settingsRoutes = []route{
+	{"GET", "/orgs/{org}/teams", reads("members"), false, listTeams},
 	{"GET", inRepo + "/actions/permissions", reads(administration), false, getActionsPermissions},
 	{"GET", inRepo + "/actions/permissions/workflow", reads(administration), false, getWorkflowPermissions},
 	{"GET", inRepo + "/actions/secrets", reads(secrets), false, listSecrets},

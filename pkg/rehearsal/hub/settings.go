@@ -106,3 +106,10 @@ func (r *Repo) SetWorkflowState(file, state string) error {
 func upgrade() reply {
 	return problem(http.StatusForbidden, "Upgrade to GitHub Pro or make this repository public to enable this feature.")
 }
+
+// DropRulesets removes all rulesets.
+func (r *Repo) DropRulesets() {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	r.settings.rulesets = nil
+}

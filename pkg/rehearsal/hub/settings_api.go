@@ -2,10 +2,11 @@ package hub
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
+	"strings"
 )
 
 // getActionsPermissions is GET …/actions/permissions.
@@ -84,7 +85,34 @@ func listBranchRules(c *call) reply {
 func viewRule(rule Rule) object {
 	v := object{"type": rule.Type}
 	if len(rule.Parameters) > 0 {
-		v["parameters"] = json.RawMessage(rule.Parameters)
+		v["parameters"] = rule.Parameters
 	}
 	return v
+}
+
+// listTeams is GET /orgs/{org}/teams: those that the token sees, by their names.
+func listTeams(c *call) reply {
+	org, err := c.s.user(c.params["org"])
+	if err != nil {
+		return notFound()
+	}
+	q := &query{call: c}
+	seen := slices.DeleteFunc(slices.Clone(c.s.teams), func(t *Team) bool { return t.org != org || !q.seesTeam(t) })
+	slices.SortFunc(seen, func(a, b *Team) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a.name), strings.ToLower(b.name)), cmp.Compare(a.id, b.id))
+	})
+	out := []object{}
+	for _, t := range seen {
+		self := c.s.url + "/organizations/" + fmt.Sprint(org.ID) + "/team/" + fmt.Sprint(t.id)
+		privacy := "closed"
+		if t.secret {
+			privacy = "secret"
+		}
+		out = append(out, object{
+			"id": t.id, "node_id": nodeID("T", t.id), "url": self, "html_url": c.s.url + "/orgs/" + org.Login + "/teams/" + t.slug, "name": t.name, "slug": t.slug,
+			"description": nil, "privacy": privacy, "notification_setting": "notifications_enabled", "permission": "pull", "members_url": self + "/members{/member}",
+			"repositories_url": self + "/repos", "parent": nil, "type": "organization", "organization_id": org.ID,
+		})
+	}
+	return ok(page(c, out))
 }

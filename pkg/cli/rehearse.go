@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 
 type rehearseOptions struct {
 	managerDir, customerDir, inboxDir, customer, proposal, approve, out string
-	customerWorkflow                                                    bool
+	customerWorkflow, open                                              bool
 }
 
 func newRehearseCmd(app *App) *cobra.Command {
@@ -52,7 +53,7 @@ At the end a folder holds what every party would see, and a page of the whole
 story.
 
 Environment: METAPIPE_TOOL, the path of the terraform or tofu binary that plans
-(default: the first fitting one in PATH); NO_COLOR.`,
+(default: the first fitting one in PATH); BROWSER; NO_COLOR.`,
 		Example: "  metapipe rehearse --manager-dir . --customer-dir ../shop-platform --approve yes",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.rehearse(cmd.Context(), o) },
@@ -65,6 +66,7 @@ Environment: METAPIPE_TOOL, the path of the terraform or tofu binary that plans
 	cmd.Flags().BoolVar(&o.customerWorkflow, "customer-workflow", false, "play the workflow of the customer checkout also if it is not as shipped: its scripts run as your user")
 	cmd.Flags().StringVar(&o.approve, "approve", "ask", "`ANSWER` of the reviewers of gated environments: ask, yes or no")
 	cmd.Flags().StringVar(&o.out, "out", "", "`DIR` for what every party would see; must be empty (default: a new one under rehearsal/)")
+	cmd.Flags().BoolVar(&o.open, "open", false, "open the page of the story in a browser at the end ($BROWSER, or that of the desktop)")
 	required(cmd, "customer-dir")
 	return cmd
 }
@@ -104,6 +106,9 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 	}
 	options.Color, options.Width = a.pen.Color, a.pen.Width
 	result, err := rehearsal.Run(ctx, options)
+	if o.open && result.Out != "" {
+		a.openPage(filepath.Join(result.Out, rehearsal.PageFile))
+	}
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (s *rehearsal) archive(started time.Time, played error) (Result, error) {
 		s.folder.writeJSON(manager.Runs, "manager", "runs.json"),
 		s.folder.writeJSON(s.requests(), "requests.json"),
 		story.Page(&page, r.Report),
-		s.folder.write(page.Bytes(), "story.html"),
+		s.folder.write(page.Bytes(), PageFile),
 		s.folder.write([]byte(s.guide(r)), "README.md"),
 	}
 	if s.setup.inbox != nil {
@@ -173,6 +173,6 @@ func (s *rehearsal) printResults(r Result) {
 	for _, p := range r.Pending {
 		lines = append(lines, t.paint(red, "✗ a status never ended: "+printable(p)))
 	}
-	lines = append(lines, "", "Open in a browser:    "+s.folder.path("story.html"), "Files of each party:  "+s.folder.root, "")
+	lines = append(lines, "", "Open in a browser:    "+s.folder.path(PageFile), "Files of each party:  "+s.folder.root, "")
 	t.print(lines...)
 }

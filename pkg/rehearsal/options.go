@@ -102,6 +102,9 @@ func (o *Options) check() error {
 	return nil
 }
 
+// PageFile is the page of the whole story, in the folder of a rehearsal.
+const PageFile = "story.html"
+
 // Result is what became of a rehearsal.
 type Result struct {
 	Out    string // folder with everything; absolute

@@ -77,7 +77,7 @@ func (s *rehearsal) verdict(ctx context.Context, r Result, played error) error {
 	case r.OK():
 		return nil
 	}
-	failed := &pipeline.FailedError{Message: "the rehearsal failed", Next: "open " + s.folder.path("story.html") + ": it shows each step and its answer"}
+	failed := &pipeline.FailedError{Message: "the rehearsal failed", Next: "open " + s.folder.path(PageFile) + ": it shows each step and its answer"}
 	for _, step := range r.Steps {
 		if !step.OK {
 			failed.Message += fmt.Sprintf("; %s: expected %s, got %s", step.Name, step.Expected, step.Got)

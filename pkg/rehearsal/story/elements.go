@@ -103,7 +103,8 @@ func (p *page) results() {
 	}
 	p.put(`
 <section class="results" aria-label="Results">
-<div class="scroll"><table>
+<div class="scroll" tabindex="0"><table>
+<caption>What each step was expected to do, and did</caption>
 <thead><tr><th scope="col">Step</th><th scope="col">Expected</th><th scope="col">What came back</th><th scope="col" class="num">Took</th></tr></thead>
 <tbody>`)
 	for _, r := range p.Results {
@@ -205,9 +206,9 @@ func (p *page) content(part Part) {
 		if err != nil {
 			p.err = err
 		}
-		p.put("<div class=\"markdown\">%s</div>", safe(p.anchorRuns(rendered)))
+		p.put("<div class=\"markdown\" tabindex=\"0\">%s</div>", safe(p.anchorRuns(rendered)))
 	case part.Kind == Diff:
-		p.put(`<pre class="diff">`)
+		p.put(`<pre class="diff" tabindex="0">`)
 		for _, line := range lines {
 			p.put("<span class=\"%s\">%s\n</span>", diffLine(line), line)
 		}
@@ -219,7 +220,7 @@ func (p *page) content(part Part) {
 		}
 		p.put("</ul>")
 	case part.Kind == Table:
-		p.table(part.Rows)
+		p.table(part.Title, part.Rows)
 	case part.Kind == Problems:
 		p.put("<ul>")
 		for _, line := range lines {
@@ -227,12 +228,12 @@ func (p *page) content(part Part) {
 		}
 		p.put("</ul>")
 	default:
-		p.put("<pre>%s</pre>", part.Text)
+		p.put("<pre tabindex=\"0\">%s</pre>", part.Text)
 	}
 }
 
-func (p *page) table(rows [][]string) {
-	p.put(`<div class="scroll"><table>`)
+func (p *page) table(caption string, rows [][]string) {
+	p.put(`<div class="scroll" tabindex="0"><table><caption>%s</caption>`, caption)
 	for i, row := range rows {
 		cell := "<td>%s</td>"
 		if i == 0 {
@@ -256,7 +257,8 @@ func (p *page) calls() {
 <section class="calls">
 <h2>Requests to GitHub</h2>
 <details><summary>%s reads and %s writes in all</summary>
-<div class="scroll"><table>
+<div class="scroll" tabindex="0"><table>
+<caption>Requests of each step</caption>
 <thead><tr><th scope="col">Step</th><th scope="col" class="num">Reads</th><th scope="col" class="num">Writes</th></tr></thead>
 <tbody>`, strconv.Itoa(sum.Reads), strconv.Itoa(sum.Writes))
 	for _, c := range p.Calls {

@@ -132,6 +132,9 @@ func keep(n *xhtml.Node) []*xhtml.Node {
 		}
 		kept.Attr = append(kept.Attr, xhtml.Attribute{Key: "rel", Val: "nofollow noreferrer"})
 	}
+	if n.DataAtom == atom.Pre { // it scrolls, so the keyboard must reach it
+		kept.Attr = append(kept.Attr, xhtml.Attribute{Key: "tabindex", Val: "0"})
+	}
 	for _, child := range children {
 		kept.AppendChild(child)
 	}

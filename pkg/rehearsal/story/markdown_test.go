@@ -13,14 +13,14 @@ func TestHTML(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, markdown, want string }{
 		{"details with a diff", "<details><summary>change <code>a</code></summary>\n\n```diff\n- a = <1>\n+ a = 2\n@@ x\n  b\n```\n\n</details>\n",
-			`<details><summary>change <code>a</code></summary>` + "\n" + `<pre class="diff"><code><span class="del">- a = &lt;1&gt;` + "\n" + `</span><span class="add">+ a = 2` + "\n" + `</span>`},
-		{"plain fence", "```text\n<b>\n```\n", "<pre><code>&lt;b&gt;\n</code></pre>"},
+			`<details><summary>change <code>a</code></summary>` + "\n" + `<pre class="diff" tabindex="0"><code><span class="del">- a = &lt;1&gt;` + "\n" + `</span><span class="add">+ a = 2` + "\n" + `</span>`},
+		{"plain fence", "```text\n<b>\n```\n", "<pre tabindex=\"0\"><code>&lt;b&gt;\n</code></pre>"},
 		{"table", "| a |\n| --: |\n| `x\\|y` |\n", `<td align="right"><code>x|y</code></td>`},
 		{"table with bold code", "| a |\n| --- |\n| **`x\\|y`** |\n", `<td><strong><code>x|y</code></strong></td>`},
 		{"fence with more words", "```diff plan\n+ a\n```\n", `<span class="add">+ a`},
 		{"link", "[run](https://github.example/a/b/actions/runs/1)", `<a href="https://github.example/a/b/actions/runs/1" rel="nofollow noreferrer">run</a>`},
 		{"bare addresses stay text", "see https://evil.example now", "<p>see https://evil.example now</p>"},
-		{"code without a language", "    x\n", "<pre><code>x\n</code></pre>"},
+		{"code without a language", "    x\n", "<pre tabindex=\"0\"><code>x\n</code></pre>"},
 		{"empty", "", ""},
 		{"unclosed", "<details><summary>x", "<details><summary>x</summary></details>"},
 		{"closes too much", "</details></div></body> text", " text"},
@@ -40,7 +40,7 @@ func TestHTML(t *testing.T) {
 }
 
 // allowed are the attributes of each element that may come out.
-var allowed = map[string]string{"a": "href rel", "pre": "class", "span": "class", "th": "align", "td": "align"}
+var allowed = map[string]string{"a": "href rel", "pre": "class tabindex", "span": "class", "th": "align", "td": "align"}
 
 // checkHTML fails on anything that could act, and on elements left open.
 func checkHTML(t *testing.T, s string) {
@@ -82,6 +82,9 @@ func checkTag(t *testing.T, token html.Token) {
 	for _, a := range token.Attr {
 		if !strings.Contains(" "+allowed[token.Data]+" ", " "+a.Key+" ") {
 			t.Errorf("attribute %s of <%s>", a.Key, token.Data)
+		}
+		if a.Key == "tabindex" && a.Val != "0" {
+			t.Errorf("tabindex %q", a.Val)
 		}
 		if a.Key == "href" && !strings.HasPrefix(a.Val, "https://") && !strings.HasPrefix(a.Val, "http://") {
 			t.Errorf("link to %q", a.Val)

@@ -26,7 +26,7 @@ func (e *Engine) FindTool(ctx context.Context, rule pipeline.ToolRule) error {
 }
 
 func (e *Engine) find(ctx context.Context, rule pipeline.ToolRule) (binary, error) {
-	path, found, err := process.Wanted{Program: program, Tool: rule.Name, Rule: rule, Named: e.options.BinaryPath, Ask: process.Versions{Dir: e.options.CacheDir, Known: isVersion, Ask: ask}.Of,
+	path, found, err := process.Wanted{Program: program, Tool: rule.Name, Rule: rule, Builds: true, Named: e.options.BinaryPath, Ask: process.Versions{Dir: e.options.CacheDir, Known: isVersion, Ask: ask}.Of,
 		Install: "install kubectl (https://kubernetes.io/docs/tasks/tools/)"}.Find(ctx, e.options.Environ)
 	return binary{name: rule.Name, path: path, version: found}, err
 }

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	version "github.com/hashicorp/go-version"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Wanted is a program that an engine runs.
@@ -22,6 +24,9 @@ type Wanted struct {
 	Install string // how to get it
 	// Ask starts the program at path for its version.
 	Ask func(ctx context.Context, path string) (string, error)
+	// Builds is true where distributions add the name of their build to the version, as in 1.32.4-dispatcher or
+	// 1.33.1-eks-a1b2c3: for a constraint it is 1.32.4, and no pre-release of it.
+	Builds bool
 }
 
 // Find finds the first program that fits: the one that is named, or the first one in the PATH
@@ -48,7 +53,7 @@ func (w Wanted) Find(ctx context.Context, environ Environ) (path, found string, 
 			unfit = append(unfit, fmt.Sprintf("%s does not answer (%v)", path, err))
 			continue
 		}
-		if v, err := version.NewVersion(found); fits == nil || err == nil && fits.Check(v) {
+		if v, err := version.NewVersion(found); fits == nil || err == nil && fits.Check(w.plain(v)) {
 			return path, found, nil
 		}
 		unfit = append(unfit, fmt.Sprintf("%s is %s", path, found))
@@ -60,18 +65,33 @@ func (w Wanted) Find(ctx context.Context, environ Environ) (path, found string, 
 	return "", "", pipeline.Usagef("%s", message).Nextf("%s and put it into PATH, or change the version of the stack in metapipe.yml", w.Install)
 }
 
+// plain is a version without the name of a build.
+func (w Wanted) plain(v *version.Version) *version.Version {
+	if w.Builds && !preRelease().MatchString(v.Prerelease()) {
+		return v.Core()
+	}
+	return v
+}
+
+var preRelease = text.Pattern(`^(alpha|beta|rc)\b`)
+
 func (w Wanted) candidates(environ Environ) []string {
 	if strings.HasPrefix(filepath.Base(w.Named), w.Program) {
 		if path, err := filepath.Abs(w.Named); err == nil {
 			return []string{path}
 		}
 	}
-	var paths []string
+	var paths, seen []string
 	for _, dir := range filepath.SplitList(environ.Get("PATH")) {
 		// A relative entry would let a checkout bring its own tool.
 		path := filepath.Join(dir, w.Program)
-		if info, err := os.Stat(path); filepath.IsAbs(dir) && err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
-			paths = append(paths, path)
+		info, err := os.Stat(path)
+		if !filepath.IsAbs(dir) || err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+			continue
+		}
+		// PATH often names a folder twice, or one that is a link to another.
+		if actual, err := filepath.EvalSymlinks(path); err == nil && !slices.Contains(seen, actual) {
+			paths, seen = append(paths, path), append(seen, actual)
 		}
 	}
 	return paths

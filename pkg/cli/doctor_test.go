@@ -2,8 +2,10 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,11 +26,29 @@ type ward struct {
 	manager, customer *hub.Repo
 	dir               string // of the manager's checkout
 	environ           []string
+	later             time.Duration // of the clock of the next runs
+	// before is called with each request to the hub; false: the connection is cut, before the hub has done anything.
+	// after is called when it is done, likewise.
+	before, after func(*http.Request) bool
+}
+
+// cut lets requests be cut off.
+func (w *ward) cut(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if w.before != nil && !w.before(r) {
+			panic(http.ErrAbortHandler)
+		}
+		h.ServeHTTP(out, r)
+		if w.after != nil && !w.after(r) {
+			panic(http.ErrAbortHandler)
+		}
+	})
 }
 
 func newWard(t *testing.T) *ward {
 	t.Helper()
-	w := &ward{t: t, hub: hubtest.Start(t, hub.Options{}), dir: filepath.Join(t.TempDir(), "manager")}
+	w := &ward{t: t, dir: filepath.Join(t.TempDir(), "manager")}
+	w.hub = hubtest.Start(t, hub.Options{Wrap: w.cut})
 	for _, u := range []hub.User{{Login: "provider", Type: hub.Organization}, {Login: "acme", Type: hub.Organization}, {Login: "robin"}} {
 		if _, err := w.hub.AddUser(u); err != nil {
 			t.Fatal(err)
@@ -137,12 +157,20 @@ func (w *ward) furnish() {
 // run runs a command line in the manager's checkout.
 func (w *ward) run(want int, args ...string) string {
 	w.t.Helper()
-	var stdout, stderr bytes.Buffer
-	app := App{In: strings.NewReader(""), Out: &stdout, Err: &stderr, Environ: w.environ, Dir: filepath.Dir(w.dir), Now: time.Now}
-	if code := Main(w.t.Context(), args, app); code != want {
-		w.t.Fatalf("%v: exit code %d, want %d\n%s%s", args, code, want, &stdout, &stderr)
+	stdout, stderr, code := w.try(w.t.Context(), args...)
+	if code != want {
+		w.t.Fatalf("%v: exit code %d, want %d\n%s%s", args, code, want, stdout, stderr)
 	}
-	return stdout.String()
+	return stdout
+}
+
+func (w *ward) try(ctx context.Context, args ...string) (stdout, stderr string, code int) {
+	var out, complaints bytes.Buffer
+	later := w.later
+	app := App{In: strings.NewReader(""), Out: &out, Err: &complaints, Environ: w.environ, Dir: filepath.Dir(w.dir), Now: func() time.Time { return time.Now().Add(later) },
+		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	code = Main(ctx, args, app)
+	return out.String(), complaints.String(), code
 }
 
 // look runs doctor and returns its checks that are not ok.

@@ -30,6 +30,7 @@ type initOptions struct {
 	tool, bucket, region   string
 	stateDir               string
 	customer, dryRun, asks bool
+	onGitHub               gitHubOptions
 }
 
 func newInitCmd(app *App) *cobra.Command {
@@ -47,11 +48,23 @@ With --customer it writes those of a customer repository: infra/variables.yml wi
 schema of the manager requires, and the workflow that sends requests. The manager is the one
 of --manager-dir.
 
+With --github OWNER/REPO it also shows what the repository of the manager lacks on GitHub: the
+environments with reviewers and branch policies, variables, a ruleset on the default branch,
+and the settings of Actions. --apply writes that. Right before its write each setting must
+still be the one that was shown; it is read back after it, and the ledger of the fleet
+records both. What is stricter stays. A run that was interrupted can be run again, and a
+file with the way back is kept, which --from takes. Where DIR is a manager already, no file
+is written.
+
+Environment with --github: GITHUB_TOKEN of an administrator of the repository (administration
+and variables write, actions read). With --apply METAPIPE_KEY; AWS: read and write of the bucket.
+
 init replaces nothing. A file that is there stays as it is, and is named if it differs. A
 second run with the same flags writes nothing.`,
 		Example: `  metapipe init manager
   metapipe init platform --environments dev,staging,production --gated staging,production --bucket acme-states --region eu-west-1
-  metapipe init --customer shop --manager-dir manager`,
+  metapipe init --customer shop --manager-dir manager
+  metapipe init manager --github octo-org/infra --reviewer octocat`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return pipeline.Usagef("init takes one directory, and got %d", len(args)).Nextf("name the directory of the new repository")
@@ -70,6 +83,12 @@ second run with the same flags writes nothing.`,
 			if len(args) == 1 {
 				o.dir = args[0]
 			}
+			if err := o.onGitHub.check(cmd); err != nil {
+				return err
+			}
+			if o.onGitHub.repository != "" {
+				return app.initGitHub(cmd.Context(), o)
+			}
 			o.asks = cmd.Flags().NFlag() == 0 && app.onTerminal && isTerminal(app.In, app.lookup)
 			return app.init(cmd.Context(), o)
 		},
@@ -84,6 +103,7 @@ second run with the same flags writes nothing.`,
 	f.BoolVar(&o.customer, "customer", false, "write the files of a customer repository")
 	f.StringVar(&o.managerDir, "manager-dir", "", "with --customer: `DIR` of the manager checkout (default: the working directory)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "list the files, and write none")
+	o.onGitHub.flags(cmd)
 	return cmd
 }
 

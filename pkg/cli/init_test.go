@@ -27,7 +27,7 @@ func TestQuestionsOfInit(t *testing.T) {
 		if err := newQuestions(&App{In: strings.NewReader(answers), Err: io.Discard}).manager(t.Context(), &got); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(initOptions{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(initOptions{}, gitHubOptions{})); diff != "" {
 			t.Error(diff)
 		}
 	}

@@ -31,6 +31,12 @@ func doctorRef(flags *pflag.FlagSet) bool {
 	return err != nil || role != roleCustomer
 }
 
+// initRef is onAnyRef for files, and onDefaultBranch for the settings of a repository.
+func initRef(flags *pflag.FlagSet) bool {
+	repository, err := flags.GetString("github")
+	return err != nil || repository != ""
+}
+
 // refRules has every command. This is the one place that says on which refs a command
 // works: checkRef refuses the others before the command begins. A command that is
 // missing here needs the default branch.
@@ -54,7 +60,7 @@ var refRules = map[string]refRule{
 	"metapipe fetch-vars":            onDefaultBranch,
 	"metapipe forward":               onDefaultBranch, // of the inbox
 	"metapipe help":                  onAnyRef,
-	"metapipe init":                  onAnyRef,
+	"metapipe init":                  initRef,
 	"metapipe ledger":                onDefaultBranch,
 	"metapipe plan":                  dryRunOnAnyRef,
 	"metapipe properties":            onAnyRef,
@@ -95,6 +101,8 @@ func sayRefs(cmd *cobra.Command) {
 	case rule != nil && !rule(cmd.Flags()):
 	case cmd.Name() == "forward":
 		cmd.Long += "\n\nIt works on the inbox's default branch only."
+	case cmd.Name() == "doctor":
+		cmd.Long += "\n\nIn Actions it works on the manager's default branch only, but for --role customer."
 	case cmd.Flags().Lookup("customer-dir") != nil:
 		cmd.Long += "\n\nIn Actions it works on the manager's default branch only, but for a dry run without --state."
 	default:

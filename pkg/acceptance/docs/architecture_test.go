@@ -87,6 +87,7 @@ var rooms = map[string][]string{
 	// Whatever writes values to GitHub or another service stands on it.
 	"change":     {"ledger", "record"},
 	"properties": {"change"},
+	"settings":   {"change"},
 	"compliance": {"issues", "record"},
 	"sourcesync": {"properties", "change", "ledger", "record"},
 	// It shows what drift and the ledgers know.

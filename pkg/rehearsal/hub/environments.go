@@ -62,7 +62,7 @@ func (r *Repo) viewEnvironment(e *environment) object {
 	if e.rules.WaitTimer > 0 {
 		rules = append(rules, object{"id": e.ruleIDs[0], "node_id": nodeID("GA", e.ruleIDs[0]), "type": "wait_timer", "wait_timer": int(e.rules.WaitTimer.Minutes())})
 	}
-	if len(e.rules.Reviewers) > 0 {
+	if e.rules.gated() {
 		rules = append(rules, object{
 			"id": e.ruleIDs[1], "node_id": nodeID("GA", e.ruleIDs[1]), "type": "required_reviewers",
 			"prevent_self_review": e.rules.PreventSelfReview, "reviewers": r.viewReviewers(e),
@@ -90,6 +90,9 @@ func (r *Repo) viewReviewers(e *environment) []object {
 	for _, login := range e.rules.Reviewers {
 		out = append(out, object{"type": "User", "reviewer": r.s.viewUser(r.s.users[strings.ToLower(login)])})
 	}
+	for _, t := range e.rules.Teams {
+		out = append(out, object{"type": "Team", "reviewer": r.s.viewTeam(t)})
+	}
 	return out
 }
 
@@ -113,6 +116,12 @@ func getEnvironment(c *call) reply {
 	return notFound()
 }
 
+// tagPolicy begins the patterns of tags among rules.Branches. No branch has such a name.
+const tagPolicy = "tag:"
+
+// gated reports whether someone has to approve.
+func (e EnvironmentRules) gated() bool { return len(e.Reviewers) > 0 || len(e.Teams) > 0 }
+
 // listBranchPolicies is GET …/environments/{environment_name}/deployment-branch-policies.
 func listBranchPolicies(c *call) reply {
 	e := c.repo.findEnvironment(c.params["environment_name"])
@@ -134,5 +143,16 @@ func (r *Repo) viewBranchPolicy(e *environment, pattern string) object {
 		e.policyIDs[pattern] = r.s.id("branch-policy")
 	}
 	id := e.policyIDs[pattern]
-	return object{"id": id, "node_id": nodeID("GABP", id), "name": pattern, "type": "branch"}
+	kind := "branch"
+	if name, tag := strings.CutPrefix(pattern, tagPolicy); tag {
+		pattern, kind = name, "tag"
+	}
+	return object{"id": id, "node_id": nodeID("GABP", id), "name": pattern, "type": kind}
+}
+
+// DropEnvironments removes all environments.
+func (r *Repo) DropEnvironments() {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	r.environments = nil
 }

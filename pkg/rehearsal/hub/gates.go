@@ -58,7 +58,7 @@ func (r *Repo) decideGate(x *run, g *gate) Gate {
 	case g.rejected:
 		r.deploymentOnce(g.deployment, "failure")
 		return GateRejected
-	case len(g.env.rules.Reviewers) > 0 && !g.approved, now.Before(g.since.Add(g.env.rules.WaitTimer)):
+	case g.env.rules.gated() && !g.approved, now.Before(g.since.Add(g.env.rules.WaitTimer)):
 		r.deploymentOnce(g.deployment, "queued")
 		x.set("waiting", "", now)
 		return GateWaiting
@@ -73,7 +73,7 @@ func (r *Repo) decideGate(x *run, g *gate) Gate {
 func (r *Repo) stillWaits(x *run) bool {
 	now := r.s.clock()
 	return slices.ContainsFunc(x.gates, func(g *gate) bool {
-		return !g.rejected && (len(g.env.rules.Reviewers) > 0 && !g.approved || now.Before(g.since.Add(g.env.rules.WaitTimer)))
+		return !g.rejected && (g.env.rules.gated() && !g.approved || now.Before(g.since.Add(g.env.rules.WaitTimer)))
 	})
 }
 
@@ -179,7 +179,8 @@ func (e *environment) reviewer(login string, x *run) bool {
 	if e.rules.PreventSelfReview && strings.EqualFold(login, x.TriggeringActor) {
 		return false
 	}
-	return slices.ContainsFunc(e.rules.Reviewers, func(l string) bool { return strings.EqualFold(l, login) })
+	member := slices.ContainsFunc(e.rules.Teams, func(t *Team) bool { return t.members[strings.ToLower(login)] })
+	return member || slices.ContainsFunc(e.rules.Reviewers, func(l string) bool { return strings.EqualFold(l, login) })
 }
 
 // review records the decision and returns the gates that it was about.

@@ -8,6 +8,7 @@ import (
 // EnvironmentRules are the protection rules of an environment.
 type EnvironmentRules struct {
 	Reviewers         []string // logins, at most six; one approval is enough
+	Teams             []*Team  // a member of one may review, too
 	PreventSelfReview bool
 	WaitTimer         time.Duration // whole minutes
 	// Branches may deploy; empty: all. Exact names or path.Match patterns.

@@ -88,6 +88,22 @@ var actionsRoutes = []route{
 }
 
 var settingsRoutes = []route{
+	{"GET", "/users/{username}", nil, false, getAccount},
+	{"PUT", inRepo + "/environments/{environment_name}", writes(administration), false, putEnvironment},
+	{"DELETE", inRepo + "/environments/{environment_name}", writes(administration), false, deleteEnvironment},
+	{"POST", inRepo + "/environments/{environment_name}/deployment-branch-policies", writes(administration), false, postBranchPolicy},
+	{"DELETE", inRepo + "/environments/{environment_name}/deployment-branch-policies/{branch_policy_id}", writes(administration), false, deleteBranchPolicy},
+	{"PUT", inRepo + "/actions/permissions", writes(administration), false, putActionsPermissions},
+	{"PUT", inRepo + "/actions/permissions/workflow", writes(administration), false, putWorkflowPermissions},
+	{"GET", inRepo + "/actions/variables/{name}", reads(variables), false, getVariable},
+	{"POST", inRepo + "/actions/variables", writes(variables), false, postVariable},
+	{"PATCH", inRepo + "/actions/variables/{name}", writes(variables), false, patchVariable},
+	{"DELETE", inRepo + "/actions/variables/{name}", writes(variables), false, deleteVariable},
+	{"GET", inRepo + "/rulesets", reads("metadata"), false, listRulesets},
+	{"POST", inRepo + "/rulesets", writes(administration), false, postRuleset},
+	{"GET", inRepo + "/rulesets/{ruleset_id}", reads("metadata"), false, getRuleset},
+	{"PUT", inRepo + "/rulesets/{ruleset_id}", writes(administration), false, putRuleset},
+	{"DELETE", inRepo + "/rulesets/{ruleset_id}", writes(administration), false, deleteRuleset},
 	{"GET", "/orgs/{org}/teams", reads("members"), false, listTeams},
 	{"GET", inRepo + "/actions/permissions", reads(administration), false, getActionsPermissions},
 	{"GET", inRepo + "/actions/permissions/workflow", reads(administration), false, getWorkflowPermissions},

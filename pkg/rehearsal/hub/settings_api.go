@@ -103,16 +103,20 @@ func listTeams(c *call) reply {
 	})
 	out := []object{}
 	for _, t := range seen {
-		self := c.s.url + "/organizations/" + fmt.Sprint(org.ID) + "/team/" + fmt.Sprint(t.id)
-		privacy := "closed"
-		if t.secret {
-			privacy = "secret"
-		}
-		out = append(out, object{
-			"id": t.id, "node_id": nodeID("T", t.id), "url": self, "html_url": c.s.url + "/orgs/" + org.Login + "/teams/" + t.slug, "name": t.name, "slug": t.slug,
-			"description": nil, "privacy": privacy, "notification_setting": "notifications_enabled", "permission": "pull", "members_url": self + "/members{/member}",
-			"repositories_url": self + "/repos", "parent": nil, "type": "organization", "organization_id": org.ID,
-		})
+		out = append(out, c.s.viewTeam(t))
 	}
 	return ok(page(c, out))
+}
+
+func (s *Server) viewTeam(t *Team) object {
+	self := fmt.Sprintf("%s/organizations/%d/team/%d", s.url, t.org.ID, t.id)
+	privacy := "closed"
+	if t.secret {
+		privacy = "secret"
+	}
+	return object{
+		"id": t.id, "node_id": nodeID("T", t.id), "url": self, "html_url": s.url + "/orgs/" + t.org.Login + "/teams/" + t.slug, "name": t.name, "slug": t.slug,
+		"description": nil, "privacy": privacy, "notification_setting": "notifications_enabled", "permission": "pull", "members_url": self + "/members{/member}",
+		"repositories_url": self + "/repos", "parent": nil, "type": "organization", "organization_id": t.org.ID,
+	}
 }

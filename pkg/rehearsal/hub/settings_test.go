@@ -144,3 +144,72 @@ func TestPlans(t *testing.T) {
 	}
 	equal(t, "bypass", s.send("admin", "GET", "/repos/ops/manager/environments/production-apply", "").object(t)["can_admins_bypass"], any(false))
 }
+
+// TestSettingWritesNeedPermissions: a write without its permission is refused, and changes nothing.
+func TestSettingWritesNeedPermissions(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, hub.Options{})
+	good(t, s.manager.Grant("alice", hub.Admin))
+	good(t, s.manager.SetEnvironment("there", hub.EnvironmentRules{Branches: []string{"main"}}))
+	add := func(name string, permissions map[string]string) {
+		s.secrets[name] = got(s.hub.AddToken(hub.Token{Name: name, Kind: hub.FineGrained, User: "alice", Repositories: []string{"ops/manager"}, Permissions: permissions}))(t).Secret
+	}
+	add("administrator", map[string]string{"administration": "write"})
+	add("keeper", map[string]string{"actions_variables": "write"})
+	add("reader", map[string]string{"administration": "read", "actions_variables": "read", "actions": "write", "contents": "write"})
+	path := "/repos/ops/manager"
+	for _, c := range []struct {
+		method, path, body, permission string
+		want                           int
+	}{
+		{"PUT", "/environments/new", `{"wait_timer":5}`, "administration", 200},
+		{"POST", "/environments/there/deployment-branch-policies", `{"name":"release/*"}`, "administration", 200},
+		{"POST", "/environments/there/deployment-branch-policies", `{"name":"v*","type":"tag"}`, "administration", 200},
+		{"PUT", "/actions/permissions", `{"enabled":true}`, "administration", 204},
+		{"PUT", "/actions/permissions/workflow", `{"default_workflow_permissions":"write"}`, "administration", 204},
+		{"POST", "/rulesets", `{"name":"r","enforcement":"active","rules":[{"type":"deletion"}]}`, "administration", 201},
+		{"DELETE", "/environments/new", "", "administration", 204},
+		{"POST", "/actions/variables", `{"name":"a","value":"1"}`, "actions_variables", 201},
+		{"PATCH", "/actions/variables/A", `{"value":"2"}`, "actions_variables", 204},
+		{"DELETE", "/actions/variables/A", "", "actions_variables", 204},
+	} {
+		mine, other := "administrator", "keeper"
+		if c.permission == "actions_variables" {
+			mine, other = other, mine
+		}
+		for _, token := range []string{"reader", other} {
+			a := s.send(token, c.method, path+c.path, c.body)
+			equal(t, token+" "+c.method+" "+c.path, a.status, 403)
+			equal(t, "named", a.header.Get("X-Accepted-GitHub-Permissions"), c.permission+"=write")
+		}
+		if a := s.send(mine, c.method, path+c.path, c.body); a.status != c.want {
+			t.Errorf("%s %s: got %d %s, want %d", c.method, c.path, a.status, a.body, c.want)
+		}
+	}
+	policies := s.send("admin", "GET", path+"/environments/there/deployment-branch-policies", "").body
+	if !strings.Contains(policies, `"name":"v*","node_id"`) || !strings.Contains(policies, `"type":"tag"`) {
+		t.Error(policies)
+	}
+}
+
+// TestEnvironmentRulesOfPlans: a private repository has reviewers with GitHub Enterprise only.
+func TestEnvironmentRulesOfPlans(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t, hub.Options{})
+	put := func(body string) answer {
+		return s.send("admin", "PUT", "/repos/acme/shop/environments/production-apply", body)
+	}
+	id := fmt.Sprint(s.send("admin", "GET", "/users/alice", "").object(t)["id"])
+	reviewed := `{"reviewers":[{"type":"User","id":` + id + `}]}`
+	for plan, want := range map[hub.Plan][2]int{hub.PlanFree: {404, 404}, hub.PlanTeam: {200, 422}, hub.PlanEnterprise: {200, 200}} {
+		good(t, s.hub.SetPlan("acme", plan))
+		equal(t, string(plan)+", no reviewers", put(`{}`).status, want[0])
+		a := put(reviewed)
+		equal(t, string(plan)+", a reviewer", a.status, want[1])
+		if a.status == 422 && !strings.Contains(a.body, "billing plan") {
+			t.Error(a.body)
+		}
+	}
+	equal(t, "a stranger", put(`{"reviewers":[{"type":"User","id":1}]}`).status, 422)
+	equal(t, "both policies", put(`{"deployment_branch_policy":{"protected_branches":true,"custom_branch_policies":true}}`).status, 422)
+}

@@ -36,7 +36,7 @@ var errMissing = errors.New("GitHub's API description is not on this machine; `m
 
 // described are the paths that are kept: loading all of the description takes
 // several seconds, and minutes under the race detector.
-var described = regexp.MustCompile(`^/(user|rate_limit|app|app/installations/\{installation_id\}/access_tokens|orgs/\{org\}/properties/.*|orgs/\{org\}/teams|repos/\{owner\}/\{repo\}(/(properties|contents|git|branches|compare|commits|statuses|pulls|issues|labels|deployments|environments|dispatches|actions|installation|rules|rulesets)(/.*)?)?)$`)
+var described = regexp.MustCompile(`^/(user|users/\{username\}|rate_limit|app|app/installations/\{installation_id\}/access_tokens|orgs/\{org\}/properties/.*|orgs/\{org\}/teams|repos/\{owner\}/\{repo\}(/(properties|contents|git|branches|compare|commits|statuses|pulls|issues|labels|deployments|environments|dispatches|actions|installation|rules|rulesets)(/.*)?)?)$`)
 
 // webhooks are the schemas of the events that a workflow run can have.
 var webhooks = []string{

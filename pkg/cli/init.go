@@ -63,8 +63,7 @@ init replaces nothing. A file that is there stays as it is, and is named if it d
 second run with the same flags writes nothing.`,
 		Example: `  metapipe init manager
   metapipe init platform --environments dev,staging,production --gated staging,production --bucket acme-states --region eu-west-1
-  metapipe init --customer shop --manager-dir manager
-  metapipe init manager --github octo-org/infra --reviewer octocat`,
+  metapipe init --customer shop --manager-dir manager`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return pipeline.Usagef("init takes one directory, and got %d", len(args)).Nextf("name the directory of the new repository")

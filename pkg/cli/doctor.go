@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,8 @@ const (
 
 type doctorOptions struct {
 	managerDir, customerDir, customer, role, repository string
-	all, probe, json                                    bool
+	all, probe, json, endToEnd                          bool
+	wait                                                time.Duration
 }
 
 func newDoctorCmd(app *App) *cobra.Command {
@@ -53,6 +55,11 @@ It asks GitHub at most 12 times about the manager, and 6 times about each custom
 adds a request for each permission to write, and for each permission of an organization.
 docs/DOCTOR.md lists the checks.
 
+--end-to-end also starts a dry run of one customer: it starts the customer's own workflow on
+its default branch with the mode dry-run, waits for the run, for the manager's status on the
+commit and for its end, and looks at the comment. Nothing is applied. GITHUB_TOKEN needs
+actions: write in the customer's repository for that.
+
 Environment: GITHUB_TOKEN, SOURCE_REPOS_PAT or METAPIPE_APP_ID and
 METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY, AWS_…; with --role customer GITHUB_TOKEN and
 MANAGER_REPO_PAT.
@@ -63,6 +70,9 @@ Exit code 6: a check has failed.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := oneOfFlags(cmd, "customer", "all"); err != nil {
+				return err
+			}
+			if err := within("wait", o.wait, time.Second, 6*time.Hour); err != nil {
 				return err
 			}
 			return app.doctor(cmd.Context(), o)
@@ -76,6 +86,8 @@ Exit code 6: a check has failed.`,
 	f.StringVar(&o.role, "role", roleManager, "`SIDE` to look at: manager or customer")
 	f.StringVar(&o.repository, "repository", "", "the repository as `OWNER/NAME` (default: that of the run, or the remote origin)")
 	f.BoolVar(&o.probe, "probe", false, "find out which writes the tokens may do, with writes that GitHub refuses")
+	f.BoolVar(&o.endToEnd, "end-to-end", false, "also start a dry run of the customer, and follow it to its report")
+	f.DurationVar(&o.wait, "wait", 20*time.Minute, "with --end-to-end: the `DURATION` that the dry run may take")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
@@ -143,6 +155,9 @@ func (a *App) doctorManager(ctx context.Context, s *step, d doctor.Doctor, o doc
 		return nil, pipeline.Usagef("%s has no remote origin, so its repository on GitHub is not known", m.dir).Nextf("name it with --repository OWNER/NAME")
 	}
 	customers := []pipeline.Customer{}
+	if o.endToEnd && o.customer == "" {
+		return nil, pipeline.Usagef("--end-to-end starts a dry run of one customer").Nextf("name it with --customer NAME")
+	}
 	if o.all {
 		customers = m.config.Customers
 	} else if o.customer != "" {
@@ -170,7 +185,24 @@ func (a *App) doctorManager(ctx context.Context, s *step, d doctor.Doctor, o doc
 		checks = append(checks, d.Token(source)...)
 		checks = append(checks, x.organizations(ctx, source, customers)...)
 	}
-	return append(checks, x.machine(ctx, customers)...), nil
+	checks = append(checks, x.machine(ctx, customers)...)
+	if o.endToEnd {
+		c := customers[0]
+		request := pipeline.Request{Customer: c.Name, SharedRepository: c.SharedRepository}
+		return a.endToEnd(ctx, s, d, o, checks, doctor.Canary{Repository: c.Repository, Context: request.StatusContext(pipeline.Target{}), Marker: pipeline.Marker(slug, c.Name, "plan")})
+	}
+	return checks, nil
+}
+
+// endToEnd plays a dry run of a customer, beside the other checks.
+func (a *App) endToEnd(ctx context.Context, s *step, d doctor.Doctor, o doctorOptions, checks []doctor.Check, canary doctor.Canary) ([]doctor.Check, error) {
+	client, err := s.github.client(envOwnToken)
+	if err != nil {
+		return nil, err
+	}
+	_, canary.Pause = paces(s.context.APIURL)
+	canary.Workflow, canary.Wait, canary.Sleep, canary.Logf = triggerWorkflow(), o.wait, a.Sleep, a.logf
+	return append(checks, d.EndToEnd(ctx, envOwnToken, client, canary)...), ctx.Err()
 }
 
 func repositoryOf(named string, otherwise pipeline.Slug) (pipeline.Slug, error) {
@@ -361,5 +393,9 @@ func (a *App) doctorCustomer(ctx context.Context, s *step, d doctor.Doctor, o do
 	rules := config.Default()
 	c := doctor.Customer{Repository: slug, Path: config.DefaultPath, Workflow: triggerWorkflow(), Shipped: shippedTrigger(), Manager: to, Inbox: receiver != to,
 		Variables: builtInRules(rules)}
-	return d.Side(ctx, own, manager, c, receiver), nil
+	checks := d.Side(ctx, own, manager, c, receiver)
+	if o.endToEnd {
+		return a.endToEnd(ctx, s, d, o, checks, doctor.Canary{Repository: slug, Context: pipeline.Request{}.StatusContext(pipeline.Target{})})
+	}
+	return checks, nil
 }

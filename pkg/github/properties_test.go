@@ -90,6 +90,7 @@ func TestEachCallGrows(t *testing.T) {
 		"PropertyDefinitions", "DefineProperties", "DeleteProperty", "SetProperties",
 		"OrganizationRepositories", "OrganizationTeams",
 		"ActionsPermissions", "WorkflowPermissions", "Installation", // have no repository in them
+		"StartedRuns",                     // its runs are those of WorkflowRun
 		"Setting", "SetSetting", "Person", // likewise
 		"Credential", "Try", "TryOrganization", // read the headers and the status alone
 		"Files", // asks for the text of files alone

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/google/go-github/v60/github"
@@ -32,4 +33,28 @@ func (c *Client) CancelRun(ctx context.Context, slug pipeline.Slug, run int64, f
 		return nil // "Cannot cancel a workflow run that is completed."
 	}
 	return err
+}
+
+// StartedRuns lists the newest runs of a workflow file that someone has started by hand.
+func (c *Client) StartedRuns(ctx context.Context, slug pipeline.Slug, file string) ([]pipeline.WorkflowRun, error) {
+	k := get(slug, "list the runs of "+file, "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", file)
+	k.query = url.Values{"event": {"workflow_dispatch"}, "per_page": {"20"}}
+	var got struct {
+		Runs []runResponse `json:"workflow_runs"`
+	}
+	if _, err := c.send(ctx, k, nil, &got); err != nil {
+		return nil, err
+	}
+	if got.Runs == nil {
+		return nil, k.fail(errors.New("the answer has no list of runs"))
+	}
+	runs := make([]pipeline.WorkflowRun, 0, len(got.Runs))
+	for _, one := range got.Runs {
+		run, err := one.run()
+		if err != nil {
+			return nil, k.fail(err)
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
 }

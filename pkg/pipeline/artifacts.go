@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,14 +23,14 @@ func IsArtifactName(name string) bool { return isName(name, '-') }
 // Names are the names in their order.
 func (a Artifacts) Names() []string { return slices.Sorted(maps.Keys(a)) }
 
-// Digests are the SHA-256 of the files, by name. A name that is not valid is an error.
-func (a Artifacts) Digests() (map[string]string, error) {
+// Digests are the salted sums of the files, by name. A name that is not valid is an error.
+func (a Artifacts) Digests(salt Salt) (map[string]string, error) {
 	digests := make(map[string]string, len(a))
 	for _, name := range a.Names() {
 		if !IsArtifactName(name) {
 			return nil, fmt.Errorf("the engine calls an artifact %s, which is no name", Quote(name))
 		}
-		sum, err := fileSHA256(a[name])
+		sum, err := salt.file(a[name])
 		if err != nil {
 			return nil, fmt.Errorf("read artifact %s of the plan: %w", name, err)
 		}
@@ -40,12 +39,13 @@ func (a Artifacts) Digests() (map[string]string, error) {
 	return digests, nil
 }
 
-func fileSHA256(file string) (string, error) {
+// file is Sum of the content of a file.
+func (s Salt) file(file string) (string, error) {
 	f, err := os.Open(filepath.Clean(file))
 	if err != nil {
 		return "", err
 	}
-	h := sha256.New()
+	h := s.hash()
 	_, err = io.Copy(h, f)
 	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, f.Close())
 }
@@ -53,6 +53,7 @@ func fileSHA256(file string) (string, error) {
 // StoredPlan is what Engine.Apply gets of a plan, already opened and authenticated.
 type StoredPlan struct {
 	Artifacts Artifacts
+	Salt      Salt
 	Receipt   Receipt
 }
 
@@ -68,7 +69,7 @@ func (p StoredPlan) Verify() error {
 		if !ok {
 			return tamperedPlan("the plan lacks its artifact " + Quote(name))
 		}
-		sum, err := fileSHA256(file)
+		sum, err := p.Salt.file(file)
 		if err != nil {
 			return fmt.Errorf("read artifact %s of the plan: %w", name, err)
 		}

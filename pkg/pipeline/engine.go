@@ -50,6 +50,8 @@ type Job struct {
 	Needed []NeededOutputs
 	// Destroy plans the destroy of everything in the state.
 	Destroy bool
+	// Salt is that of the plan, for the digests of values in its evidence. Zero where no receipt is made.
+	Salt Salt
 	// MAC returns a keyed hash for the fingerprint; nil leaves it empty.
 	MAC func() hash.Hash
 	// Log receives the tool's progress as plain lines for people. They come from

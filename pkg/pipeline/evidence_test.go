@@ -95,7 +95,7 @@ func TestStoredArtifacts(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "plan")
 		writeFile(t, file, "plan")
 		stored := pipeline.StoredPlan{Artifacts: pipeline.Artifacts{"plan": file}}
-		digests, err := stored.Artifacts.Digests()
+		digests, err := stored.Artifacts.Digests(stored.Salt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,9 +113,34 @@ func TestStoredArtifacts(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "Plan", "a/b", "..", "a.b", "1a", "a_b", strings.Repeat("a", 41)} {
-		if _, err := (pipeline.Artifacts{name: "/dev/null"}).Digests(); err == nil {
+		if _, err := (pipeline.Artifacts{name: "/dev/null"}).Digests(""); err == nil {
 			t.Errorf("an artifact may be called %q", name)
 		}
+	}
+}
+
+// TestSaltedSums: who reads a receipt cannot try out what a plan was made from.
+func TestSaltedSums(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "plan")
+	writeFile(t, file, "yes")
+	one, other := pipeline.NewSalt(), pipeline.NewSalt()
+	artifacts := pipeline.Artifacts{"plan": file}
+	digests, err := artifacts.Digests(one)
+	if err != nil || digests["plan"] != one.Sum([]byte("yes")) {
+		t.Fatalf("%v %v", digests, err)
+	}
+	for _, guess := range []string{pipeline.SHA256Hex([]byte("yes")), other.Sum([]byte("yes")), pipeline.Salt("").Sum([]byte("yes"))} {
+		if digests["plan"] == guess {
+			t.Errorf("the sum is the one that everyone can compute: %s", guess)
+		}
+	}
+	if !one.IsWhole() || one == other || pipeline.Salt("short").IsWhole() {
+		t.Errorf("%q %q", one, other)
+	}
+	stored := pipeline.StoredPlan{Artifacts: artifacts, Salt: other, Receipt: pipeline.Receipt{Artifacts: digests}}
+	if err := stored.Verify(); err == nil {
+		t.Error("a plan with another salt is taken for the one of the receipt")
 	}
 }
 

@@ -27,7 +27,7 @@ type Receipt struct {
 	Backend       string `json:"backend"` // the state's place
 	// Exactness is how much of the truth the plan is.
 	Exactness Exactness `json:"exactness"`
-	// Artifacts are the SHA-256 of the files of the plan, by name.
+	// Artifacts are the sums of the files of the plan under its salt, by name.
 	Artifacts map[string]string `json:"artifacts"`
 	// Evidence is what else the plan was made from; its engine compares it.
 	Evidence    PlanEvidence `json:"evidence"`

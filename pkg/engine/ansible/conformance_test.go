@@ -165,7 +165,8 @@ func TestConformance(t *testing.T) {
       ansible.builtin.debug: {msg: "{{ secret }}"}
 `
 	enginetest.Run(t, enginetest.Subject{
-		New: func(t *testing.T) enginetest.Bench { return newBench(t, demoPlaybook).Bench },
+		Salted: []string{evidenceVariables, evidenceInventory},
+		New:    func(t *testing.T) enginetest.Bench { return newBench(t, demoPlaybook).Bench },
 		Differ: func(t *testing.T, b *enginetest.Bench) {
 			file := filepath.Join(b.Job.ManagerDir, "hosts", "site.yml")
 			content, err := os.ReadFile(file)

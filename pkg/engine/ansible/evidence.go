@@ -7,7 +7,7 @@ import (
 // artifactPrediction is what the check predicted, in the form that an apply compares.
 const artifactPrediction = "prediction"
 
-// The evidence of a plan, beside what each engine says: SHA-256 digests.
+// The evidence of a plan, beside what each engine says: SHA-256 digests of code, and salted ones of values.
 const (
 	evidencePlaybook    = "playbook"    // of the root of the stack
 	evidenceCollections = "collections" // of its collections and roles; empty: none

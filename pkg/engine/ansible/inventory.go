@@ -50,7 +50,7 @@ func (w *workspace) writeInventory() error {
 		if content, err = os.ReadFile(file); err != nil {
 			err = w.failed("read the inventory", err)
 		}
-		w.evidence[evidenceInventory] = pipeline.SHA256Hex(content)
+		w.evidence[evidenceInventory] = w.job.Salt.Sum(content)
 		return errors2(err, w.plainInventory(w.relative(file), content))
 	} else {
 		return pipeline.Usagef("the stack %s has no inventory for %s", w.job.Stack, w.job.Target()).
@@ -60,7 +60,7 @@ func (w *workspace) writeInventory() error {
 	if err != nil {
 		return err
 	}
-	w.evidence[evidenceInventory] = pipeline.SHA256Hex(content)
+	w.evidence[evidenceInventory] = w.job.Salt.Sum(content)
 	return w.write(inventoryName, content)
 }
 

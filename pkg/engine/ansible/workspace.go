@@ -177,7 +177,7 @@ func (w *workspace) writeVariables() error {
 		return &pipeline.FailedError{Message: fmt.Sprintf("%s cannot be planned: the outputs of a needed stack cannot be used: %v", w.job.Target(), err), Next: pipeline.ProviderNext,
 			Operator: "give the key in that output another name"}
 	}
-	w.evidence[evidenceVariables] = pipeline.SHA256Hex(data)
+	w.evidence[evidenceVariables] = w.job.Salt.Sum(data)
 	return w.write("variables.yml", append(data, '\n'))
 }
 

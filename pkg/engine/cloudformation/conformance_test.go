@@ -165,6 +165,7 @@ func slow(t *testing.T) bench {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	enginetest.Run(t, enginetest.Subject{
+		Salted: []string{evidenceValues},
 		New: func(t *testing.T) enginetest.Bench {
 			return newBench(t, demoTemplate, terraformtest.DefaultVariables).Bench
 		},

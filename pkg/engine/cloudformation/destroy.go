@@ -18,7 +18,7 @@ import (
 func (w *workspace) planDestroy(ctx context.Context, s stack, planned *pipeline.Planned) error {
 	p := &planned.Plan
 	p.Exactness, p.Complete, p.Compared = pipeline.ExactnessBound, true, w.job.Compared
-	file := planFile{Destroy: true, Salt: unique(), Actions: map[string]string{}}
+	file := planFile{Destroy: true, Actions: map[string]string{}}
 	if s.built() {
 		if s.kept {
 			return &pipeline.RefusedError{Reason: pipeline.ReasonNoDestroy, Next: pipeline.ProviderNext,
@@ -54,7 +54,7 @@ func (w *workspace) planDestroy(ctx context.Context, s stack, planned *pipeline.
 	}
 	planned.Fingerprint = w.fingerprint(parts...)
 	file.Changed = p.HasChanges()
-	w.evidence[evidenceStackID], w.evidence[evidenceValues] = file.StackID, w.sumValues(file.Salt)
+	w.evidence[evidenceStackID], w.evidence[evidenceValues] = file.StackID, w.sumValues()
 	var err error
 	planned.Artifacts, err = w.writePlan(file)
 	return err

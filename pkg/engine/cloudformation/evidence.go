@@ -17,7 +17,7 @@ const (
 	evidenceStackID   = "stack_id"   // its ARN, which holds the account and the region; empty: there is none
 	evidenceChangeSet = "change_set" // its ARN; empty: there is nothing to execute
 	evidenceTemplate  = "template"   // SHA-256; empty: a destroy uses none
-	evidenceValues    = "parameters" // digest of the values, with a salt that lies in the artifact
+	evidenceValues    = "parameters" // salted digest of the values
 )
 
 func ownEvidence() []string {
@@ -40,7 +40,6 @@ type planFile struct {
 	Destroy   bool              `json:"destroy,omitempty"`
 	StackID   string            `json:"stack_id,omitempty"`
 	ChangeSet string            `json:"change_set,omitempty"`
-	Salt      string            `json:"salt"`
 	Actions   map[string]string `json:"actions"` // by logical ID
 	// Changes is the digest of what CloudFormation said of the change set.
 	Changes string `json:"changes,omitempty"`
@@ -72,10 +71,12 @@ func readPlan(file string) (planFile, error) {
 	return p, json.Unmarshal(content, &p)
 }
 
-// sumValues is the digest of the values of the parameters. It is salted, since a plain one would let a reader
-// of the store try out short secrets.
-func (w *workspace) sumValues(salt string) string {
-	all := []string{salt}
+// sumValues is the salted digest of the values of the parameters.
+func (w *workspace) sumValues() string { return w.job.Salt.Sum(w.plainValues()) }
+
+// plainValues are the values of the parameters in clear.
+func (w *workspace) plainValues() []byte {
+	var all []string
 	for _, name := range slices.Sorted(maps.Keys(w.values)) {
 		all = append(all, name, w.values[name].text)
 	}
@@ -83,7 +84,7 @@ func (w *workspace) sumValues(salt string) string {
 	if err != nil {
 		panic("text that cannot be encoded: " + err.Error())
 	}
-	return pipeline.SHA256Hex(content)
+	return content
 }
 
 // checkStored refuses a plan that is not whole, or that says something of itself which
@@ -113,7 +114,7 @@ func (w *workspace) same(receipt pipeline.Receipt, p planFile) error {
 		return refuse(pipeline.ReasonTampered, "the plan is of another stack: "+pipeline.Quote(planned[evidenceStack]))
 	case p.Destroy != w.job.Destroy, p.StackID != planned[evidenceStackID], p.ChangeSet != planned[evidenceChangeSet]:
 		return refuse(pipeline.ReasonTampered, "the receipt names another change set than the plan")
-	case w.sumValues(p.Salt) != planned[evidenceValues]:
+	case w.sumValues() != planned[evidenceValues]:
 		return refuse(pipeline.ReasonStaleVariables, "the variables are not those that the plan was made with")
 	}
 	return nil

@@ -99,7 +99,7 @@ func (w *workspace) planChanges(ctx context.Context, s stack, keep bool, planned
 	p := &planned.Plan
 	p.Exactness, p.Complete, p.Compared = pipeline.ExactnessExact, true, w.job.Compared
 	sum := pipeline.SHA256Hex
-	file := planFile{StackID: c.stackID, ChangeSet: c.id, Salt: unique(), Declared: w.template.secret, Actions: map[string]string{}}
+	file := planFile{StackID: c.stackID, ChangeSet: c.id, Declared: w.template.secret, Actions: map[string]string{}}
 	said, err := canonical(c)
 	if err != nil {
 		return w.failed("encode the change set", err)
@@ -116,7 +116,7 @@ func (w *workspace) planChanges(ctx context.Context, s stack, keep bool, planned
 			w.note(p, "the change set changes no resource, and CloudFormation does not list what else it changes", "outputs, tags or the description of the stack")
 		}
 		// Outputs and secret values are in nothing that CloudFormation says of a change set.
-		parts = append(parts, w.template.raw, []byte(w.sumValues("")))
+		parts = append(parts, w.template.raw, w.plainValues())
 	}
 	edits := w.edits()
 	for i := range p.Changes {
@@ -131,7 +131,7 @@ func (w *workspace) planChanges(ctx context.Context, s stack, keep bool, planned
 			return err
 		}
 	}
-	w.evidence[evidenceStackID], w.evidence[evidenceChangeSet], w.evidence[evidenceValues] = file.StackID, file.ChangeSet, w.sumValues(file.Salt)
+	w.evidence[evidenceStackID], w.evidence[evidenceChangeSet], w.evidence[evidenceValues] = file.StackID, file.ChangeSet, w.sumValues()
 	planned.Artifacts, err = w.writePlan(file)
 	kept = err == nil && keep && file.Changed
 	return err

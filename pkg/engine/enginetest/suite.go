@@ -69,6 +69,8 @@ type Subject struct {
 	// none of it known before; nil where the engine is no pipeline.OutputReader. Failing has
 	// outputs then, too.
 	Outputs func(t *testing.T) (b Bench, want []pipeline.OutputValue)
+	// Salted names the evidence that is a digest of values, whoever wrote them.
+	Salted []string
 }
 
 // Run runs the suite.
@@ -80,6 +82,7 @@ func Run(t *testing.T, s Subject) {
 		"equal fingerprints":           equalFingerprints,
 		"refusals":                     refusals,
 		"damaged artifacts":            damagedArtifacts,
+		"salted evidence":              saltedEvidence,
 		"secrets":                      secrets,
 		"secrets of a failure":         secretsOfFailure,
 		"cancelled":                    cancelled,
@@ -112,12 +115,27 @@ func Run(t *testing.T, s Subject) {
 // what the engine has said.
 func Stored(t *testing.T, planned pipeline.Planned) pipeline.StoredPlan {
 	t.Helper()
-	digests, err := planned.Artifacts.Digests()
+	digests, err := planned.Artifacts.Digests("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return pipeline.StoredPlan{Artifacts: maps.Clone(planned.Artifacts), Receipt: pipeline.Receipt{
 		Version: pipeline.ReceiptVersion, Exactness: planned.Plan.Exactness, Artifacts: digests, Evidence: maps.Clone(planned.Evidence)}}
+}
+
+// saltedEvidence: a receipt does not let its readers try out the values of a plan.
+func saltedEvidence(t *testing.T, s Subject) {
+	b := s.New(t)
+	b.Job.Salt = "one"
+	one := b.plan(t).Evidence
+	b = b.again(t)
+	b.Job.Salt = "two"
+	two := b.plan(t).Evidence
+	for _, name := range s.Salted {
+		if one[name] == "" || one[name] == two[name] {
+			t.Errorf("%s is %q with one salt and %q with another", name, one[name], two[name])
+		}
+	}
 }
 
 func (b Bench) plan(t *testing.T) pipeline.Planned {

@@ -146,7 +146,8 @@ func TestConformance(t *testing.T) {
 
 func subject(tool string) enginetest.Subject {
 	return enginetest.Subject{
-		New: func(t *testing.T) enginetest.Bench { return newBench(t, tool, demoManifest).Bench },
+		Salted: []string{evidenceVariables},
+		New:    func(t *testing.T) enginetest.Bench { return newBench(t, tool, demoManifest).Bench },
 		Differ: func(t *testing.T, b *enginetest.Bench) {
 			terraformtest.WriteFile(t, filepath.Join(b.Job.ManagerDir, "app", "manifests", "more.yaml"), configMaps("more"))
 		},

@@ -227,16 +227,14 @@ func (w *workspace) settings() (map[string]input, error) {
 	return given, nil
 }
 
-// sum is the digest of all values, in clear.
-func sumInputs(inputs map[string]input, counts func(input) bool) (string, error) {
+// sumInputs is the salted digest of all values.
+func sumInputs(salt pipeline.Salt, inputs map[string]input) (string, error) {
 	plain := map[string]any{}
 	for key, in := range inputs {
-		if counts(in) {
-			plain[key] = in.value
-		}
+		plain[key] = in.value
 	}
 	content, err := json.Marshal(plain)
-	return pipeline.SHA256Hex(content), err
+	return salt.Sum(content), err
 }
 
 // configFile is the settings file of the stack for the CLI, with the secrets encrypted.

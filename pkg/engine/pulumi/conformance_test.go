@@ -162,6 +162,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	pulumitest.Tool(t)
 	enginetest.Run(t, enginetest.Subject{
+		Salted: []string{evidenceInputs},
 		New: func(t *testing.T) enginetest.Bench {
 			return newBench(t, demoProgram, terraformtest.DefaultVariables).Bench
 		},

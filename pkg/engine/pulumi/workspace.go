@@ -173,7 +173,7 @@ func (w *workspace) readVariables(context.Context) error {
 	if err := w.readInputs(); err != nil {
 		return err
 	}
-	if w.evidence[evidenceInputs], err = sumInputs(w.inputs, func(input) bool { return true }); err != nil {
+	if w.evidence[evidenceInputs], err = sumInputs(w.job.Salt, w.inputs); err != nil {
 		return w.failed("read the variables", err)
 	}
 	for _, in := range w.inputs {

@@ -96,7 +96,7 @@ func TestOutputsAreWithheldWhenThePlanIsUnreadable(t *testing.T) {
 		if err := os.WriteFile(plan.Artifacts[artifactJSON], broken, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		plan.Receipt.Artifacts[artifactJSON] = pipeline.SHA256Hex(broken)
+		plan.Receipt.Artifacts[artifactJSON] = pipeline.Salt("").Sum(broken)
 		applied, err := engine.Apply(t.Context(), job, plan)
 		if err != nil || len(applied.Outputs) != 8 {
 			t.Fatalf("%+v %v", applied, err)

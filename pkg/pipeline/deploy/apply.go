@@ -326,7 +326,7 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return pipeline.Job{}, pipeline.StoredPlan{}, fmt.Errorf("create the run directory: %w", err)
 	}
-	artifacts, raw, err := record.OpenArtifacts(ctx, a.records(), folder, receipt, in.RunDir)
+	artifacts, salt, raw, err := record.OpenArtifacts(ctx, a.records(), folder, receipt, in.RunDir)
 	if err != nil {
 		return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the plan of "+target)
 	}
@@ -341,8 +341,8 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 		}
 	}
 	job := pipeline.Job{Customer: in.Customer.Under(request.Properties), Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, Destroy: request.Mode == pipeline.ModeDestroy, Log: in.LogOrDiscard()}
-	return job, pipeline.StoredPlan{Artifacts: artifacts, Receipt: receipt}, nil
+		Dir: in.RunDir, Backend: in.Backend, Destroy: request.Mode == pipeline.ModeDestroy, Salt: salt, Log: in.LogOrDiscard()}
+	return job, pipeline.StoredPlan{Artifacts: artifacts, Salt: salt, Receipt: receipt}, nil
 }
 
 func notAppliedReason(request pipeline.Request, t pipeline.Target) pipeline.Reason {

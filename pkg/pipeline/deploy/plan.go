@@ -140,7 +140,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 		return TargetResult{}, err
 	}
 	job := pipeline.Job{Customer: in.Customer.Under(request.Properties), Environment: in.Environment, Stack: in.Stack, Variables: document, Applied: applied, Compared: compared,
-		ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard(),
+		ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Destroy: request.Mode == pipeline.ModeDestroy, Salt: pipeline.NewSalt(), MAC: mac, Log: in.LogOrDiscard(),
 		Needed: needed}
 	planned, outputs, err := p.planJob(ctx, request, job)
 	var deferred *pipeline.DeferredError
@@ -162,7 +162,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 	if err != nil {
 		return TargetResult{}, fmt.Errorf("encode the plan of %s: %w", in.Target(), err)
 	}
-	if err := record.SealArtifacts(ctx, p.records(), folder, receipt, planned.Artifacts, raw); err != nil {
+	if err := record.SealArtifacts(ctx, p.records(), folder, receipt, planned.Artifacts, job.Salt, raw); err != nil {
 		return TargetResult{}, fmt.Errorf("store %s: %w", record.ObjectArtifacts, err)
 	}
 	if outputs != nil {
@@ -242,7 +242,7 @@ func (p *Planner) variables(ctx context.Context, in pipeline.TargetInput, reques
 }
 
 func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, job pipeline.Job, planned pipeline.Planned) (pipeline.Receipt, error) {
-	digests, err := planned.Artifacts.Digests()
+	digests, err := planned.Artifacts.Digests(job.Salt)
 	if err != nil {
 		return pipeline.Receipt{}, fmt.Errorf("plan %s: %w", in.Target(), err)
 	}

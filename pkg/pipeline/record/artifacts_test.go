@@ -35,6 +35,9 @@ func artifactsOf(t *testing.T, artifacts map[string]string) (record.Records, rec
 	return record.Records{Store: s, Sealer: sealer}, folder, receipt
 }
 
+// salt is that of the plans of the tests.
+const salt = pipeline.Salt("0123456789abcdef0123456789abcdef")
+
 func TestArtifacts(t *testing.T) {
 	t.Parallel()
 	content := map[string]string{"plan": strings.Repeat("p", 3<<20), "plan-json": "{}", "bundle": ""}
@@ -46,14 +49,14 @@ func TestArtifacts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := record.SealArtifacts(t.Context(), s, folder, receipt, artifacts, []byte("name: shop\n")); err != nil {
+	if err := record.SealArtifacts(t.Context(), s, folder, receipt, artifacts, salt, []byte("name: shop\n")); err != nil {
 		t.Fatal(err)
 	}
-	if err := record.SealArtifacts(t.Context(), s, folder, receipt, artifacts, nil); !errors.Is(err, pipeline.ErrExists) {
+	if err := record.SealArtifacts(t.Context(), s, folder, receipt, artifacts, salt, nil); !errors.Is(err, pipeline.ErrExists) {
 		t.Errorf("it was written twice: %v", err)
 	}
-	got, variables, err := record.OpenArtifacts(t.Context(), s, folder, receipt, t.TempDir())
-	if err != nil || string(variables) != "name: shop\n" || len(got) != len(content) {
+	got, opened, variables, err := record.OpenArtifacts(t.Context(), s, folder, receipt, t.TempDir())
+	if err != nil || opened != salt || string(variables) != "name: shop\n" || len(got) != len(content) {
 		t.Fatalf("%v %q %v", got, variables, err)
 	}
 	for name, file := range got {
@@ -64,12 +67,12 @@ func TestArtifacts(t *testing.T) {
 	}
 	other := receipt
 	other.Commit = "0f1e2d3c4b5a69788796a5b4c3d2e1f001122334"
-	if _, _, err := record.OpenArtifacts(t.Context(), s, folder, other, t.TempDir()); !errors.Is(err, pipeline.ErrTampered) {
+	if _, _, _, err := record.OpenArtifacts(t.Context(), s, folder, other, t.TempDir()); !errors.Is(err, pipeline.ErrTampered) {
 		t.Errorf("with another receipt: %v", err)
 	}
 	artifacts["gone"] = filepath.Join(t.TempDir(), "gone")
 	again := record.PlanAttempt{Target: folder.Target, Prefix: "acme/staging/plans/r/0002/"}
-	if err := record.SealArtifacts(t.Context(), s, again, receipt, artifacts, nil); !errors.Is(err, os.ErrNotExist) {
+	if err := record.SealArtifacts(t.Context(), s, again, receipt, artifacts, salt, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an artifact that cannot be read: %v", err)
 	}
 	if _, err := s.Open(t.Context(), again.Key(record.ObjectArtifacts)); !errors.Is(err, pipeline.ErrNotFound) {
@@ -84,17 +87,20 @@ func TestHostileArchives(t *testing.T) {
 		name, body string
 		kind       byte
 	}
-	variables, plan := member{"variables.yml", "a: b\n", tar.TypeReg}, member{"plan", "p", tar.TypeReg}
+	variables, salted, plan := member{"variables.yml", "a: b\n", tar.TypeReg}, member{"plan.salt", string(salt), tar.TypeReg}, member{"plan", "p", tar.TypeReg}
 	for name, members := range map[string][]member{
 		"no member":             {},
-		"no variables":          {plan},
-		"variables twice":       {variables, plan, variables},
-		"artifact twice":        {variables, plan, plan},
-		"not in the receipt":    {variables, plan, {"bundle", "x", tar.TypeReg}},
-		"path":                  {variables, {"../plan", "x", tar.TypeReg}},
-		"path in the receipt":   {variables, {"../evil", "x", tar.TypeReg}},
-		"link":                  {variables, {"plan", "", tar.TypeSymlink}},
-		"directory":             {variables, {"plan", "", tar.TypeDir}},
+		"no variables":          {salted, plan},
+		"no salt":               {variables, plan},
+		"short salt":            {variables, {"plan.salt", string(salt[1:]), tar.TypeReg}, plan},
+		"salt twice":            {variables, salted, salted, plan},
+		"variables twice":       {variables, salted, plan, variables},
+		"artifact twice":        {variables, salted, plan, plan},
+		"not in the receipt":    {variables, salted, plan, {"bundle", "x", tar.TypeReg}},
+		"path":                  {variables, salted, {"../plan", "x", tar.TypeReg}},
+		"path in the receipt":   {variables, salted, {"../evil", "x", tar.TypeReg}},
+		"link":                  {variables, salted, {"plan", "", tar.TypeSymlink}},
+		"directory":             {variables, salted, {"plan", "", tar.TypeDir}},
 		"archive without start": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +131,7 @@ func TestHostileArchives(t *testing.T) {
 			if err := os.Mkdir(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if artifacts, _, err := record.OpenArtifacts(t.Context(), s, folder, receipt, dir); !errors.Is(err, pipeline.ErrTampered) {
+			if artifacts, _, _, err := record.OpenArtifacts(t.Context(), s, folder, receipt, dir); !errors.Is(err, pipeline.ErrTampered) {
 				t.Errorf("%v %v", artifacts, err)
 			}
 			if outside, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(outside) != 1 {

@@ -177,6 +177,7 @@ func NewJob(t *testing.T, tool Tool, variables string, files map[string]string) 
 		ManagerDir:  manager,
 		Dir:         filepath.Join(t.TempDir(), "run"),
 		Backend:     LocalBackend(filepath.Join(t.TempDir(), "state", "terraform.tfstate")),
+		Salt:        "the salt of the tests",
 		MAC:         NewMAC,
 		Log:         &LogBuffer{},
 	}
@@ -198,7 +199,7 @@ func WriteFile(t testing.TB, path, content string) {
 
 // Stored is what a store would give back of a plan.
 func Stored(planned pipeline.Planned) pipeline.StoredPlan {
-	digests, err := planned.Artifacts.Digests()
+	digests, err := planned.Artifacts.Digests("")
 	if err != nil {
 		panic("a plan without its files: " + err.Error())
 	}

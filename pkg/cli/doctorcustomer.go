@@ -63,7 +63,7 @@ func (x examination) customer(ctx context.Context, c pipeline.Customer) doctor.C
 		if rules != nil {
 			check.Name = rules.Names[pipeline.MeaningContent]
 		}
-		out.Content = func(files []doctor.TreeFile, p pipeline.Properties) (string, pipeline.Problems) {
+		out.Files = func(files []doctor.TreeFile, p pipeline.Properties) (string, pipeline.Problems) {
 			check := check
 			if check.Name != "" {
 				check.Value = p.Get(check.Name)

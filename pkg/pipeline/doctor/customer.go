@@ -25,10 +25,10 @@ type Customer struct {
 	// Offboarded customers need nothing any more.
 	Offboarded bool
 
-	// Variables checks variables.yml; Properties the custom properties; Content the names of all files.
+	// Variables checks variables.yml; Properties the custom properties; Files the names of all files.
 	Variables  func(file string, content []byte) pipeline.Problems
 	Properties func(pipeline.Properties) pipeline.Problems
-	Content    func(files []TreeFile, properties pipeline.Properties) (evidence string, problems pipeline.Problems)
+	Files      func(files []TreeFile, properties pipeline.Properties) (evidence string, problems pipeline.Problems)
 }
 
 // Customer looks at the repository of a customer with the provider's token.
@@ -131,13 +131,13 @@ func (v *visit) files(ctx context.Context) []Check {
 	}
 	checks := v.variablesFile(ctx, tree)
 	checks = append(checks, v.workflowFile(tree)...)
-	if v.customer.Content == nil {
+	if v.customer.Files == nil {
 		return checks
 	}
 	if tree.Truncated {
 		return append(checks, v.check("customer.content-type", Unknown, "GitHub does not list all files of so large a repository", "trigger looks at them in each run"))
 	}
-	evidence, problems := v.customer.Content(tree.Files, v.repository.Properties)
+	evidence, problems := v.customer.Files(tree.Files, v.repository.Properties)
 	return append(checks, v.problems("customer.content-type", evidence, problems))
 }
 

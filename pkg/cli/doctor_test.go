@@ -24,7 +24,7 @@ type ward struct {
 	t                 *testing.T
 	hub               *hubtest.Server
 	manager, customer *hub.Repo
-	dir               string // of the manager's checkout
+	dir, states       string // of the manager's checkout, and of the states
 	environ           []string
 	later             time.Duration // of the clock of the next runs
 	// before is called with each request to the hub; false: the connection is cut, before the hub has done anything.
@@ -47,7 +47,7 @@ func (w *ward) cut(h http.Handler) http.Handler {
 
 func newWard(t *testing.T) *ward {
 	t.Helper()
-	w := &ward{t: t, dir: filepath.Join(t.TempDir(), "manager")}
+	w := &ward{t: t, dir: filepath.Join(t.TempDir(), "manager"), states: filepath.Join(t.TempDir(), "states")}
 	w.hub = hubtest.Start(t, hub.Options{Wrap: w.cut})
 	for _, u := range []hub.User{{Login: "provider", Type: hub.Organization}, {Login: "acme", Type: hub.Organization}, {Login: "robin"}} {
 		if _, err := w.hub.AddUser(u); err != nil {
@@ -57,7 +57,7 @@ func newWard(t *testing.T) *ward {
 	w.manager, w.customer = w.repo("provider", "infra"), w.repo("acme", "shop")
 	w.environ = []string{"GITHUB_ACTIONS=false", "GITHUB_SERVER_URL=" + w.hub.URL(), "GITHUB_API_URL=" + w.hub.URL(), "METAPIPE_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
 		"XDG_CACHE_HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
-	w.run(0, "init", w.dir, "--state-dir", filepath.Join(t.TempDir(), "states"))
+	w.run(0, "init", w.dir, "--state-dir", w.states)
 	w.write(filepath.Join(w.dir, "customers", "shop.yml"), fmt.Sprintf("repository: acme/shop\nrepository_id: %d\n", w.id(w.customer)))
 	w.furnish()
 	w.environ = append(w.environ, "GITHUB_TOKEN="+w.token("own", hub.Classic, "provider/infra", nil), "SOURCE_REPOS_PAT="+w.token("source", hub.FineGrained, "acme/shop", sourceRights()))
@@ -278,6 +278,10 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			delete(rights, "statuses")
 			w.environ = append(w.environ, "SOURCE_REPOS_PAT="+w.token("less", hub.FineGrained, "acme/shop", rights))
 		}, "fail token.permission [SOURCE_REPOS_PAT in acme/shop]"},
+		"a lock": {func(w *ward) {
+			w.good(os.MkdirAll(filepath.Join(w.states, "shop", "staging"), 0o700))
+			w.write(filepath.Join(w.states, "shop", "staging", ".terraform.tfstate.lock.info"), `{"ID":"5e1c0b1a-0000-4000-8000-000000000000","Operation":"OperationTypeApply","Who":"kim@laptop","Created":"2026-03-04T05:06:07Z"}`)
+		}, "warn store.lock [shop/staging]"},
 		"no access": {func(w *ward) {
 			w.environ = append(w.environ, "SOURCE_REPOS_PAT="+w.token("blind", hub.FineGrained, "provider/infra", sourceRights()))
 		}, "fail customer.repository [shop (acme/shop)]"},

@@ -127,7 +127,8 @@ func (x examination) bucket(ctx context.Context) []doctor.Check {
 		one := doctor.Check{ID: c.ID, Subject: c.Subject, State: doctor.OK, Evidence: step.Name + ": " + step.Detail}
 		switch step.State {
 		case store.StepMissing:
-			one.State, one.Remedy = doctor.Fail, "run `metapipe bootstrap state --apply` with administrator credentials"
+			one.State, one.Evidence = doctor.Fail, step.Name+" is not as it should be: "+step.Detail
+			one.Remedy = "run `metapipe bootstrap state --apply` with administrator credentials"
 		case store.StepUnsupported:
 			one.State, one.Evidence = doctor.Unknown, step.Name+": this server does not know it"
 		case store.StepSkipped:

@@ -3,6 +3,7 @@ package github_test
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 // rightsOfCommand are the permissions that a command needs of a token, in a repository and in its organization.
 func rightsOfCommand(command, token string) map[string]string {
 	set := map[string]string{}
-	for _, r := range doctor.Rights {
+	for _, r := range doctor.Rights() {
 		if r.Token == token && (r.Command == command || command == "") && set[r.Permission] != "write" {
 			set[r.Permission] = r.Level
 		}
@@ -28,7 +29,7 @@ func rightsOfCommand(command, token string) map[string]string {
 // tokensOfCommands are the pairs of a command and a token.
 func tokensOfCommands() [][2]string {
 	var pairs [][2]string
-	for _, r := range doctor.Rights {
+	for _, r := range doctor.Rights() {
 		if pair := [2]string{r.Command, r.Token}; !slices.Contains(pairs, pair) {
 			pairs = append(pairs, pair)
 		}
@@ -186,5 +187,106 @@ func TestDoctorOfAnUnknownToken(t *testing.T) {
 	checks := doctor.Doctor{Now: w.now}.Customer(t.Context(), doctor.Access{Name: doctor.SourceToken, GitHub: client}, doctor.Customer{Repository: pipeline.Slug{Owner: "acme", Name: "shop"}})
 	if len(checks) != 2 || checks[0].ID != "token.expiry" || checks[0].State != doctor.Fail || checks[1].State != doctor.Unknown {
 		t.Errorf("%+v", checks)
+	}
+}
+
+// TestDoctorOfAnApp: the installation says which permissions there are, without a try, and the token of the look can only read.
+func TestDoctorOfAnApp(t *testing.T) {
+	t.Parallel()
+	commands := []string{"fetch-vars", "report", "sweep", "drift"}
+	full := map[string]string{"actions": "read", "contents": "read", "deployments": "write", "issues": "write", "pull_requests": "write", "statuses": "write"}
+	look := func(t *testing.T, w *fixture, permissions map[string]string, more func()) []doctor.Check {
+		t.Helper()
+		id, key, err := w.hub.AddApp(hub.GitHubApp{Slug: "carrier", Owner: "acme", Repositories: []string{"acme/shop"}, Permissions: permissions})
+		check(t, err)
+		more()
+		client := w.client(func(o *github.Options) {
+			o.Token, o.App = "", must(github.ParseApp(fmt.Sprint(id), string(key)))(t)
+		})
+		before := len(w.hub.Calls())
+		checks := doctor.Doctor{Now: w.now}.Customer(t.Context(), doctor.Access{Name: doctor.SourceToken, GitHub: client, App: true, Commands: commands},
+			doctor.Customer{Repository: acme, Path: "infra", Workflow: ".github/workflows/deploy.yml", Variables: func(string, []byte) pipeline.Problems { return nil }})
+		if n := len(w.hub.Calls()) - before; n > 6 {
+			t.Errorf("%d requests", n)
+		}
+		return checks
+	}
+	for gone, want := range map[string]string{
+		"":              "",
+		"actions":       "fail actions: read of SOURCE_REPOS_PAT, for fetch-vars",
+		"contents":      "fail contents: read of SOURCE_REPOS_PAT, for drift, fetch-vars",
+		"deployments":   "fail deployments: write of SOURCE_REPOS_PAT, for drift, fetch-vars, report, sweep",
+		"issues":        "fail issues: write of SOURCE_REPOS_PAT, for drift",
+		"pull_requests": "fail pull-requests: write of SOURCE_REPOS_PAT, for fetch-vars, report, sweep",
+		"statuses":      "fail statuses: write of SOURCE_REPOS_PAT, for fetch-vars, report, sweep",
+	} {
+		t.Run("without "+gone, func(t *testing.T) {
+			t.Parallel()
+			w := newFixture(t)
+			must(w.customer.Commit("main", hub.Change{Message: "Add", Files: map[string]hub.File{"infra/variables.yml": {Content: []byte("a: 1\n")}}}))(t)
+			rest := maps.Clone(full)
+			delete(rest, gone)
+			if got := strings.Join(lacking(look(t, w, rest, func() {})), "; "); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+	t.Run("suspended", func(t *testing.T) {
+		t.Parallel()
+		w := newFixture(t)
+		checks := look(t, w, full, func() { w.hub.SuspendApp("carrier", true) })
+		if len(checks) != 1 || checks[0].ID != "customer.app" || checks[0].State != doctor.Fail || !strings.Contains(checks[0].Evidence, "suspended") {
+			t.Errorf("%+v", checks)
+		}
+	})
+	t.Run("not installed", func(t *testing.T) {
+		t.Parallel()
+		w := newFixture(t)
+		id, key, err := w.hub.AddApp(hub.GitHubApp{Slug: "carrier", Owner: "acme", Repositories: []string{"acme/secret"}, Permissions: full})
+		check(t, err)
+		client := w.client(func(o *github.Options) { o.Token, o.App = "", must(github.ParseApp(fmt.Sprint(id), string(key)))(t) })
+		checks := doctor.Doctor{Now: w.now}.Customer(t.Context(), doctor.Access{Name: doctor.SourceToken, GitHub: client, App: true}, doctor.Customer{Repository: acme})
+		if len(checks) != 1 || checks[0].ID != "customer.app" || checks[0].State != doctor.Fail || !strings.Contains(checks[0].Remedy, "install the App") {
+			t.Errorf("%+v", checks)
+		}
+	})
+}
+
+// TestDoctorWithoutProbe: whether a fine-grained token can write is not known, and the permission is named.
+func TestDoctorWithoutProbe(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	secret := must(w.hub.AddToken(hub.Token{Name: "fine", Kind: hub.FineGrained, User: "kim", Repositories: []string{"acme/shop"}, Permissions: rightsOfCommand("", doctor.SourceToken)}))(t).Secret
+	client := w.client(func(o *github.Options) { o.Token = secret })
+	checks := doctor.Doctor{Now: w.now}.Customer(t.Context(), doctor.Access{Name: doctor.SourceToken, GitHub: client, Commands: []string{"report"}}, doctor.Customer{Repository: acme, Path: "infra", Workflow: ".github/workflows/deploy.yml"})
+	got := strings.Join(lacking(checks), "; ")
+	want := "unknown deployments: write of SOURCE_REPOS_PAT, for report; unknown pull-requests: write of SOURCE_REPOS_PAT, for report; unknown statuses: write of SOURCE_REPOS_PAT, for report"
+	if got != want {
+		t.Errorf("got %q", got)
+	}
+	for _, c := range w.hub.Calls() {
+		if c.Write() && strings.HasPrefix(c.Path, "/repos/acme") {
+			t.Errorf("a write without --probe: %s %s", c.Method, c.Path)
+		}
+	}
+}
+
+// TestDoctorOfSingleSignOn: an organization with single sign-on hides its repositories from a token that is not authorized.
+func TestDoctorOfSingleSignOn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ header, message, remedy string }{
+		"single sign-on": {"required; url=https://github.com/orgs/acme/sso?authorization_request=x", "Resource protected by organization SAML enforcement.", "https://github.com/orgs/acme/sso"},
+		"restrictions":   {"", "Although you appear to have the correct authorization credentials, the `acme` organization has enabled OAuth App access restrictions", "third-party access"},
+	} {
+		client := serve(t, map[string]http.HandlerFunc{"GET /repos/acme/shop": func(out http.ResponseWriter, r *http.Request) {
+			if c.header != "" {
+				out.Header().Set("X-GitHub-SSO", c.header)
+			}
+			answer(403, fmt.Sprintf(`{"message":%q}`, c.message))(out, r)
+		}}).client(t)
+		checks := doctor.Doctor{Now: time.Now}.Customer(t.Context(), doctor.Access{Name: doctor.SourceToken, GitHub: client}, doctor.Customer{Repository: acme})
+		if len(checks) != 1 || checks[0].ID != "customer.repository" || checks[0].State != doctor.Fail || !strings.Contains(checks[0].Remedy, c.remedy) {
+			t.Errorf("%s: %+v", name, checks)
+		}
 	}
 }

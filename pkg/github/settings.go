@@ -90,8 +90,9 @@ func (c *Client) Installation(ctx context.Context, slug pipeline.Slug) (doctor.I
 	case <-ctx.Done():
 		return doctor.Installation{}, k.fail(ctx.Err())
 	}
-	t.installation, t.grants = got.ID, map[string]string{}
-	for _, name := range []string{"actions", "contents", "metadata"} {
+	t.installation, t.token = got.ID, "" // an older token may have more or fewer permissions
+	t.grants = map[string]string{"metadata": "read"}
+	for _, name := range []string{"actions", "contents"} {
 		if got.Permissions[name] != "" {
 			t.grants[name] = "read"
 		}

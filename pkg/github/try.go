@@ -11,32 +11,37 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// attempts are requests that need one permission and change nothing: reads of one entry, and writes that GitHub refuses
-// after it has looked at the permission, since they name a commit, an issue or a workflow that cannot be, or
-// lack what each of their kind must have.
-var attempts = map[string]struct {
+// attempt is one of attempts.
+type attempt struct {
 	method, route string
 	args          []string
 	body          any
-}{
-	"actions=read":        {http.MethodGet, "/repos/{owner}/{repo}/actions/workflows", nil, nil},
-	"contents=read":       {http.MethodGet, "/repos/{owner}/{repo}/branches", nil, nil},
-	"deployments=read":    {http.MethodGet, "/repos/{owner}/{repo}/deployments", nil, nil},
-	"pull_requests=read":  {http.MethodGet, "/repos/{owner}/{repo}/pulls", nil, nil},
-	"issues=read":         {http.MethodGet, "/repos/{owner}/{repo}/issues", nil, nil},
-	"statuses=read":       {http.MethodGet, "/repos/{owner}/{repo}/commits/{+ref}/statuses", []string{"HEAD"}, nil},
-	"actions=write":       {http.MethodPost, "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches", []string{"0"}, map[string]any{"ref": ""}},
-	"contents=write":      {http.MethodPost, "/repos/{owner}/{repo}/dispatches", nil, map[string]any{"event_type": ""}},
-	"deployments=write":   {http.MethodPost, "/repos/{owner}/{repo}/deployments", nil, map[string]any{"ref": ""}},
-	"issues=write":        {http.MethodPost, "/repos/{owner}/{repo}/issues", nil, map[string]any{"title": ""}},
-	"pull_requests=write": {http.MethodPost, "/repos/{owner}/{repo}/issues/{issue_number}/comments", []string{"0"}, map[string]any{"body": ""}},
-	"statuses=write":      {http.MethodPost, "/repos/{owner}/{repo}/statuses/{sha}", []string{strings.Repeat("0", 40)}, map[string]any{"state": ""}},
+}
+
+// attempts are requests that need one permission and change nothing: reads of one entry, and writes that GitHub refuses
+// after it has looked at the permission, since they name a commit, an issue or a workflow that cannot be, or
+// lack what each of their kind must have.
+func attempts() map[string]attempt {
+	return map[string]attempt{
+		"actions=read":        {http.MethodGet, "/repos/{owner}/{repo}/actions/workflows", nil, nil},
+		"contents=read":       {http.MethodGet, "/repos/{owner}/{repo}/branches", nil, nil},
+		"deployments=read":    {http.MethodGet, "/repos/{owner}/{repo}/deployments", nil, nil},
+		"pull_requests=read":  {http.MethodGet, "/repos/{owner}/{repo}/pulls", nil, nil},
+		"issues=read":         {http.MethodGet, "/repos/{owner}/{repo}/issues", nil, nil},
+		"statuses=read":       {http.MethodGet, "/repos/{owner}/{repo}/commits/{+ref}/statuses", []string{"HEAD"}, nil},
+		"actions=write":       {http.MethodPost, "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches", []string{"0"}, map[string]any{"ref": ""}},
+		"contents=write":      {http.MethodPost, "/repos/{owner}/{repo}/dispatches", nil, map[string]any{"event_type": ""}},
+		"deployments=write":   {http.MethodPost, "/repos/{owner}/{repo}/deployments", nil, map[string]any{"ref": ""}},
+		"issues=write":        {http.MethodPost, "/repos/{owner}/{repo}/issues", nil, map[string]any{"title": ""}},
+		"pull_requests=write": {http.MethodPost, "/repos/{owner}/{repo}/issues/{issue_number}/comments", []string{"0"}, map[string]any{"body": ""}},
+		"statuses=write":      {http.MethodPost, "/repos/{owner}/{repo}/statuses/{sha}", []string{strings.Repeat("0", 40)}, map[string]any{"state": ""}},
+	}
 }
 
 // Try finds out whether the token has a permission of a repository, without a change. For a write it sends one that GitHub
 // refuses in any case. nil: the token has it. An error whose Needed says forbidden: it does not. Any other error: it is not known.
 func (c *Client) Try(ctx context.Context, slug pipeline.Slug, permission, level string) error {
-	a, known := attempts[permission+"="+level]
+	a, known := attempts()[permission+"="+level]
 	k := call{op: fmt.Sprintf("try the permission %s: %s", permission, level), repo: slug, method: a.method, route: a.route, args: a.args}
 	if !known {
 		return k.fail(errors.New("no request shows whether a token has it"))

@@ -70,7 +70,7 @@ func TestRightsOfSetup(t *testing.T) {
 			want = append(want, m[1]+" "+m[2]+" "+permission)
 		}
 	}
-	for _, r := range doctor.Rights {
+	for _, r := range doctor.Rights() {
 		got = append(got, r.Command+" "+r.Token+" "+doctor.Permission(r.Permission, r.Level))
 	}
 	if len(want) < 20 || !slices.Equal(got, want) {

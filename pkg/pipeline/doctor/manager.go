@@ -219,7 +219,11 @@ func namedIn(id, subject, what string, needed [][]string, have []string, organiz
 		checks = append(checks, c)
 	}
 	if len(checks) == 0 {
-		checks = []Check{{ID: id, Subject: subject, State: OK, Evidence: fmt.Sprintf("%d of %d are there", len(needed), len(needed))}}
+		evidence := fmt.Sprintf("all %d that are needed are there", len(needed))
+		if len(needed) == 0 {
+			evidence = "none is needed"
+		}
+		checks = []Check{{ID: id, Subject: subject, State: OK, Evidence: evidence}}
 	}
 	return checks
 }

@@ -39,24 +39,26 @@ func rightsOf(command, token string, permissions ...string) (rights []Right) {
 }
 
 // Rights are the permissions of every command.
-var Rights = slices.Concat(
-	rightsOf("trigger", OwnToken, "contents=read", "deployments=read", "pull_requests=read", "statuses=write"),
-	rightsOf("trigger", ManagerToken, "contents=write"),
-	rightsOf("forward", ManagerToken, "contents=write"),
-	rightsOf("fetch-vars", SourceToken, "actions=read", "contents=read", "deployments=read", "pull_requests=read", "statuses=write"),
-	rightsOf("fetch-vars", OwnToken, "actions=write", "contents=read"),
-	rightsOf("apply", OwnToken, "actions=read"),
-	rightsOf("report", SourceToken, "deployments=write", "pull_requests=write", "statuses=write"),
-	rightsOf("sweep", SourceToken, "deployments=write", "pull_requests=write", "statuses=write"),
-	rightsOf("sweep", OwnToken, "actions=write"),
-	rightsOf("unlock", OwnToken, "actions=read"),
-	rightsOf("drift", SourceToken, "contents=read", "deployments=read", "issues=write"),
-	rightsOf("drift", OwnToken, "actions=write"),
-	rightsOf("properties", SourceToken, "metadata=read", "organization_custom_properties=write"),
-	rightsOf("compliance", SourceToken, "contents=read", "issues=write", "members=read", "metadata=read", "organization_custom_properties=write"),
-	rightsOf("compliance", OwnToken, "issues=write"),
-	rightsOf("sync", SourceToken, "contents=read", "members=read", "metadata=read", "organization_custom_properties=write"),
-)
+func Rights() []Right {
+	return slices.Concat(
+		rightsOf("trigger", OwnToken, "contents=read", "deployments=read", "pull_requests=read", "statuses=write"),
+		rightsOf("trigger", ManagerToken, "contents=write"),
+		rightsOf("forward", ManagerToken, "contents=write"),
+		rightsOf("fetch-vars", SourceToken, "actions=read", "contents=read", "deployments=read", "pull_requests=read", "statuses=write"),
+		rightsOf("fetch-vars", OwnToken, "actions=write", "contents=read"),
+		rightsOf("apply", OwnToken, "actions=read"),
+		rightsOf("report", SourceToken, "deployments=write", "pull_requests=write", "statuses=write"),
+		rightsOf("sweep", SourceToken, "deployments=write", "pull_requests=write", "statuses=write"),
+		rightsOf("sweep", OwnToken, "actions=write"),
+		rightsOf("unlock", OwnToken, "actions=read"),
+		rightsOf("drift", SourceToken, "contents=read", "deployments=read", "issues=write"),
+		rightsOf("drift", OwnToken, "actions=write"),
+		rightsOf("properties", SourceToken, "metadata=read", "organization_custom_properties=write"),
+		rightsOf("compliance", SourceToken, "contents=read", "issues=write", "members=read", "metadata=read", "organization_custom_properties=write"),
+		rightsOf("compliance", OwnToken, "issues=write"),
+		rightsOf("sync", SourceToken, "contents=read", "members=read", "metadata=read", "organization_custom_properties=write"),
+	)
+}
 
 // need is one permission of a token at its highest level, with the commands that need each level.
 type need struct {
@@ -79,7 +81,7 @@ func organizationNeeds(a Access) []need { return sumUp(a.Name, a.Commands, true)
 
 func sumUp(token string, commands []string, organization bool) []need {
 	var list []need
-	for _, r := range Rights {
+	for _, r := range Rights() {
 		if r.Token != token || r.Organization != organization || r.Permission == "metadata" || !slices.Contains(commands, r.Command) {
 			continue
 		}

@@ -53,11 +53,6 @@ func (a *App) initGitHub(ctx context.Context, o initOptions) error {
 	if err != nil {
 		return pipeline.Usagef("--github").Because(err).Nextf("write it as OWNER/REPO")
 	}
-	if dir := a.absolute(o.dir); !isManager(dir) {
-		if err := a.init(ctx, o); err != nil {
-			return err
-		}
-	}
 	play := changeOptions{from: o.onGitHub.from, undo: o.onGitHub.undo, apply: o.onGitHub.apply}
 	play.managerDir, play.mayBeFirst, play.tokens = o.dir, true, []string{envOwnToken}
 	if err := play.check(); err != nil {
@@ -66,6 +61,11 @@ func (a *App) initGitHub(ctx context.Context, o initOptions) error {
 	var file change.File
 	if play.from != "" {
 		if file, err = a.changeFile(play, settings.Kind); err != nil {
+			return err
+		}
+	}
+	if dir := a.absolute(o.dir); !isManager(dir) {
+		if err := a.init(ctx, o); err != nil {
 			return err
 		}
 	}

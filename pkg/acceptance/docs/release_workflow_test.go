@@ -259,7 +259,7 @@ func TestReleaseIsPublishedOnce(t *testing.T) {
 			dir := t.TempDir()
 			fixture.Check(t, os.MkdirAll(filepath.Join(dir, "dist"), 0o700))
 			fixture.Check(t, os.Mkdir(filepath.Join(dir, "bin"), 0o700))
-			for _, file := range []string{"a.tar.gz", "a.tar.gz.sbom.json", "checksums.txt", "notes.md"} {
+			for _, file := range []string{"a.tar.gz", "a.deb", "a.rpm", "a.tar.gz.sbom.json", "checksums.txt", "notes.md", "metapipe.rb"} {
 				fixture.Check(t, os.WriteFile(filepath.Join(dir, "dist", file), []byte(file), 0o600))
 			}
 			gh := `#!/bin/sh
@@ -268,7 +268,7 @@ case "$2 $*" in *--prerelease*) echo "$2 --prerelease" >>calls ;; *) echo "$2" >
 case $2 in
 list) [ "$DRAFT" != true ] || echo "$TAG" ;;
 delete) [ "$DRAFT" = true ] && echo none >deleted ;;
-create) { [ -z "$DRAFT" ] || [ -e deleted ]; } && case "$*" in *" --draft --verify-tag "*"dist/a.tar.gz dist/a.tar.gz.sbom.json dist/checksums.txt") ;; *) exit 3 ;; esac ;;
+create) { [ -z "$DRAFT" ] || [ -e deleted ]; } && case "$*" in *" --draft --verify-tag "*"dist/a.tar.gz dist/a.deb dist/a.rpm dist/a.tar.gz.sbom.json dist/checksums.txt dist/metapipe.rb") ;; *) exit 3 ;; esac ;;
 edit) [ "$4" = --draft=false ] ;;
 esac
 `

@@ -205,8 +205,8 @@ func (w *workspace) settings() (map[string]input, error) {
 		return nil, refuse(fmt.Sprintf("it is no YAML: %v", err), "correct it")
 	}
 	for key := range settings {
-		if key != "config" {
-			return nil, refuse(fmt.Sprintf("it has the key %s, and metapipe itself chooses everything but `config`", pipeline.Quote(key)), "remove the key")
+		if key != settingsKey {
+			return nil, refuse(unusedSetting(key), "remove the key")
 		}
 	}
 	raw, err := json.Marshal(settings["config"])

@@ -26,6 +26,7 @@ type project struct {
 	name    string
 	runtime string
 	line    int                    // of the name
+	backend int                    // line of the backend that it names; 0: none
 	inputs  map[string]declaration // by key
 }
 
@@ -55,12 +56,13 @@ func parseProject(content []byte) (project, error) {
 	var raw struct {
 		Name    yaml.Node            `yaml:"name"`
 		Runtime yaml.Node            `yaml:"runtime"`
+		Backend yaml.Node            `yaml:"backend"`
 		Config  map[string]yaml.Node `yaml:"config"`
 	}
 	if err := yaml.Unmarshal(content, &raw); err != nil {
 		return project{}, err
 	}
-	p := project{name: raw.Name.Value, line: max(raw.Name.Line, 1), runtime: raw.Runtime.Value, inputs: map[string]declaration{}}
+	p := project{name: raw.Name.Value, line: max(raw.Name.Line, 1), backend: raw.Backend.Line, runtime: raw.Runtime.Value, inputs: map[string]declaration{}}
 	if raw.Runtime.Kind == yaml.MappingNode {
 		var runtime struct {
 			Name string `yaml:"name"`
@@ -134,18 +136,55 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 				Message: fmt.Sprintf("the key %s of config is no name that a value can be passed for", pipeline.Quote(key)), Remedy: "use letters, digits, _ and -"})
 		}
 	}
+	if p.backend > 0 {
+		problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file, Line: p.backend}, Rule: ruleSettings, Warning: true,
+			Message: "backend has no effect: each target has a state backend of its own, beside its other objects", Remedy: "remove it"})
+	}
 	entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(root)))
 	if err != nil {
 		return append(problems, pipeline.Problem{Position: pipeline.Position{File: root}, Rule: ruleSyntax, Message: err.Error(), Remedy: "make it a directory that can be read"}), false
 	}
 	for _, entry := range entries {
-		if name, isSettings := stackSettings(entry.Name()); isSettings && strings.Contains(name, ".") {
-			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: path.Join(root, entry.Name()), Line: 1}, Rule: ruleSettings, Warning: true,
-				Message: "it has no effect: metapipe reads settings of a whole environment alone, from " + settingsFile("<environment>"),
-				Remedy:  "move what it sets to such a file, or remove it"})
+		if name, isSettings := stackSettings(entry.Name()); isSettings {
+			problems = append(problems, checkSettings(filepath.Join(dir, filepath.FromSlash(root)), root, entry.Name(), name)...)
 		}
 	}
 	return problems, problems.Err() == nil
+}
+
+// checkSettings looks at a file of settings, as the plan of its environment does.
+func checkSettings(dir, root, file, name string) pipeline.Problems {
+	at := pipeline.Position{File: path.Join(root, file), Line: 1}
+	if strings.Contains(name, ".") {
+		return pipeline.Problems{{Position: at, Rule: ruleSettings, Warning: true,
+			Message: "it has no effect: metapipe reads settings of a whole environment alone, from " + settingsFile("<environment>"),
+			Remedy:  "move what it sets to such a file, or remove it"}}
+	}
+	content, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return pipeline.Problems{{Position: at, Rule: ruleSettings, Message: fmt.Sprintf("it cannot be read: %v", text.FileError(err)), Remedy: "make it a file that can be read"}}
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(content, &document); err != nil {
+		return pipeline.Problems{{Position: at, Rule: ruleSettings, Message: fmt.Sprintf("it is no YAML: %v", err), Remedy: "correct it"}}
+	}
+	var problems pipeline.Problems
+	for _, settings := range document.Content {
+		for i := 0; i+1 < len(settings.Content); i += 2 {
+			if key := settings.Content[i]; key.Value != settingsKey {
+				problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: at.File, Line: key.Line}, Rule: ruleSettings,
+					Message: unusedSetting(key.Value), Remedy: "remove the key"})
+			}
+		}
+	}
+	return problems
+}
+
+// settingsKey is the one key of a file of settings that metapipe reads.
+const settingsKey = "config"
+
+func unusedSetting(key string) string {
+	return fmt.Sprintf("it has the key %s, and metapipe itself chooses everything but `config`", pipeline.Quote(key))
 }
 
 // names are the declared keys in their order.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,28 +22,40 @@ import (
 
 // ward is a manager and a customer to which nothing is wrong.
 type ward struct {
-	t                 *testing.T
-	hub               *hubtest.Server
-	manager, customer *hub.Repo
-	dir, states       string // of the manager's checkout, and of the states
-	environ           []string
-	later             time.Duration // of the clock of the next runs
+	t                  *testing.T
+	hub                *hubtest.Server
+	manager, customer  *hub.Repo
+	shipped, variables string // the customer's files
+	dir, states        string // of the manager's checkout, and of the states
+	environ            []string
+	later              time.Duration // of the clock of the next runs
 	// before is called with each request to the hub; false: the connection is cut, before the hub has done anything.
 	// after is called when it is done, likewise.
 	before, after func(*http.Request) bool
+	hooks         sync.Mutex // held while one of them is read or runs
 }
 
 // cut lets requests be cut off.
 func (w *ward) cut(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if w.before != nil && !w.before(r) {
+		if !w.goesOn(r, false) {
 			panic(http.ErrAbortHandler)
 		}
 		h.ServeHTTP(out, r)
-		if w.after != nil && !w.after(r) {
+		if !w.goesOn(r, true) {
 			panic(http.ErrAbortHandler)
 		}
 	})
+}
+
+func (w *ward) goesOn(r *http.Request, done bool) bool {
+	w.hooks.Lock()
+	defer w.hooks.Unlock()
+	hook := w.before
+	if done {
+		hook = w.after
+	}
+	return hook == nil || hook(r)
 }
 
 func newWard(t *testing.T) *ward {
@@ -149,6 +162,7 @@ func (w *ward) furnish() {
 	variables, err := os.ReadFile(filepath.Join(shop, "infra", "variables.yml"))
 	w.good(err)
 	files["infra/variables.yml"] = hub.File{Content: variables}
+	w.shipped, w.variables = string(trigger), string(variables)
 	w.good(w.customer.AddWorkflow(hub.Workflow{Path: ".github/workflows/trigger-infra.yml"}))
 	_, err = w.customer.Commit("main", hub.Change{Message: "Begin", Author: "robin", Files: files})
 	w.good(err)
@@ -282,6 +296,18 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			w.good(os.MkdirAll(filepath.Join(w.states, "shop", "staging"), 0o700))
 			w.write(filepath.Join(w.states, "shop", "staging", ".terraform.tfstate.lock.info"), `{"ID":"5e1c0b1a-0000-4000-8000-000000000000","Operation":"OperationTypeApply","Who":"kim@laptop","Created":"2026-03-04T05:06:07Z"}`)
 		}, "warn store.lock [shop/staging]"},
+		"a file that the type forbids": {func(w *ward) {
+			w.edit("metapipe.yml", "content: {enforce: true, default: infra}\n")
+			w.commit(map[string]string{"main.tf": "\n", ".github/workflows/trigger-infra.yml": w.shipped, "infra/variables.yml": w.variables})
+		}, "fail customer.content-type [shop (acme/shop)]"},
+		"a property of no meaning": {func(w *ward) {
+			w.edit("metapipe.yml", "properties: {}\n")
+			w.customer.SetProperties(hub.Properties{"infrastructure_tools": []string{"magic"}})
+			w.good(w.hub.AddOwner("acme", "robin"))
+			owner, err := w.hub.AddToken(hub.Token{Name: "owner", Kind: hub.Classic, User: "robin", Scopes: []string{"repo", "admin:org"}})
+			w.good(err)
+			w.environ = append(w.environ, "SOURCE_REPOS_PAT="+owner.Secret)
+		}, "fail customer.properties [shop (acme/shop)]"},
 		"no access": {func(w *ward) {
 			w.environ = append(w.environ, "SOURCE_REPOS_PAT="+w.token("blind", hub.FineGrained, "provider/infra", sourceRights()))
 		}, "fail customer.repository [shop (acme/shop)]"},

@@ -107,6 +107,9 @@ func contentOfTree(ctx context.Context, check content.Check, files []doctor.Tree
 	for i := range problems {
 		problems[i].Warning = !result.Enforce
 	}
+	if result.Type == "" {
+		return "no content type is set", problems
+	}
 	return fmt.Sprintf("the files fit the type %s", result.Type), problems
 }
 

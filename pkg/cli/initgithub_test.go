@@ -155,6 +155,7 @@ func (w *ward) killAt(n int, lost bool) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
 	count, dead := 0, false
+	w.hooks.Lock()
 	w.before = func(r *http.Request) bool {
 		if dead {
 			return false
@@ -174,9 +175,12 @@ func (w *ward) killAt(n int, lost bool) {
 		}
 		return !dead
 	}
+	w.hooks.Unlock()
 	if _, stderr, code := w.try(ctx, w.setUp("--apply")...); code == 0 {
 		w.t.Fatalf("the run was not stopped: %s", stderr)
 	}
+	w.hooks.Lock()
+	defer w.hooks.Unlock()
 	w.before, w.after = nil, nil
 }
 

@@ -169,7 +169,10 @@ func (d Doctor) Organization(ctx context.Context, a Access, org string) (checks 
 		}
 		if c.State != OK {
 			c.Needs = needs(n, true, a.Name)
-			c.Remedy = "give the token this permission of the organization, or authorize the App there"
+			c.Remedy = "give the token this permission of the organization"
+			if a.GitHub.Credential().Kind == Classic {
+				c.Remedy = "give the token the scope admin:org, or read:org where it only reads, of an owner of the organization"
+			}
 		}
 		checks = append(checks, c)
 	}

@@ -66,6 +66,22 @@ func (a *App) completion(flag string) cobra.CompletionFunc {
 	default:
 		return nil
 	}
+	return a.completeNames(names)
+}
+
+// completeOne completes the first argument of a command like a flag.
+func (a *App) completeOne(flag string) cobra.CompletionFunc {
+	complete := a.completion(flag)
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(cmd, args, begun)
+	}
+}
+
+// completeNames completes names of the manager checkout.
+func (a *App) completeNames(names func(config.Config) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		named := ""
 		if f := cmd.Flags().Lookup("manager-dir"); f != nil {

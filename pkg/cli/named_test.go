@@ -26,7 +26,7 @@ func eachFlag(cmd *cobra.Command, visit func(command string, flag *pflag.Flag)) 
 func TestFlagsThatNameFiles(t *testing.T) {
 	t.Parallel()
 	customer := customerTree(t, "environments: {staging: {}}\n")
-	others := map[string]string{"init": " --github acme/infra", "validate": " --customer-dir " + customer, "rehearse": " --customer-dir " + customer,
+	others := map[string]string{"init": " --github acme/infra", "onboard": " acme/shop", "validate": " --customer-dir " + customer, "rehearse": " --customer-dir " + customer,
 		"state restore": " --customer a --environment b", "state recover": " --customer a --environment b --request 00000000-0000-4000-8000-000000000000"}
 	found := 0
 	eachFlag(NewRoot(&App{}), func(command string, f *pflag.Flag) {

@@ -22,6 +22,8 @@ var storeCommands = map[string][]string{
 	"drift summary":     {"20261129T155529.811Z-8d7c0e81"},
 	"fetch-vars":        {"--customer blog"},
 	"ledger":            {"", "--customer blog", "--customer blog --environment staging"},
+	"offboard":          {"blog --apply"},
+	"onboard":           {"acme/store --apply"},
 	"plan":              {"--customer blog --environment staging --request " + someRequest, "--state --customer blog --environment staging --customer-dir CUSTOMER"},
 	"properties schema": {"--apply"},
 	"properties set":    {"--customer blog team=x --apply"},
@@ -39,7 +41,7 @@ var storeCommands = map[string][]string{
 	"unlock":            {"--customer blog --environment staging --lock-id x"},
 }
 
-var firstCommands = map[string]bool{"fetch-vars": true}
+var firstCommands = map[string]bool{"fetch-vars": true, "onboard": true}
 
 const someRequest = "11111111-1111-4111-8111-111111111111"
 

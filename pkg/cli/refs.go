@@ -62,6 +62,8 @@ var refRules = map[string]refRule{
 	"metapipe help":                  onAnyRef,
 	"metapipe init":                  initRef,
 	"metapipe ledger":                onDefaultBranch,
+	"metapipe offboard":              onDefaultBranch,
+	"metapipe onboard":               onDefaultBranch,
 	"metapipe plan":                  dryRunOnAnyRef,
 	"metapipe properties":            onAnyRef,
 	"metapipe properties schema":     onDefaultBranch,

@@ -51,6 +51,8 @@ func TestEveryCommandHasARefRule(t *testing.T) {
 // callsOnABranch are calls that pass the checks of arguments, for commands that take some.
 var callsOnABranch = map[string]string{
 	"metapipe customer rename": "customer rename shop store",
+	"metapipe offboard":        "offboard shop",
+	"metapipe onboard":         "onboard acme/shop",
 	"metapipe drift scan":      "drift scan 0123 --shard 0",
 	"metapipe drift summary":   "drift summary 0123",
 	"metapipe properties set":  "properties set --customer blog team=x",

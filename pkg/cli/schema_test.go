@@ -41,6 +41,8 @@ var outputs = map[string]reflect.Type{
 	"doctor":            reflect.TypeFor[doctor.Report](),
 	"drift-list":        reflect.TypeFor[scans.Listing](),
 	"ledger":            reflect.TypeFor[[]ledger.AuditReport](),
+	"offboard":          reflect.TypeFor[change.Report](),
+	"onboard":           reflect.TypeFor[change.Report](),
 	"plan":              reflect.TypeFor[pipeline.TargetReport](),
 	"properties-schema": reflect.TypeFor[change.Report](),
 	"properties-set":    reflect.TypeFor[change.Report](),

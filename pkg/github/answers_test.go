@@ -218,7 +218,7 @@ func TestAnswersGrow(t *testing.T) {
 	w := newFixture(t)
 	must(w.hub.AddUser(hub.User{Login: "robin"}))(t)
 	m := w.furnish()
-	for _, kind := range slices.Concat(readKinds, settingsReads) {
+	for _, kind := range slices.Concat(readKinds, settingsReads, onboardingReads) {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			want, err := kind.do(t.Context(), w.client(), w, m)

@@ -180,3 +180,6 @@ func (e *Error) IsForbidden() bool {
 // IsUnprocessable reports whether GitHub did not accept what was sent: a value of it, or one of
 // several things that it names.
 func (e *Error) IsUnprocessable() bool { return e.Status == http.StatusUnprocessableEntity }
+
+// IsEmpty reports whether GitHub has refused it since the repository has no commit.
+func (e *Error) IsEmpty() bool { return e.Status == http.StatusConflict }

@@ -184,3 +184,6 @@ func shortRef(ref string) string {
 	}
 	return fmt.Sprintf("%q", ref)
 }
+
+// IsDirectory reports whether a directory is at the path.
+func (e *NotAFileError) IsDirectory() bool { return e.Kind == "dir" }

@@ -64,7 +64,7 @@ var grownWrites = []readKind{
 // TestWritesGrow: what GitHub answers to a write is read whatever custom properties hold.
 func TestWritesGrow(t *testing.T) {
 	t.Parallel()
-	for _, kind := range grownWrites {
+	for _, kind := range slices.Concat(grownWrites, onboardingWrites) {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			for _, form := range propertyForms {
@@ -92,10 +92,11 @@ func TestEachCallGrows(t *testing.T) {
 		"ActionsPermissions", "WorkflowPermissions", "Installation", // have no repository in them
 		"StartedRuns",                     // its runs are those of WorkflowRun
 		"Setting", "SetSetting", "Person", // likewise
+		"Commit", "MakeCommit", "MakeBranch", "MoveBranch", "RemoveBranch", "SetSecret", "RemoveSecret", // likewise
 		"Credential", "Try", "TryOrganization", // read the headers and the status alone
 		"Files", // asks for the text of files alone
 	}
-	for _, kind := range slices.Concat(readKinds, settingsReads, grownWrites) {
+	for _, kind := range slices.Concat(readKinds, settingsReads, onboardingReads, grownWrites, onboardingWrites) {
 		covered = append(covered, kind.method)
 	}
 	for client, i := reflect.TypeFor[*github.Client](), 0; i < client.NumMethod(); i++ {

@@ -231,10 +231,13 @@ type EffectiveConfig struct {
 	Values map[string]json.RawMessage
 }
 
+// OverallContext is the context of the commit status for all targets of a request.
+const OverallContext = "infra/terraform-deploy"
+
 // StatusContext is the commit status context of a target, or without one of the whole
 // request.
 func (r Request) StatusContext(t Target) string {
-	statusContext := "infra/terraform-deploy"
+	statusContext := OverallContext
 	if r.SharedRepository {
 		statusContext += "/" + string(cmp.Or(r.AskedAs, r.Customer))
 	}

@@ -88,6 +88,7 @@ var rooms = map[string][]string{
 	"change":     {"ledger", "record"},
 	"properties": {"change"},
 	"settings":   {"change"},
+	"onboarding": {"change", "settings"},
 	"compliance": {"issues", "record"},
 	"sourcesync": {"properties", "change", "ledger", "record"},
 	// It shows what drift and the ledgers know.

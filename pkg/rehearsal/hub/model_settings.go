@@ -47,6 +47,8 @@ type Variable struct{ Name, Value string }
 type settings struct {
 	actions   ActionsSettings
 	rulesets  []*Ruleset
-	secrets   []string // names; the hub keeps no values
+	secrets   []string                // names
+	sealed    map[string]sealedSecret // by name in upper case: those that came through the API
+	keys      *secretKeys             // nil until the first one is asked for
 	variables []Variable
 }

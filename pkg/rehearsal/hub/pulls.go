@@ -30,6 +30,10 @@ func (r *Repo) OpenPull(n NewPull) (int, error) {
 	case len(r.git.Between(base, head)) == 0:
 		return 0, fmt.Errorf("%s: no commits between %s and %s", where, n.Base, n.Head)
 	}
+	return r.addPull(n).number, nil
+}
+
+func (r *Repo) addPull(n NewPull) *pull {
 	r.number++
 	now := r.s.clock()
 	p := &pull{
@@ -38,7 +42,7 @@ func (r *Repo) OpenPull(n NewPull) (int, error) {
 	}
 	r.pulls[p.number] = p
 	r.refreshPull(p)
-	return p.number, nil
+	return p
 }
 
 // MergePull merges an open pull request in the name of login and returns the

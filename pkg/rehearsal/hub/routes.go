@@ -4,7 +4,7 @@ import "slices"
 
 // routes is the table of everything that is answered. The order matters where a
 // tail of several segments could hide a longer pattern.
-var routes = slices.Concat(topRoutes, appRoutes, gitRoutes, propertyRoutes, pullRoutes, issueRoutes, deployRoutes, actionsRoutes, settingsRoutes)
+var routes = slices.Concat(topRoutes, appRoutes, gitRoutes, propertyRoutes, pullRoutes, issueRoutes, deployRoutes, actionsRoutes, settingsRoutes, gitWriteRoutes, pullWriteRoutes, secretRoutes)
 
 var topRoutes = []route{
 	{"GET", "/user", nil, false, getUser},

@@ -221,7 +221,7 @@ func faulty(rec *httptest.ResponseRecorder) bool {
 // which the description cannot say.
 var tails = []*regexp.Regexp{
 	regexp.MustCompile(`^(/repos/[^/]+/[^/]+/contents/)(.+?)()$`),
-	regexp.MustCompile(`^(/repos/[^/]+/[^/]+/git/(?:ref|matching-refs|trees)/)(.+?)()$`),
+	regexp.MustCompile(`^(/repos/[^/]+/[^/]+/git/(?:refs?|matching-refs|trees)/)(.+?)()$`),
 	regexp.MustCompile(`^(/repos/[^/]+/[^/]+/commits/)(.+?)(/status|/statuses|/pulls)?$`),
 	regexp.MustCompile(`^(/repos/[^/]+/[^/]+/compare/)(.+?)()$`),
 	regexp.MustCompile(`^(/repos/[^/]+/[^/]+(?:/rules)?/branches/)(.+?)()$`),

@@ -152,10 +152,10 @@ func (a *App) complianceImport(name string) error {
 func (o complianceOptions) check() error {
 	words := compliance.SeverityWords()
 	if !slices.Contains(words, o.severity) {
-		return pipeline.Usagef("--severity is %s", pipeline.QuoteTyped(o.severity)).Nextf("use one of: %s", strings.Join(words, ", "))
+		return pipeline.Usagef("--severity is %s", pipeline.QuoteTyped(o.severity)).Nextf("%suse one of: %s", pipeline.DidYouMean(o.severity, words), strings.Join(words, ", "))
 	}
 	if !slices.Contains(words, o.failOn) && o.failOn != failOnNone {
-		return pipeline.Usagef("--fail-on is %s", pipeline.QuoteTyped(o.failOn)).Nextf("use one of: %s, %s", strings.Join(words, ", "), failOnNone)
+		return pipeline.Usagef("--fail-on is %s", pipeline.QuoteTyped(o.failOn)).Nextf("%suse one of: %s, %s", pipeline.DidYouMean(o.failOn, append(slices.Clone(words), failOnNone)), strings.Join(words, ", "), failOnNone)
 	}
 	if _, err := path.Match(o.repository, ""); err != nil || strings.Count(o.repository, "/") > 1 {
 		return pipeline.Usagef("--repository is %s", pipeline.QuoteTyped(o.repository)).Nextf(`write a name such as "shop-*", or "acme/shop-*"`)

@@ -18,7 +18,7 @@ func (m *manager) environment(flag, name string) (pipeline.Environment, error) {
 		return "", pipeline.Usagef("--%s is missing", flag).Nextf("%s", choices)
 	}
 	if _, ok := m.config.Manager.Rule(pipeline.Environment(name)); !ok {
-		return "", pipeline.Usagef("environment %q does not exist in %s", name, config.ManagerFile).Nextf("%s", choices)
+		return "", pipeline.Usagef("environment %q does not exist in %s", name, config.ManagerFile).Nextf("%s%s", pipeline.DidYouMean(name, environmentsOf(m.config.Manager)), choices)
 	}
 	return pipeline.Environment(name), nil
 }

@@ -105,7 +105,7 @@ func (a *App) doctor(ctx context.Context, o doctorOptions) error {
 	case roleCustomer:
 		checks, err = a.doctorCustomer(ctx, s, d, o)
 	default:
-		return pipeline.Usagef("--role is %s", pipeline.QuoteTyped(o.role)).Nextf("use manager or customer")
+		return pipeline.Usagef("--role is %s", pipeline.QuoteTyped(o.role)).Nextf("%suse manager or customer", pipeline.DidYouMean(o.role, []string{roleManager, roleCustomer}))
 	}
 	if err != nil {
 		return err

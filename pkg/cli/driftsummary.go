@@ -47,7 +47,7 @@ func (o *driftFindings) flags(cmd *cobra.Command) {
 func (o driftFindings) check() error {
 	switch {
 	case o.failOn != "drift" && o.failOn != "error" && o.failOn != "none":
-		return pipeline.Usagef("--fail-on %q", o.failOn).Nextf("use drift, error or none")
+		return pipeline.Usagef("--fail-on %q", o.failOn).Nextf("%suse drift, error or none", pipeline.DidYouMean(o.failOn, []string{"drift", "error", "none"}))
 	case o.issues < 0 || o.issues > maxIssueWrites:
 		return pipeline.Usagef("--issues cannot be negative, and is 1000 at most")
 	}

@@ -178,7 +178,7 @@ func (a *App) initFiles(o initOptions) (map[string][]byte, error) {
 		return a.customerFiles(o)
 	}
 	if !slices.Contains(config.Tools(), o.tool) {
-		return nil, pipeline.Usagef("--tool is %s", pipeline.QuoteTyped(o.tool)).Nextf("use one of: %s; for another tool write a stack into %s afterwards", strings.Join(config.Tools(), ", "), config.ManagerFile)
+		return nil, pipeline.Usagef("--tool is %s", pipeline.QuoteTyped(o.tool)).Nextf("%suse one of: %s; for another tool write a stack into %s afterwards", pipeline.DidYouMean(o.tool, config.Tools()), strings.Join(config.Tools(), ", "), config.ManagerFile)
 	}
 	m := starter.Manager{Tool: o.tool, Bucket: o.bucket, Region: o.region, StateDir: o.stateDir}
 	if len(o.environments) == 0 {

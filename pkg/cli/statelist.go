@@ -128,7 +128,11 @@ func (m *manager) nothingFits(o targetOptions) error {
 }
 
 func (m *manager) noStack(name string) error {
-	return pipeline.Usagef("stack %s does not exist in %s", pipeline.QuoteTyped(name), config.ManagerFile).Nextf("%s", m.stackChoices())
+	known := make([]pipeline.StackName, len(m.config.Manager.Stacks))
+	for i, s := range m.config.Manager.Stacks {
+		known[i] = s.Name
+	}
+	return pipeline.Usagef("stack %s does not exist in %s", pipeline.QuoteTyped(name), config.ManagerFile).Nextf("%s%s", pipeline.DidYouMean(name, known), m.stackChoices())
 }
 
 // stackChoices says which stacks there are.

@@ -106,7 +106,11 @@ func (c Config) Named(name string) (pipeline.Customer, error) {
 	if slices.Contains(c.Unread.Customers, customerFile(name+".yml")) || slices.Contains(c.Unread.Customers, CustomersDir) {
 		message = fmt.Sprintf("customer %q cannot be read", name)
 	}
-	return pipeline.Customer{}, pipeline.Usagef("%s", message).Nextf("%s", choices)
+	known := make([]pipeline.CustomerName, len(c.Customers))
+	for i, customer := range c.Customers {
+		known[i] = customer.Name
+	}
+	return pipeline.Customer{}, pipeline.Usagef("%s", message).Nextf("%s%s", pipeline.DidYouMean(name, known), choices)
 }
 
 // choices names the registered customers, or says how to register one.

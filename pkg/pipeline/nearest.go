@@ -87,3 +87,16 @@ func edits(a, b []rune) int {
 	}
 	return rows[1][len(b)]
 }
+
+// DidYouMean is a question with the word of known that is near to an unknown one, to be put before
+// the choices; "" when none is near.
+func DidYouMean[T ~string](word string, known []T) string {
+	words := make([]string, len(known))
+	for i, k := range known {
+		words[i] = string(k)
+	}
+	if near := Nearest(word, words); near != "" {
+		return "did you mean " + near + "? "
+	}
+	return ""
+}

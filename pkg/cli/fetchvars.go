@@ -170,7 +170,7 @@ func (a *App) fetchEvent(o fetchOptions) (pipeline.Event, error) {
 	}
 	mode, err := pipeline.ParseManualMode(o.mode)
 	if err != nil {
-		return pipeline.Event{}, pipeline.Usagef("--mode").Because(err)
+		return pipeline.Event{}, unknownMode(o.mode, err)
 	}
 	if o.customer == "" && (mode == pipeline.ModeDestroy || o.confirm != "") {
 		return pipeline.Event{}, pipeline.Usagef("a destroy is a request of the manager's own, and no customer is named").
@@ -243,7 +243,7 @@ func manualRequest(o fetchOptions, m *manager) (*intake.ManualRequest, error) {
 	}
 	ask := &intake.ManualRequest{Customer: c.Name, Confirm: o.confirm, Actor: cmp.Or(m.context.TriggeringActor, m.context.Actor)}
 	if ask.Mode, err = pipeline.ParseManualMode(o.mode); err != nil {
-		return nil, pipeline.Usagef("--mode").Because(err)
+		return nil, unknownMode(o.mode, err)
 	}
 	if o.environment != "" {
 		if ask.Environment, err = m.environment("environment", o.environment); err != nil {

@@ -97,8 +97,11 @@ func TestValuesAreMeant(t *testing.T) {
 		"drift --fail-on drfit":                                         "did you mean drift?",
 		"init " + filepath.Join(t.TempDir(), "x") + " --tool terrafrom": "did you mean terraform?",
 		"properties sett":                                               "did you mean `metapipe properties set`?",
-		"onbord":                                                        "did you mean `metapipe onboard`?",
-		"state list --custmer shop":                                     "did you mean --customer?",
+		"fetch-vars --customer shop --mode destory":                     "use apply, plan or dry-run",
+		"fetch-vars --customer shop --mode plam":                        "did you mean plan?",
+		"rehearse --customer-dir . --approve yess":                      "did you mean yes?",
+		"onbord":                    "did you mean `metapipe onboard`?",
+		"state list --custmer shop": "did you mean --customer?",
 	} {
 		if _, text, code := inManager(t, manager, line); code != ExitUsage || !strings.Contains(text, want) {
 			t.Errorf("%s: exit code %d, no %q in %s", line, code, want, text)

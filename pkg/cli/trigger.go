@@ -166,7 +166,7 @@ func (s triggering) input(o triggerOptions, event pipeline.Event) (intake.Trigge
 	in.Path = folder
 	mode, err := pipeline.ParseMode(o.mode)
 	if err != nil {
-		return in, pipeline.Usagef("--mode").Because(err)
+		return in, unknownMode(o.mode, err)
 	}
 	in.Mode = mode
 	if err := errors.Join(within("pickup-timeout", o.pickup, time.Second, 24*time.Hour), within("wait", o.wait, 0, 35*24*time.Hour)); err != nil {
@@ -265,4 +265,10 @@ func (s triggering) result(in intake.TriggerInput, r intake.TriggerResult, cause
 	return errors.Join(err, s.summarize(render.Renderer{}.Customer(job)),
 		s.outputs("request-id", string(r.Request), "run-url", r.RunURL, "outcome", string(r.Outcome), "skipped", r.Skipped, "stage", r.Stage,
 			"ready", ready, "setup", setup, "outputs", outputs))
+}
+
+// unknownMode is the error about the value of --mode.
+func unknownMode(typed string, err error) error {
+	meant := pipeline.DidYouMean(typed, []pipeline.Mode{pipeline.ModeApply, pipeline.ModePlan, pipeline.ModeDryRun})
+	return pipeline.Usagef("--mode").Because(err).Nextf("%suse apply, plan or dry-run", meant)
 }

@@ -27,7 +27,7 @@ func ParseApprove(s string) (Approve, error) {
 	case ApprovePrompt, ApproveYes, ApproveNo:
 		return a, nil
 	}
-	return "", pipeline.Usagef("--approve %q is not known", s).Nextf("use --approve ask, --approve yes or --approve no")
+	return "", pipeline.Usagef("--approve %q is not known", s).Nextf("%suse --approve ask, --approve yes or --approve no", pipeline.DidYouMean(s, []string{"ask", "yes", "no"}))
 }
 
 // Options say what is rehearsed and for whom.

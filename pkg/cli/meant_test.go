@@ -97,7 +97,7 @@ func TestValuesAreMeant(t *testing.T) {
 		"drift --fail-on drfit":                                         "did you mean drift?",
 		"init " + filepath.Join(t.TempDir(), "x") + " --tool terrafrom": "did you mean terraform?",
 		"properties sett":                                               "did you mean `metapipe properties set`?",
-		"fetch-vars --customer shop --mode destory":                     "use apply, plan or dry-run",
+		"fetch-vars --customer shop --mode ruin":                        "use apply, plan or dry-run",
 		"fetch-vars --customer shop --mode plam":                        "did you mean plan?",
 		"rehearse --customer-dir . --approve yess":                      "did you mean yes?",
 		"onbord":                    "did you mean `metapipe onboard`?",

@@ -32,12 +32,25 @@ type ward struct {
 	// before is called with each request to the hub; false: the connection is cut, before the hub has done anything.
 	// after is called when it is done, likewise.
 	before, after func(*http.Request) bool
-	hooks         sync.Mutex // held while one of them is read or runs
+	hooks         sync.Mutex   // held while one of them is read or runs
+	flights       sync.RWMutex // read-locked by each request that the hub works on
+}
+
+// hook replaces the hooks. It waits for the requests of a run before: what a killed run has sent is done, or
+// refused, before the next one begins.
+func (w *ward) hook(before, after func(*http.Request) bool) {
+	w.flights.Lock()
+	defer w.flights.Unlock()
+	w.hooks.Lock()
+	defer w.hooks.Unlock()
+	w.before, w.after = before, after
 }
 
 // cut lets requests be cut off.
 func (w *ward) cut(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		w.flights.RLock()
+		defer w.flights.RUnlock()
 		if !w.goesOn(r, false) {
 			panic(http.ErrAbortHandler)
 		}

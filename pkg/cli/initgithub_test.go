@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -138,7 +137,7 @@ func TestInitGitHubInterrupted(t *testing.T) {
 			t.Run(fmt.Sprintf("write %d, lost reply %t", n+1, lost), func(t *testing.T) {
 				t.Parallel()
 				w := bareWard(t)
-				w.killAt(n+1, lost)
+				w.killRun(n+1, lost, w.setUp("--apply"))
 				w.later = 10 * time.Minute
 				w.run(0, w.setUp("--apply")...)
 				if got := w.settingsOf(); got != want {
@@ -147,41 +146,6 @@ func TestInitGitHubInterrupted(t *testing.T) {
 			})
 		}
 	}
-}
-
-// killAt runs init until its nth write, and cuts every connection from there on.
-func (w *ward) killAt(n int, lost bool) {
-	w.t.Helper()
-	ctx, cancel := context.WithCancel(w.t.Context())
-	defer cancel()
-	count, dead := 0, false
-	w.hooks.Lock()
-	w.before = func(r *http.Request) bool {
-		if dead {
-			return false
-		}
-		if r.Method != http.MethodGet {
-			if count++; count == n && !lost {
-				dead = true
-				cancel()
-			}
-		}
-		return !dead
-	}
-	w.after = func(r *http.Request) bool {
-		if lost && !dead && r.Method != http.MethodGet && count == n {
-			dead = true
-			cancel()
-		}
-		return !dead
-	}
-	w.hooks.Unlock()
-	if _, stderr, code := w.try(ctx, w.setUp("--apply")...); code == 0 {
-		w.t.Fatalf("the run was not stopped: %s", stderr)
-	}
-	w.hooks.Lock()
-	defer w.hooks.Unlock()
-	w.before, w.after = nil, nil
 }
 
 // TestInitGitHubOnPlans: what the plan of the owner lacks is said, with what to do.

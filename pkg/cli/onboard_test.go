@@ -267,7 +267,7 @@ func (w *ward) killRun(n int, lost bool, args []string) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
 	count, dead := 0, false
-	w.before = func(r *http.Request) bool {
+	before := func(r *http.Request) bool {
 		if dead {
 			return false
 		}
@@ -279,17 +279,18 @@ func (w *ward) killRun(n int, lost bool, args []string) {
 		}
 		return !dead
 	}
-	w.after = func(r *http.Request) bool {
+	after := func(r *http.Request) bool {
 		if lost && !dead && r.Method != http.MethodGet && count == n {
 			dead = true
 			cancel()
 		}
 		return !dead
 	}
+	w.hook(before, after)
 	if _, stderr, code := w.try(ctx, args...); code == 0 {
 		w.t.Fatalf("the run was not stopped: %s", stderr)
 	}
-	w.before, w.after = nil, nil
+	w.hook(nil, nil)
 }
 
 // TestOnboardKeeps: what is there with another content stays or stops the run, and --undo removes nothing that was there before.

@@ -40,8 +40,7 @@ func writeUnsafe(out *bytes.Buffer, value any) error {
 			if strings.HasPrefix(key, "__ansible") || strings.Contains(key, "{") {
 				return fmt.Errorf("the key %q has a meaning for Ansible", key)
 			}
-			out.Write(jsonvalue.AppendYAMLString(nil, key))
-			out.WriteString(": ")
+			out.Write(jsonvalue.AppendYAMLKey(nil, key))
 			if err := writeUnsafe(out, v[key]); err != nil {
 				return err
 			}

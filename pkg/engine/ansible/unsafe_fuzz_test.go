@@ -13,7 +13,7 @@ import (
 // FuzzUnsafeYAML: a YAML reader gets the values of the JSON, each text with the tag, and none
 // of it is JSON that Ansible would read in its own way.
 func FuzzUnsafeYAML(f *testing.F) {
-	for _, seed := range []string{`{"a": "{{ x }}", "b": [1, 1.5, true, null, {"c": "\u2028\u0085\ud83d\ude00\\\""}]}`, `"!vault x"`, `{"<<": {"a": "b"}, "? x": "- y", "#": "a: b"}`, `[]`, `{"a":"\u0000"}`} {
+	for _, seed := range []string{`{"a": "{{ x }}", "b": [1, 1.5, true, null, {"c": "\u2028\u0085\ud83d\ude00\\\""}]}`, `"!vault x"`, `{"<<": {"a": "b"}, "? x": "- y", "#": "a: b"}`, `[]`, `{"a":"\u0000"}`, `{"` + strings.Repeat("k", 2000) + `": {"b": "c"}, "d": 1}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -21,3 +21,16 @@ func AppendYAMLString(b []byte, s string) []byte {
 	}
 	return append(b, '"')
 }
+
+// maxPlainKey is how long a key may be in YAML without the mark of one, in bytes: readers look 1024 characters
+// ahead for its colon.
+const maxPlainKey = 1000
+
+// AppendYAMLKey appends a quoted key of a map in braces, with its colon, however long it is.
+func AppendYAMLKey(b []byte, key string) []byte {
+	quoted := AppendYAMLString(nil, key)
+	if len(quoted) > maxPlainKey {
+		b = append(b, "? "...)
+	}
+	return append(append(b, quoted...), " : "...)
+}

@@ -285,18 +285,6 @@ func plainText(value any) string {
 	return jsonvalue.Text(value, nil)
 }
 
-// maxPlainKey is how long a key may be in YAML without the mark of one, in bytes.
-const maxPlainKey = 1000
-
-func writeKey(out *bytes.Buffer, key string) {
-	quoted := jsonvalue.AppendYAMLString(nil, key)
-	if len(quoted) > maxPlainKey {
-		out.WriteString("? ")
-	}
-	out.Write(quoted)
-	out.WriteString(" : ")
-}
-
 // writeYAML writes a value. What is secret is encrypted leaf by leaf: Pulumi knows no other
 // secrets in an object.
 func (c *crypter) writeYAML(out *bytes.Buffer, value, secret any) {
@@ -307,7 +295,7 @@ func (c *crypter) writeYAML(out *bytes.Buffer, value, secret any) {
 			if i > 0 {
 				out.WriteByte(',')
 			}
-			writeKey(out, key)
+			out.Write(jsonvalue.AppendYAMLKey(nil, key))
 			mark := secret
 			if marks, nested := secret.(map[string]any); nested {
 				mark = marks[key]

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -20,6 +19,7 @@ const (
 	ruleSyntax      = "manifest-syntax"
 	rulePlaceholder = "manifest-placeholder"
 	ruleObject      = "manifest-object"
+	rulePlace       = "manifest-place"
 )
 
 // CheckRoot implements pipeline.RootReader.
@@ -32,7 +32,8 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 	if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(root), outputsFile)); err == nil {
 		files = append(files, inRoot(root, outputsFile))
 	}
-	stacks, seen := neededBy(dir, root), map[string]pipeline.Position{}
+	all := stacksIn(dir)
+	stacks, places, seen := neededBy(all, root), placesOf(all, root), map[ref]pipeline.Position{}
 	for _, file := range files {
 		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
 		if err != nil {
@@ -48,74 +49,51 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 			problems = append(problems, checkPlaceholders(file, document, nil, stacks)...)
 			if file != inRoot(root, outputsFile) {
 				problems = append(problems, checkObject(file, document, seen)...)
+				problems = append(problems, checkPlace(file, document, places)...)
 			}
 		}
 	}
 	return problems, problems.Err() == nil
 }
 
-// managerFile is where the manager names its stacks.
-const managerFile = "metapipe.yml"
-
-// neededBy are the stacks whose outputs the manifests of a root can name: those that the stack of
-// the root needs, or else all. nil: they are not known.
-func neededBy(dir, root string) map[string]bool {
-	content, err := os.ReadFile(filepath.Join(dir, managerFile))
-	var manager struct {
-		Stacks []struct {
-			Name, Root string
-			Needs      []string
-		}
-	}
-	if err != nil || yaml.Unmarshal(content, &manager) != nil {
-		return nil // what is wrong with it is said elsewhere
-	}
-	all, needed, found := map[string]bool{}, map[string]bool{}, false
-	for _, s := range manager.Stacks {
-		all[s.Name] = true
-		if path.Clean(s.Root) != path.Clean(root) {
-			continue
-		}
-		found = true
-		for _, name := range s.Needs {
-			needed[name] = true
-		}
-	}
-	if found {
-		return needed
-	}
-	return all
-}
-
 // checkObject finds documents that are no object, and an object that is there twice.
-func checkObject(file string, n *yaml.Node, seen map[string]pipeline.Position) pipeline.Problems {
+func checkObject(file string, n *yaml.Node, seen map[ref]pipeline.Position) pipeline.Problems {
 	at := pipeline.Position{File: file, Line: n.Line, Column: n.Column}
 	problem := func(message, next string) pipeline.Problems {
 		return pipeline.Problems{{Position: at, Rule: ruleObject, Message: message, Remedy: next}}
 	}
 	const next = "write one object per document, with apiVersion, kind and metadata.name"
-	var id [4]string
-	for i, path := range [][]string{{"apiVersion"}, {"kind"}, {"metadata", "namespace"}, {"metadata", "name"}} {
+	o, lacks := refOfNode(n)
+	if lacks != "" {
+		return problem("the document has no "+lacks, next)
+	}
+	if strings.HasSuffix(o.Kind, "List") && memberOf(n, "items") != nil {
+		return problem("the document is a list of objects", next)
+	}
+	if first, twice := seen[o.key()]; twice {
+		return problem(o.Kind+" "+o.Name+" is there twice, first at "+first.String(), "keep one of the two")
+	}
+	seen[o.key()] = at
+	return nil
+}
+
+// refOfNode is the object of a document as it is written there, and the path of what it lacks.
+func refOfNode(n *yaml.Node) (o ref, lacks string) {
+	for _, part := range []struct {
+		path []string
+		to   *string
+	}{{[]string{"apiVersion"}, &o.APIVersion}, {[]string{"kind"}, &o.Kind}, {[]string{"metadata", "namespace"}, &o.Namespace}, {[]string{"metadata", "name"}, &o.Name}} {
 		value := n
-		for _, step := range path {
+		for _, step := range part.path {
 			value = memberOf(value, step)
 		}
 		if value != nil {
-			id[i] = value.Value
-		} else if i != 2 {
-			return problem("the document has no "+strings.Join(path, "."), next)
+			*part.to = value.Value
+		} else if part.to != &o.Namespace && lacks == "" {
+			lacks = strings.Join(part.path, ".")
 		}
 	}
-	if strings.HasSuffix(id[1], "List") && memberOf(n, "items") != nil {
-		return problem("the document is a list of objects", next)
-	}
-	id[0] = ref{APIVersion: id[0]}.group()
-	key := strings.Join(id[:], "\x00")
-	if first, twice := seen[key]; twice {
-		return problem(id[1]+" "+id[3]+" is there twice, first at "+first.String(), "keep one of the two")
-	}
-	seen[key] = at
-	return nil
+	return o, lacks
 }
 
 func memberOf(n *yaml.Node, name string) *yaml.Node {

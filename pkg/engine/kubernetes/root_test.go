@@ -1,7 +1,9 @@
 package kubernetes
 
 import (
+	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,4 +44,89 @@ func TestCheckRoot(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCheckPlace: validate finds what no target of the stack may have, and says nothing of what a
+// target might have.
+func TestCheckPlace(t *testing.T) {
+	t.Parallel()
+	object := func(kind, metadata string) string {
+		return "apiVersion: " + kind[:strings.LastIndex(kind, "/")] + "\nkind: " + kind[strings.LastIndex(kind, "/")+1:] + "\nmetadata:\n  " + metadata + "\n"
+	}
+	const listed = "list it in kubernetes.namespaces of the stack in metapipe.yml"
+	for name, test := range map[string]struct {
+		manifest, want string
+		line           int
+	}{
+		"none":                    {object("v1/ConfigMap", "name: x"), "", 0},
+		"of a target":             {object("v1/ConfigMap", "name: x\n  namespace: shop-staging"), "", 0},
+		"with a placeholder":      {object("v1/ConfigMap", "name: x\n  namespace: \"{{ customer }}\""), "", 0},
+		"listed":                  {object("v1/ConfigMap", "name: x\n  namespace: monitoring"), "", 0},
+		"below a prefix":          {object("v1/ConfigMap", "name: x\n  namespace: opsall"), "", 0},
+		"foreign":                 {object("v1/ConfigMap", "name: x\n  namespace: kube"), "ConfigMap kube/x lies in a namespace that the stack app may not use → write another namespace, or " + listed, 5},
+		"inside of a word":        {object("v1/ConfigMap", "name: x\n  namespace: xops"), listed, 5},
+		"no customer":             {object("v1/ConfigMap", "name: x\n  namespace: \"-live\""), listed, 5},
+		"a namespace":             {object("v1/Namespace", "name: shop-live"), "", 0},
+		"a foreign namespace":     {object("v1/Namespace", "name: kube"), "Namespace kube is a namespace that the stack app may not use", 4},
+		"a kind that is listed":   {object("rbac.authorization.k8s.io/v1/ClusterRole", "name: x"), "", 0},
+		"a kind that is not":      {object("rbac.authorization.k8s.io/v1/ClusterRoleBinding", "name: x"), "list ClusterRoleBinding.rbac.authorization.k8s.io in kubernetes.cluster_kinds of the stack", 1},
+		"which names a namespace": {object("v1/PersistentVolume", "name: x\n  namespace: monitoring"), "lies in no namespace", 1},
+		"another group":           {object("example.org/v1/Node", "name: x"), "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			terraformtest.WriteFile(t, filepath.Join(dir, "metapipe.yml"), "stacks: [{name: other, root: other, kubernetes: {namespace: other}}, {name: app, root: ./app, kubernetes: "+
+				"{namespace: \"{{ customer }}-{{ environment }}\", namespaces: [monitoring, \"ops*\"], cluster_kinds: [ClusterRole.rbac.authorization.k8s.io]}}]\n")
+			terraformtest.WriteFile(t, filepath.Join(dir, "app", "manifests", "x.yaml"), test.manifest)
+			problems, _ := (&Engine{}).CheckRoot(dir, "app", toolName)
+			switch {
+			case test.want == "" && len(problems) > 0:
+				t.Errorf("it finds %+v", problems)
+			case test.want != "" && (len(problems) != 1 || problems[0].Position.Line != test.line || problems[0].Rule != rulePlace):
+				t.Errorf("it finds %+v, and not one problem in line %d", problems, test.line)
+			case test.want != "" && !strings.Contains(problems[0].Message+" → "+problems[0].Remedy, test.want):
+				t.Errorf("it says %+v, and not %q", problems[0], test.want)
+			}
+		})
+	}
+}
+
+// TestClusterKinds holds the kinds that validate knows against those of the API server.
+func TestClusterKinds(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, toolName, configMaps("x"))
+	groups := map[string]string{"/api/v1": ""}
+	all, _ := b.Do(t, http.MethodGet, "/apis", "")["groups"].([]any)
+	for _, group := range all {
+		if name := textAt(group, "name"); isOfKubernetes(name) {
+			groups["/apis/"+textAt(group, "preferredVersion", "groupVersion")] = name
+		}
+	}
+	found := 0
+	for path, group := range groups {
+		resources, _ := b.Do(t, http.MethodGet, path, "")["resources"].([]any)
+		for _, resource := range resources {
+			verbs, _ := at(resource, "verbs").([]any)
+			if strings.Contains(textAt(resource, "name"), "/") || !slices.Contains(verbs, any("patch")) || textAt(resource, "kind") == "Namespace" {
+				continue // a part of an object, a review that is only created, or what has a rule of its own
+			}
+			kind := ref{APIVersion: group + "/v1", Kind: textAt(resource, "kind")}.kind()
+			if group == "" {
+				kind = textAt(resource, "kind")
+			}
+			namespaced, known := at(resource, "namespaced").(bool)
+			if found++; !known || namespaced == isClusterKind(kind) {
+				t.Errorf("%s: namespaced is %v, and isClusterKind says %v", kind, namespaced, isClusterKind(kind))
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("the API server lists %d kinds only", found)
+	}
+}
+
+// isOfKubernetes reports a group that no definition of another test has made.
+func isOfKubernetes(group string) bool {
+	return strings.HasSuffix(group, ".k8s.io") || slices.Contains([]string{"apps", "autoscaling", "batch", "policy"}, group)
 }

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"sync"
 
+	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -19,7 +21,21 @@ func (m moverByStack) of(job pipeline.Job) (pipeline.StateMover, error) {
 	if _, stateless := engine.(pipeline.Stateless); stateless {
 		return nothingToMove{}, nil
 	}
-	return capable[pipeline.StateMover](m.manager, job.Customer, job.Stack, pipeline.CapabilityMove)
+	if mover, can := engine.(pipeline.StateMover); can {
+		return mover, nil
+	}
+	what := job.Tool().Name
+	if job.Stack != "" {
+		what = fmt.Sprintf("the stack %s, whose tool is %s", job.Stack, what)
+	}
+	return nil, pipeline.Usagef("metapipe cannot %s for %s", pipeline.CapabilityMove, what).
+		Nextf("give the file in %s/ its old name back: it is a key in the store that only the provider sees, and stays when the customer or its repository is called otherwise", config.CustomersDir)
+}
+
+// CheckMove is the error of the other methods for a stack whose tool cannot copy states.
+func (m moverByStack) CheckMove(job pipeline.Job) error {
+	_, err := m.of(job)
+	return err
 }
 
 func (m moverByStack) PullState(ctx context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error) {

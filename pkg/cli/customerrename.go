@@ -52,6 +52,9 @@ It refuses (exit code 4) while a state is locked or a request is open, where a s
 lost, and where the new name has a state of its own. Terraform reads and writes the
 states, also those in a backend of your own, and takes the lock of the new one.
 
+The states of Pulumi, CloudFormation, Kubernetes and Crossplane cannot be copied: rename
+refuses (exit code 2) while metapipe.yml has a stack of one of these.
+
 Environment: METAPIPE_KEY. AWS: read and write of the bucket.`,
 		Example: "  metapipe customer rename shop store\n  metapipe customer rename shop store --apply",
 		Args: func(cmd *cobra.Command, args []string) error {

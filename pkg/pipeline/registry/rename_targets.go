@@ -102,6 +102,9 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]movin
 	if err != nil {
 		return nil, err
 	}
+	if err := r.checkTools(in, names); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the run directory: %w", err)
 	}
@@ -123,6 +126,26 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]movin
 		}
 	}
 	return all, nil
+}
+
+// moveChecker is an engine of several tools that knows, before it reads anything, of which targets
+// it cannot copy the state.
+type moveChecker interface {
+	CheckMove(job pipeline.Job) error
+}
+
+// checkTools refuses before the first state is read what could be moved in part only.
+func (r *Renamer) checkTools(in RenameInput, targets []pipeline.Target) error {
+	checker, ok := r.Engine.(moveChecker)
+	if !ok {
+		return nil
+	}
+	for _, t := range targets {
+		if err := checker.CheckMove(in.job(t, in.Backend(t))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // named are the targets under the new name that a rename looks at, in order: those that the

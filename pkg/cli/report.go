@@ -55,7 +55,7 @@ report, so that the workflow needs no --final).`,
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`; may be empty when fetch-vars found none")
 	cmd.Flags().StringVar(&o.request, "request", "", "request `ID`; may be empty when fetch-vars accepted none")
 	cmd.Flags().StringVar(&o.applying, "applying", "", "only report that the apply of `ENVIRONMENT` begins")
-	cmd.Flags().StringVar(&o.stack, "stack", "", "with --applying: the stack `NAME`, where metapipe.yml names stacks")
+	cmd.Flags().StringVar(&o.stack, "stack", "", "with --applying: the stack `NAME`; can be left out where the customer has only one")
 	cmd.Flags().BoolVar(&o.final, "final", false, "close what is still open: this is the last report of the run")
 	cmd.Flags().BoolVar(&o.cancelled, "cancelled", false, "with --final: a job of the run was cancelled")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the report as JSON")

@@ -57,6 +57,39 @@ func TestStackFlag(t *testing.T) {
 	}
 }
 
+// TestOnlyStack: --stack can be left out for the only stack of a customer, unless the store still
+// has a target of the time before stacks: that one is meant, as before.
+func TestOnlyStack(t *testing.T) {
+	t.Parallel()
+	store, dir := t.TempDir(), stackedTree(t)
+	for part, serial := range map[string]string{"staging.network": "3", "live": "5", "live.network": "7"} {
+		place := filepath.Join(store, "blog", part)
+		if err := os.MkdirAll(place, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(place, "terraform.tfstate"), []byte(`{"version":4,"serial":`+serial+`,"lineage":"x"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const request = " --request 11111111-2222-4333-8444-555555555555"
+	for args, want := range map[string]string{
+		"state show --environment staging":                 "serial   3",
+		"state show --environment staging --stack network": "serial   3",
+		"state show --environment live":                    "serial   5",
+		"state show --environment live --stack network":    "serial   7",
+		"plan --environment staging" + request:             "of customer blog is not in the store",
+		"apply --environment staging" + request:            "of customer blog is not in the store",
+	} {
+		var out, complaints bytes.Buffer
+		app := testApp(&out, &complaints, "GITHUB_ACTIONS=false", "METAPIPE_STORE="+store, "METAPIPE_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "SOURCE_REPOS_PAT=not-a-secret", "GITHUB_TOKEN=not-a-token")
+		app.Dir = dir
+		Main(t.Context(), strings.Fields(args+" --customer blog"), app)
+		if all := out.String() + complaints.String(); !strings.Contains(all, want) || strings.Contains(all, "--stack is missing") {
+			t.Errorf("%s: no %q:\n%s", args, want, all)
+		}
+	}
+}
+
 // TestStackOfCustomer: a stack of metapipe.yml that the customer's file leaves out is no
 // target of the customer.
 func TestStackOfCustomer(t *testing.T) {

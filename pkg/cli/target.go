@@ -23,7 +23,7 @@ type targetOptions struct {
 
 // stackFlag is the flag that names a stack beside an environment.
 func (o *targetOptions) stackFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.stack, "stack", "", "stack `NAME`, where metapipe.yml names stacks")
+	cmd.Flags().StringVar(&o.stack, "stack", "", "stack `NAME`; can be left out where the customer has only one")
 }
 
 func (o *targetOptions) targetFlags(cmd *cobra.Command) {
@@ -89,8 +89,8 @@ func parseTarget(c pipeline.Customer, o targetOptions) (pipeline.Target, error) 
 	return pipeline.Target{Customer: c.Name, Environment: env, Stack: stack}, err
 }
 
-// stackOf reads a flag that names a stack of a customer. It must be set where stacks have
-// names, and empty where they have none.
+// stackOf reads a flag that names a stack of a customer. Where stacks have names, it can be left
+// out for the only one of the customer, and for no other; it must be empty where they have none.
 func stackOf(c pipeline.Customer, name string) (pipeline.StackName, error) {
 	stacks := c.StackNames()
 	choices := "one of " + pipeline.JoinNames(stacks)
@@ -99,6 +99,8 @@ func stackOf(c pipeline.Customer, name string) (pipeline.StackName, error) {
 		return pipeline.StackName(name), nil
 	case len(c.Manager.Stacks) == 0:
 		return "", pipeline.Usagef("--stack is %s, and %s names no stacks", pipeline.QuoteTyped(name), config.ManagerFile).Nextf("leave --stack out")
+	case name == "" && len(stacks) == 1:
+		return stacks[0], nil
 	case name == "":
 		return "", pipeline.Usagef("--stack is missing").Nextf("%s", choices)
 	}
@@ -192,15 +194,16 @@ func storedForm(c pipeline.Customer, o targetOptions) (pipeline.Target, error) {
 // has, or one that the store still has something of.
 func (m targetFlags) storedTarget(ctx context.Context, c pipeline.Customer, o targetOptions) (pipeline.Target, error) {
 	t, missing := m.configured(c, o)
-	if missing == nil {
+	if missing == nil && string(t.Stack) == o.stack {
 		return t, nil
 	}
+	// Without --stack, what the store has of the time before stacks comes before the only stack.
 	if stored, err := storedForm(c, o); err == nil {
 		if known, err := intake.TargetKnown(ctx, m.store, stored); err != nil || known {
 			return stored, err
 		}
 	}
-	return pipeline.Target{}, missing
+	return t, missing
 }
 
 // stored are the targets that the customer has, and those that the store still has

@@ -43,3 +43,30 @@ func TestValidateUnknownCustomerVariables(t *testing.T) {
 		})
 	}
 }
+
+// TestValidateNamesTerraformWhereItIs: the summary speaks of Terraform code only where a stack has some.
+func TestValidateNamesTerraformWhereItIs(t *testing.T) {
+	t.Parallel()
+	const kubernetes = "{name: app, root: app, tool: kubernetes, kubernetes: {kubeconfig: CLUSTER, namespace: \"{{ customer }}-{{ environment }}\"}}"
+	for stacks, want := range map[string]bool{"": true, "stacks: [" + kubernetes + "]\n": false, "stacks: [" + kubernetes + ", {name: network, root: terraform}]\n": true} {
+		dir := managerTree(t)
+		for file, content := range map[string]string{"metapipe.yml": "environments: [{name: staging}]\n" + stacks, "app/manifests/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
+			"customer/infra/variables.yml": "environments: {staging: {}}\n"} {
+			file = filepath.Join(dir, filepath.FromSlash(file))
+			if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var stdout, stderr bytes.Buffer
+		app := testApp(&stdout, &stderr, "GITHUB_ACTIONS=false")
+		app.Dir = dir
+		Main(t.Context(), []string{"validate", "--manager-dir", ".", "--customer-dir", "customer", "--customer", "shop"}, app)
+		shown := stdout.String() + stderr.String()
+		if got := strings.Contains(shown, "Terraform code"); got != want || !strings.Contains(shown, "rules between two values") {
+			t.Errorf("%q: it speaks of Terraform code: %v, want %v\n%s", stacks, got, want, shown)
+		}
+	}
+}

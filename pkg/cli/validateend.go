@@ -3,8 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/render"
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -60,7 +62,7 @@ func (v *validation) print() error {
 	}
 	v.paragraph(count(len(v.result.Checked), "check")+" made: ", strings.Join(v.result.Checked, "; "))
 	if v.onlyPlan {
-		v.paragraph("not checked: ", notChecked)
+		v.paragraph("not checked: ", v.notChecked())
 	}
 	if v.o.managerDir != "" && v.o.customerDir == "" {
 		v.paragraph("not checked: ", namesNotChecked)
@@ -71,9 +73,14 @@ func (v *validation) print() error {
 	return v.writeErr
 }
 
-// notChecked is what validate cannot find in variables.yml, since it runs no Terraform.
-const notChecked = "validation blocks, types and conditions of the Terraform code, rules between two values, and what a provider accepts. `metapipe plan --customer-dir " +
-	"DIR --environment NAME` in the manager checkout finds those"
+// notChecked is what validate cannot find in variables.yml, since it runs no tool.
+func (v *validation) notChecked() string {
+	code := "validation blocks, types and conditions of the Terraform code"
+	if stacks := v.config.Manager.Stacks; len(stacks) > 0 && !slices.ContainsFunc(stacks, func(s pipeline.StackRule) bool { return s.Tool.Name == "terraform" || s.Tool.Name == "tofu" }) {
+		code = "types and conditions of the provider's code"
+	}
+	return code + ", rules between two values, and what a provider accepts. `metapipe plan --customer-dir DIR --environment NAME` in the manager checkout finds those"
+}
 
 // namesNotChecked is what validate cannot find in a manager checkout, since it opens no
 // store: a customer whose file was renamed or removed.

@@ -70,7 +70,7 @@ func notSchema(name string, raw []byte, err error) *SchemaError {
 	if !errors.As(err, &invalid) || !errors.As(invalid.Err, &found) {
 		return e
 	}
-	root, _ := Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
+	root, _ := parseSchema(name, raw)
 	if root == nil {
 		root = &Node{}
 	}
@@ -88,21 +88,12 @@ func notSchema(name string, raw []byte, err error) *SchemaError {
 
 // loopPlace finds the part of the schema in which a loop begins: the validator names it, and then the way.
 func loopPlace(name string, raw []byte, way string) pipeline.Position {
-	at := pipeline.Position{File: name}
-	root, _ := Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
-	_, pointer, _ := strings.Cut(way, "#")
-	if root == nil {
-		return at
+	var at pipeline.Position
+	if root, _ := parseSchema(name, raw); root != nil {
+		_, pointer, _ := strings.Cut(way, "#")
+		at, _ = root.Locate(pointerSteps(pointer)...)
 	}
-	node := root
-	for _, step := range pointerSteps(pointer) {
-		next := node.At(step)
-		if next == nil {
-			break
-		}
-		node = next
-	}
-	at.Line, at.Column = node.Line, node.Column
+	at.File = name
 	return at
 }
 

@@ -55,6 +55,11 @@ func SchemaProblems(name string, err error) pipeline.Problems {
 	return pipeline.Problems{e.Problem()}
 }
 
+// parseSchema reads a schema file with the places of its parts; nil: it cannot be read.
+func parseSchema(name string, raw []byte) (*Node, pipeline.Problems) {
+	return Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
+}
+
 // notJSON finds the place where a text stops being JSON. raw is at most maxSchemaBytes.
 func notJSON(name string, raw []byte, err error) *SchemaError {
 	e := &SchemaError{
@@ -63,7 +68,7 @@ func notJSON(name string, raw []byte, err error) *SchemaError {
 		Remedy:   "write plain JSON: keys and texts in double quotes, no comments, no comma behind the last item",
 		Err:      err,
 	}
-	root, _ := Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
+	root, _ := parseSchema(name, raw)
 	if braced := bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")); root != nil && root.Kind == Object && !braced {
 		e.Message, e.Remedy, e.Err = "it is YAML, and a schema is JSON", "write JSON", nil
 		if ext := path.Ext(name); ext == ".yml" || ext == ".yaml" {
@@ -113,7 +118,7 @@ var (
 // are errors, and so are required keys that the schema admits nowhere. raw is JSON, whether Compile has accepted it or not.
 func CheckKeywords(name string, raw []byte) pipeline.Problems {
 	raw = bytes.TrimPrefix(raw, byteOrderMark)
-	root, problems := Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
+	root, problems := parseSchema(name, raw)
 	if root == nil {
 		return nil
 	}

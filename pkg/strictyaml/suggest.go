@@ -43,21 +43,18 @@ func (s *Schema) at(location string, steps ...string) any {
 	if base != "" && base != schemaURL {
 		return nil
 	}
-	pointer, err := url.PathUnescape(fragment)
-	if err != nil || (pointer != "" && pointer[0] != '/') {
+	if _, err := url.PathUnescape(fragment); err != nil || (fragment != "" && fragment[0] != '/') {
 		return nil
 	}
-	var path []string
-	if pointer != "" {
-		for _, step := range strings.Split(pointer[1:], "/") {
-			path = append(path, strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
-		}
+	return valueAt(s.doc, append(pointerSteps(fragment), steps...))
+}
+
+// valueAt goes down steps of names and numbers; nil: there is nothing.
+func valueAt(value any, steps []string) any {
+	for _, step := range steps {
+		value = stepInto(value, step)
 	}
-	v := s.doc
-	for _, step := range append(path, steps...) {
-		v = stepInto(v, step)
-	}
-	return v
+	return value
 }
 
 // stepInto is the member or item of that name or number; nil: there is none.

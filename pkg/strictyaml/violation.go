@@ -143,13 +143,6 @@ func parentPointer(location string, steps int) string {
 	return location
 }
 
-func valueAt(value any, path []string) any {
-	for _, step := range path {
-		value = stepInto(value, step)
-	}
-	return value
-}
-
 // typeOf is the JSON type of a value.
 func typeOf(value any) string {
 	switch value.(type) {

@@ -12,10 +12,9 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/change"
 	"github.com/metapipe/metapipe/pkg/pipeline/settings"
 )
-
-var noSetting = json.RawMessage("null")
 
 // Setting implements settings.GitHub.
 func (c *Client) Setting(ctx context.Context, slug pipeline.Slug, what string) (json.RawMessage, error) {
@@ -37,7 +36,7 @@ func (c *Client) Setting(ctx context.Context, slug pipeline.Slug, what string) (
 	}
 	_, set, err := c.ruleset(ctx, slug, name)
 	if err != nil || set == nil {
-		return noSetting, err
+		return change.None, err
 	}
 	return encoded(*set, nil)
 }
@@ -64,7 +63,7 @@ func (c *Client) variable(ctx context.Context, slug pipeline.Slug, name string) 
 		Value *string `json:"value"`
 	}
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
-		return noSetting, c.absentIn(ctx, slug, err)
+		return change.None, c.absentIn(ctx, slug, err)
 	}
 	if got.Value == nil {
 		return nil, k.fail(errors.New("the answer lacks the value"))
@@ -90,7 +89,7 @@ func (c *Client) environment(ctx context.Context, slug pipeline.Slug, name strin
 	k := get(slug, fmt.Sprintf("read environment %q", name), "/repos/{owner}/{repo}/environments/{environment_name}", name)
 	var got environmentIdentities
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
-		return noSetting, c.absentIn(ctx, slug, err)
+		return change.None, c.absentIn(ctx, slug, err)
 	}
 	var e settings.Environment
 	for _, rule := range got.Rules {
@@ -157,7 +156,7 @@ func (c *Client) ruleset(ctx context.Context, slug pipeline.Slug, name string) (
 	}
 	set := &settings.Ruleset{Enforcement: got.Enforcement, Include: got.Conditions.Ref.Include, Exclude: got.Conditions.Ref.Exclude, Rules: got.Rules, Bypass: got.Bypass}
 	if len(set.Bypass) == 0 {
-		set.Bypass = noSetting
+		set.Bypass = change.None
 	}
 	return got.ID, set, nil
 }
@@ -188,10 +187,8 @@ func (c *Client) SetSetting(ctx context.Context, slug pipeline.Slug, what string
 	return c.setRuleset(ctx, slug, name, to)
 }
 
-func isNone(raw json.RawMessage) bool { return string(raw) == "null" }
-
 func (c *Client) setVariable(ctx context.Context, slug pipeline.Slug, name string, from, to json.RawMessage) error {
-	if isNone(to) {
+	if change.IsNone(to) {
 		return c.remove(ctx, slug, "remove the variable "+name, "/repos/{owner}/{repo}/actions/variables/{name}", name)
 	}
 	var value string
@@ -199,10 +196,10 @@ func (c *Client) setVariable(ctx context.Context, slug pipeline.Slug, name strin
 		return err
 	}
 	k := write(http.MethodPatch, slug, "set the variable "+name, "/repos/{owner}/{repo}/actions/variables/{name}", name)
-	if isNone(from) {
+	if change.IsNone(from) {
 		k = write(http.MethodPost, slug, "make the variable "+name, "/repos/{owner}/{repo}/actions/variables")
 	}
-	k.repeatable = !isNone(from)
+	k.repeatable = !change.IsNone(from)
 	_, err := c.send(ctx, k, map[string]string{"name": name, "value": value}, nil)
 	return err
 }
@@ -221,7 +218,7 @@ func (c *Client) remove(ctx context.Context, slug pipeline.Slug, op, route strin
 // setEnvironment makes an environment or replaces its rules, and then adds and removes branches. Done again after an interruption
 // it ends the same.
 func (c *Client) setEnvironment(ctx context.Context, slug pipeline.Slug, name string, to json.RawMessage) error {
-	if isNone(to) {
+	if change.IsNone(to) {
 		return c.remove(ctx, slug, fmt.Sprintf("remove environment %q", name), "/repos/{owner}/{repo}/environments/{environment_name}", name)
 	}
 	var e settings.Environment
@@ -292,7 +289,7 @@ func (c *Client) setRuleset(ctx context.Context, slug pipeline.Slug, name string
 		return err
 	}
 	at := strconv.FormatInt(id, 10)
-	if isNone(to) {
+	if change.IsNone(to) {
 		if id == 0 {
 			return nil
 		}
@@ -306,7 +303,7 @@ func (c *Client) setRuleset(ctx context.Context, slug pipeline.Slug, name string
 		"name": name, "target": "branch", "enforcement": set.Enforcement, "rules": set.Rules,
 		"conditions": map[string]any{"ref_name": map[string]any{"include": set.Include, "exclude": set.Exclude}},
 	}
-	if !isNone(set.Bypass) && len(set.Bypass) > 0 {
+	if !change.IsNone(set.Bypass) && len(set.Bypass) > 0 {
 		body["bypass_actors"] = set.Bypass
 	}
 	k := write(http.MethodPost, slug, "make the ruleset "+name, "/repos/{owner}/{repo}/rulesets")

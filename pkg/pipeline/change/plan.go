@@ -123,6 +123,12 @@ func (p Plan) Check() error {
 	return nil
 }
 
+// None is the value of a row where there is none.
+var None = json.RawMessage("null")
+
+// IsNone reports whether a value says that there is none.
+func IsNone(value json.RawMessage) bool { return string(value) == string(None) }
+
 // Canonical brings JSON into the form in which values are compared: without white space, with sorted
 // keys. What is no JSON is an error.
 func Canonical(raw []byte) (json.RawMessage, error) {

@@ -251,7 +251,7 @@ func (w *planning) settings(ctx context.Context) error {
 		return err
 	}
 	for _, r := range rows {
-		if string(r.Old) == string(none) && !slices.Contains(made, r.What) {
+		if change.IsNone(r.Old) && !slices.Contains(made, r.What) {
 			made = append(made, r.What)
 		}
 	}
@@ -271,7 +271,7 @@ func (w *planning) settings(ctx context.Context) error {
 // variables can write the list.
 func (w *planning) marker(ctx context.Context) (json.RawMessage, []string, error) {
 	old, err := w.Customer.Setting(ctx, w.customer.slug(), settings.VariableOf+Marker)
-	if err != nil || string(old) == string(none) {
+	if err != nil || change.IsNone(old) {
 		return old, nil, err
 	}
 	var list string
@@ -317,7 +317,7 @@ func (w *planning) properties(ctx context.Context) error {
 		return err
 	}
 	for _, r := range rows {
-		if string(r.Old) != string(none) && string(r.Old) != string(r.New) && string(r.Old) != "[]" {
+		if !change.IsNone(r.Old) && string(r.Old) != string(r.New) && string(r.Old) != "[]" {
 			return pipeline.Usagef("%s has %s for the property %s already, and not %s", w.customer.slug(), clip(r.Old), r.What, clip(r.New)).
 				Nextf("leave the flag out, or change the value after onboarding with `metapipe properties set`")
 		}
@@ -340,7 +340,7 @@ func (w *planning) variables(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if string(old) != string(none) && string(old) != string(next) {
+		if !change.IsNone(old) && string(old) != string(next) {
 			return pipeline.Usagef("%s has the variable %s with the value %s, and not %s", w.customer.slug(), name, clip(old), clip(next)).
 				Nextf("it may serve another manager: remove the variable, and run this again")
 		}
@@ -359,7 +359,7 @@ func (w *planning) check(ctx context.Context) error {
 		return err
 	}
 	next := old
-	if string(old) == string(none) {
+	if change.IsNone(old) {
 		rule, err := json.Marshal(map[string]any{"type": "required_status_checks", "parameters": map[string]any{
 			"required_status_checks": []map[string]string{{"context": w.Of.RequiredCheck}}, "strict_required_status_checks_policy": false, "do_not_enforce_on_create": false}})
 		if err != nil {
@@ -387,7 +387,7 @@ func (w *planning) secrets(ctx context.Context) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Of.Secrets)) {
-		old := none
+		old := change.None
 		if slices.Contains(names, name) {
 			old = set
 			w.notef("%s has the secret %s already, and it stays as it is: remove it first if it has to change", w.customer.slug(), name)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/change"
 )
 
 // Proposal is a pull request with files, from a branch of the repository itself.
@@ -46,12 +47,10 @@ func (s sight) ours(p Proposal) bool { return s.head != "" && s.mark == p.Mark }
 
 func (s sight) value() (json.RawMessage, error) {
 	if s.head == "" && s.number == 0 {
-		return none, nil
+		return change.None, nil
 	}
 	return value{Open: s.number != 0, Files: s.files}.encode()
 }
-
-var none = json.RawMessage("null")
 
 // markPrefix begins every mark.
 const markPrefix = "Metapipe-Onboard: "

@@ -45,10 +45,10 @@ func (w *planning) takeProposal(ctx context.Context, s side, p Proposal) error {
 		return err
 	}
 	old, err := v.value()
-	if err != nil || string(old) == string(none) {
+	if err != nil || change.IsNone(old) {
 		return err
 	}
-	next := none
+	next := change.None
 	if !v.ours(p) {
 		if v.number == 0 || v.mark != "" {
 			w.notef("the branch %s of %s was not made for this, and stays", p.Branch, s.slug())
@@ -84,8 +84,8 @@ func (w *planning) takeSettings(ctx context.Context) error {
 		}
 	}
 	slices.SortStableFunc(w.rows, func(a, b change.Row) int { return weight(a.What) - weight(b.What) })
-	if string(list) != string(none) {
-		w.add(w.customer, settings.VariableOf+Marker, list, none, "nothing is left on the list")
+	if !change.IsNone(list) {
+		w.add(w.customer, settings.VariableOf+Marker, list, change.None, "nothing is left on the list")
 	}
 	return nil
 }
@@ -108,14 +108,14 @@ func (w *planning) take(ctx context.Context, what string) error {
 	case isSecret:
 		names, err := w.Customer.SecretNames(ctx, slug)
 		if err == nil && slices.Contains(names, secret) {
-			w.add(w.customer, what, set, none, reason)
+			w.add(w.customer, what, set, change.None, reason)
 		}
 		return err
 	case kind != settings.VariableOf && kind != settings.RulesetOf:
 		return w.takeProperty(ctx, what, reason)
 	}
 	old, err := w.Customer.Setting(ctx, slug, what)
-	if err != nil || string(old) == string(none) {
+	if err != nil || change.IsNone(old) {
 		return err
 	}
 	if want, given := w.Of.Variables[name]; kind == settings.VariableOf && given {
@@ -124,7 +124,7 @@ func (w *planning) take(ctx context.Context, what string) error {
 			return err
 		}
 	}
-	w.add(w.customer, what, old, none, reason)
+	w.add(w.customer, what, old, change.None, reason)
 	return nil
 }
 
@@ -133,10 +133,10 @@ func (w *planning) takeProperty(ctx context.Context, name, reason string) error 
 	switch {
 	case seen[0].Err != nil:
 		return seen[0].Err
-	case len(seen[0].Value) == 0 || string(seen[0].Value) == string(none):
+	case len(seen[0].Value) == 0 || change.IsNone(seen[0].Value):
 		return nil
 	}
-	w.add(w.customer, name, seen[0].Value, none, reason)
+	w.add(w.customer, name, seen[0].Value, change.None, reason)
 	return nil
 }
 

@@ -22,11 +22,7 @@ type Writer struct {
 
 // Batches implements change.Writer.
 func (w Writer) Batches(rows []change.Row) [][]change.Row {
-	batches := make([][]change.Row, 0, len(rows))
-	for _, r := range rows {
-		batches = append(batches, []change.Row{r})
-	}
-	return batches
+	return slices.Collect(slices.Chunk(rows, 1))
 }
 
 // Read implements change.Writer.
@@ -60,7 +56,7 @@ func (w Writer) read(ctx context.Context, r change.Row) change.Seen {
 	case secretOf:
 		var names []string
 		names, err = s.github.SecretNames(ctx, s.slug())
-		if seen.Value = none; slices.Contains(names, name) {
+		if seen.Value = change.None; slices.Contains(names, name) {
 			seen.Value = set
 		}
 	case settings.VariableOf, settings.RulesetOf:
@@ -95,7 +91,7 @@ func (w Writer) Write(ctx context.Context, rows []change.Row) error {
 }
 
 func (w Writer) write(ctx context.Context, r change.Row) error {
-	s, gone := w.sides[r.ID], string(r.New) == string(none)
+	s, gone := w.sides[r.ID], change.IsNone(r.New)
 	switch kind, name := split(r.What); kind {
 	case pullRequestOf:
 		p, known := w.proposals[key(s, Proposal{Branch: name})]

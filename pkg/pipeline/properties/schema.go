@@ -71,7 +71,7 @@ func refusedDefinitions(wrong []string) error {
 func (d Definer) compare(ctx context.Context, m pipeline.Manager, organization string, definitions []pipeline.PropertyDefinition) (rows []change.Row, wrong []string, err error) {
 	use := usage{github: d.GitHub, organization: organization}
 	for _, w := range wishes(m) {
-		row := change.Row{Place: change.Place{Name: organization}, What: w.name, Old: json.RawMessage("null")}
+		row := change.Row{Place: change.Place{Name: organization}, What: w.name, Old: change.None}
 		old, found := pipeline.DefinitionNamed(definitions, w.name)
 		if !found {
 			row.New = canonicalFields(w.create())

@@ -19,7 +19,7 @@ func (w SchemaWriter) Batches(rows []change.Row) [][]change.Row {
 	for _, r := range rows {
 		i, known := at[r.Name]
 		switch {
-		case isNull(r.New):
+		case change.IsNone(r.New):
 			batches = append(batches, []change.Row{r})
 		case known:
 			batches[i] = append(batches[i], r)
@@ -30,8 +30,6 @@ func (w SchemaWriter) Batches(rows []change.Row) [][]change.Row {
 	}
 	return batches
 }
-
-func isNull(raw json.RawMessage) bool { return string(raw) == "null" }
 
 // Read implements change.Writer.
 func (w SchemaWriter) Read(ctx context.Context, rows []change.Row) []change.Seen {
@@ -64,11 +62,11 @@ func (w SchemaWriter) Read(ctx context.Context, rows []change.Row) []change.Seen
 func present(r change.Row, all []pipeline.PropertyDefinition) json.RawMessage {
 	d, found := pipeline.DefinitionNamed(all, r.What)
 	if !found {
-		return json.RawMessage("null")
+		return change.None
 	}
 	is := canonicalFields(d.Fields)
 	switch {
-	case sameDefinition(is, r.New), isNull(r.Old) && covers(is, r.New):
+	case sameDefinition(is, r.New), change.IsNone(r.Old) && covers(is, r.New):
 		return r.New
 	case sameDefinition(is, r.Old):
 		return r.Old
@@ -90,7 +88,7 @@ func (w SchemaWriter) Write(ctx context.Context, rows []change.Row) error {
 		if why != "" {
 			return fmt.Errorf("%s: %s", r, why)
 		}
-		if isNull(r.New) {
+		if change.IsNone(r.New) {
 			return w.GitHub.DeleteProperty(ctx, organization, r.What)
 		}
 		if definitions[r.What], err = fieldsOf(r.New); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -94,7 +95,7 @@ func (p Planner) wishes(branch string) []wish {
 			return Encode(WorkflowValue{Token: "read"})
 		}},
 	}
-	for _, name := range slices.Sorted(mapKeys(p.Wanted.Variables)) {
+	for _, name := range slices.Sorted(maps.Keys(p.Wanted.Variables)) {
 		value := p.Wanted.Variables[name]
 		list = append(list, wish{what: VariableOf + name, reason: "the workflows read it", next: func(json.RawMessage) (json.RawMessage, error) { return Encode(value) }})
 	}
@@ -104,16 +105,6 @@ func (p Planner) wishes(branch string) []wish {
 		list = append(list, gate)
 	}
 	return append(list, wish{what: RulesetOf + RulesetName, reason: "a token that sends requests could push to " + branch, next: ruleset})
-}
-
-func mapKeys(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range m {
-			if !yield(name) {
-				return
-			}
-		}
-	}
 }
 
 // present reads the value of an environment; the zero one where there is none.
@@ -174,7 +165,7 @@ const maxReviewers = 6
 // ruleset adds the rules that are missing. Rules of every other type stay, also of types that are not known here.
 func ruleset(old json.RawMessage) (json.RawMessage, error) {
 	set := Ruleset{Include: []string{"~DEFAULT_BRANCH"}, Bypass: json.RawMessage("[]")}
-	if string(old) != string(none) {
+	if !change.IsNone(old) {
 		if err := json.Unmarshal(old, &set); err != nil {
 			return nil, err
 		}

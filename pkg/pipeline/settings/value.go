@@ -103,5 +103,3 @@ func Encode(v any) (json.RawMessage, error) {
 	}
 	return change.Canonical(raw)
 }
-
-var none = json.RawMessage("null")

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/change"
@@ -12,11 +13,7 @@ type Writer struct{ GitHub GitHub }
 
 // Batches implements change.Writer.
 func (w Writer) Batches(rows []change.Row) [][]change.Row {
-	batches := make([][]change.Row, 0, len(rows))
-	for _, r := range rows {
-		batches = append(batches, []change.Row{r})
-	}
-	return batches
+	return slices.Collect(slices.Chunk(rows, 1))
 }
 
 // Read implements change.Writer.

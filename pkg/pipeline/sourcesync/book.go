@@ -80,7 +80,7 @@ func (b Book) with(rows map[string]int, settled []change.Row, results []change.R
 }
 
 func (b Book) set(r change.Row) {
-	if string(r.New) == "null" {
+	if change.IsNone(r.New) {
 		b.forget(r)
 		return
 	}

@@ -70,27 +70,7 @@ second run with the same flags writes nothing.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneOfFlags(cmd, "bucket", "state-dir"); err != nil {
-				return err
-			}
-			for _, name := range []string{"environments", "gated", "tool", "bucket", "region", "state-dir"} { // the manager has chosen
-				if err := oneOfFlags(cmd, "customer", name); err != nil {
-					return err
-				}
-			}
-			if len(args) == 1 {
-				o.dir = args[0]
-			}
-			if err := o.onGitHub.check(cmd); err != nil {
-				return err
-			}
-			if o.onGitHub.repository != "" {
-				return app.initGitHub(cmd.Context(), o)
-			}
-			o.asks = cmd.Flags().NFlag() == 0 && app.onTerminal && isTerminal(app.In, app.lookup)
-			return app.init(cmd.Context(), o)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return app.runInit(cmd, args, o) },
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.environments, "environments", []string{"staging", "production"}, "the `NAMES` of the environments, in promotion order")
@@ -104,6 +84,28 @@ second run with the same flags writes nothing.`,
 	f.BoolVar(&o.dryRun, "dry-run", false, "list the files, and write none")
 	o.onGitHub.flags(cmd)
 	return cmd
+}
+
+func (a *App) runInit(cmd *cobra.Command, args []string, o initOptions) error {
+	if err := oneOfFlags(cmd, "bucket", "state-dir"); err != nil {
+		return err
+	}
+	for _, name := range []string{"environments", "gated", "tool", "bucket", "region", "state-dir"} { // the manager has chosen
+		if err := oneOfFlags(cmd, "customer", name); err != nil {
+			return err
+		}
+	}
+	if len(args) == 1 {
+		o.dir = args[0]
+	}
+	if err := o.onGitHub.check(cmd); err != nil {
+		return err
+	}
+	if o.onGitHub.repository != "" {
+		return a.initGitHub(cmd.Context(), o)
+	}
+	o.asks = cmd.Flags().NFlag() == 0 && a.onTerminal && isTerminal(a.In, a.lookup)
+	return a.init(cmd.Context(), o)
 }
 
 func (a *App) init(ctx context.Context, o initOptions) error {

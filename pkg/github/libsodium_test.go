@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/nacl/box"
 
 	"github.com/metapipe/metapipe/pkg/github"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 // sodiumVersion is the version of the npm packages that .ci/tools/api-description fetches.
@@ -44,11 +45,10 @@ func TestSealedForLibsodium(t *testing.T) {
 	if err != nil {
 		withoutSodium(t, "there is no node: install npm")
 	}
-	cache, err := os.UserCacheDir()
-	check(t, err)
 	dir := t.TempDir()
 	for _, name := range []string{"libsodium-wrappers", "libsodium"} {
-		source, err := os.ReadFile(filepath.Join(cache, "metapipe", name, sodiumVersion, name+".js"))
+		file := must(hubtest.Fetched(name, sodiumVersion, name+".js"))(t)
+		source, err := os.ReadFile(file)
 		if err != nil {
 			withoutSodium(t, name+" is not fetched: run `make api-description`")
 		}

@@ -10,6 +10,8 @@ import (
 	"github.com/go-rod/rod"
 	"github.com/go-rod/rod/lib/launcher"
 	"github.com/go-rod/rod/lib/proto"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 // axeVersion is the version of axe-core that .ci/tools/api-description fetches.
@@ -57,11 +59,11 @@ func start(t *testing.T) *rod.Browser {
 // axe is the source of axe-core.
 func axe(t *testing.T) string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
+	file, err := hubtest.Fetched("axe-core", axeVersion, "axe.min.js")
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile(filepath.Join(cache, "metapipe", "axe-core", axeVersion, "axe.min.js"))
+	source, err := os.ReadFile(file)
 	if err != nil {
 		missing(t, "axe-core is not fetched: run `make api-description`")
 	}

@@ -82,15 +82,20 @@ func locate(getenv func(string) string, env, folder, version, name string) (stri
 	if file := getenv(env); file != "" {
 		return file, nil
 	}
-	cache, err := os.UserCacheDir()
+	file, err := Fetched(folder, version, name)
 	if err != nil {
 		return "", fmt.Errorf("find GitHub's API description: %w", err)
 	}
-	file := filepath.Join(cache, "metapipe", folder, version, name)
 	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("%w (looked for %s)", errMissing, file)
 	}
 	return file, nil
+}
+
+// Fetched is the path of a file that `make api-description` puts into the cache, whether it is there or not.
+func Fetched(folder, version, name string) (string, error) {
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "metapipe", folder, version, name), err
 }
 
 // prune keeps the described paths and what they refer to.

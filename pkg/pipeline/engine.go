@@ -103,6 +103,7 @@ type Applied struct {
 	Imported    int               // resources; the tool reports their number alone
 	Outputs     []Output          // ordered by name
 	Diagnostics []Diagnostic
+	Composed    Composition // what controllers have made of the objects of the stack
 	// Started reports whether the tool may have begun to change something. False is
 	// a promise: the plan can be applied as if nothing had been.
 	Started bool

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,34 @@ func TestPushGoesThroughBothEnvironments(t *testing.T) {
 	keys, err := w.Store.List(context.Background(), "acme/staging/plans/")
 	if err != nil || strings.Contains(strings.Join(keys, " "), "artifacts.sealed") {
 		t.Fatalf("the used plan is still there: %v %v", keys, err)
+	}
+}
+
+// TestComposedReachesTheReport: what controllers have made of an apply is in its record and in the report, whether the
+// apply succeeds or fails; at the level "summary" without what they say.
+func TestComposedReachesTheReport(t *testing.T) {
+	t.Parallel()
+	tree := pipeline.Composition{Cut: true, Objects: []pipeline.ComposedObject{{Address: "X main", State: pipeline.ComposedReady}, {Address: "Bucket b", Depth: 1, State: pipeline.ComposedNotReady, Detail: "Ready False"}}}
+	bare := pipeline.Composition{Cut: true, Objects: []pipeline.ComposedObject{tree.Objects[0], {Address: "Bucket b", Depth: 1, State: pipeline.ComposedNotReady}}}
+	for _, c := range []struct {
+		err   error
+		level pipeline.Redaction
+		want  pipeline.Composition
+	}{{nil, "", tree}, {&pipeline.FailedError{Message: "no"}, "", tree}, {nil, pipeline.RedactionSummary, bare}} {
+		w := pipelinetest.New(t)
+		w.Engine.Composed, w.Engine.ApplyErr = tree, c.err
+		w.Current.Manager.Redaction = c.level
+		request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
+		environment := request.Targets[0].Environment
+		planned := pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, environment))
+		in := w.Target(request, environment)
+		in.Receipt = planned.ReceiptCode
+		if _, err := w.Apply(in); (err != nil) != (c.err != nil) {
+			t.Fatal(err)
+		}
+		if got := w.Report(request, true).Targets[0].Composed; !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%v, level %q: the report has %+v", c.err, c.level, got)
+		}
 	}
 }
 

@@ -21,6 +21,9 @@ type Plan struct {
 	Outputs     []OutputChange `json:"outputs,omitempty"`
 	Checks      []Check        `json:"checks,omitempty"`
 	Diagnostics []Diagnostic   `json:"diagnostics,omitempty"`
+	// Composed is what controllers of the cluster are predicted to make of the objects of the plan. It is no part of
+	// the fingerprint, and nothing of it is applied.
+	Composed Composition `json:"composed,omitzero"`
 	// Unknown are top-level members of the tool's plan that this version cannot
 	// read. They are part of the fingerprint.
 	Unknown []string `json:"unknown,omitempty"`

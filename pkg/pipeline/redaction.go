@@ -40,6 +40,7 @@ func (p Plan) Redacted(l Redaction) Plan {
 	for i, c := range p.Checks {
 		p.Checks[i] = Check{Address: c.Address, Status: c.Status}
 	}
+	p.Composed = p.Composed.Redacted(l)
 	p.Diagnostics = RedactedDiagnostics(p.Diagnostics, l)
 	return p
 }
@@ -112,6 +113,7 @@ func (t TargetReport) Redacted(l Redaction) TargetReport {
 		plan := t.Plan.Redacted(l)
 		t.Plan = &plan
 	}
+	t.Composed = t.Composed.Redacted(l)
 	t.Diagnostics = RedactedDiagnostics(t.Diagnostics, l)
 	t.Message, t.Next = Unquoted(t.Message, t.Next, fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Name()), output)
 	_, t.Operator = Unquoted("", t.Operator, "", output)

@@ -26,7 +26,8 @@ func internals() pipeline.TargetReport {
 	ours := pipeline.Diagnostic{Summary: "INTERNAL error", Detail: "INTERNAL detail", Address: "SHOWN.d", Where: pipeline.Position{File: "INTERNAL.tf", Line: 2}, Code: "INTERNAL", Remedy: "ask INTERNAL"}
 	return pipeline.TargetReport{
 		Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomeFailed, Message: "plan of a/staging failed: INTERNAL error (INTERNAL.tf:2)", Next: "the manager's maintainers mend INTERNAL.tf:2",
-		Plan: &pipeline.Plan{Counts: pipeline.Counts{Replace: 1}, Changes: []pipeline.ResourceChange{change}, Drift: []pipeline.ResourceChange{change},
+		Composed: pipeline.Composition{Cut: true, Objects: []pipeline.ComposedObject{{Address: "SHOWN.k", Depth: 1, Resource: "SHOWN", State: pipeline.ComposedNotReady, Detail: "INTERNAL"}}},
+		Plan: &pipeline.Plan{Composed: pipeline.Composition{Objects: []pipeline.ComposedObject{{Address: "SHOWN.k", Resource: "SHOWN", Detail: "INTERNAL"}}}, Counts: pipeline.Counts{Replace: 1}, Changes: []pipeline.ResourceChange{change}, Drift: []pipeline.ResourceChange{change},
 			Deferred:    []pipeline.ResourceChange{change},
 			Invocations: []pipeline.Invocation{{Address: "SHOWN.act", Event: "SHOWN", Resource: "SHOWN.a", OnFailure: "SHOWN", Deferred: "SHOWN", Arguments: []pipeline.AttributeChange{{Path: "INTERNAL", After: value}}}},
 			Unknown:     []string{"SHOWN_member"},

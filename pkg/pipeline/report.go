@@ -52,9 +52,11 @@ type TargetReport struct {
 	Diagnostics []Diagnostic      `json:"diagnostics,omitempty"`
 	Done        []AppliedResource `json:"done,omitempty"`
 	Outputs     []Output          `json:"outputs,omitempty"`
-	RunURL      string            `json:"run_url,omitempty"`
-	PlannedAt   time.Time         `json:"planned_at,omitzero"`
-	EndedAt     time.Time         `json:"ended_at,omitzero"`
+	// Composed is what controllers have made of the objects of the stack, as the apply has left it.
+	Composed  Composition `json:"composed,omitzero"`
+	RunURL    string      `json:"run_url,omitempty"`
+	PlannedAt time.Time   `json:"planned_at,omitzero"`
+	EndedAt   time.Time   `json:"ended_at,omitzero"`
 }
 
 // Reviewed says how a plan compares with the plan of its pull request.

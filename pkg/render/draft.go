@@ -21,6 +21,7 @@ const (
 	partOutputs
 	partFacts
 	partChanges
+	partComposed
 	partCount
 )
 

@@ -21,6 +21,7 @@ func passes() []pass {
 		{partDone, 1, 2, scribe.done},
 		{partOutputs, 1, 2, scribe.outputs},
 		{partFacts, 1, 2, scribe.facts},
+		{partComposed, 1, 3, scribe.composed},
 		{partChanges, 1, 1, scribe.changes},
 	}
 }

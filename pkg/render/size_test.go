@@ -75,6 +75,45 @@ func checkSize(t *testing.T, text string, chars, bytes int) {
 	}
 }
 
+// composite gives t trees of what is composed, and of what was predicted.
+func composite(t pipeline.TargetReport, n int) pipeline.TargetReport {
+	for i := range n {
+		t.Composed.Objects = append(t.Composed.Objects, pipeline.ComposedObject{Address: fmt.Sprintf("Bucket.example.org shop/`%06d`", i), Depth: i % 12, State: pipeline.ComposedNotReady, Detail: strings.Repeat(`"日本\`, 100)})
+	}
+	t.Plan.Composed = t.Composed
+	return t
+}
+
+// TestSizeOfTrees: a report with trees of any size fits, and says how much it leaves out.
+func TestSizeOfTrees(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 40, 300, 20_000} {
+		applied, planned := composite(big("staging", 400, "web"), n), composite(big("production", 400, "web"), n)
+		applied.Outcome, planned.Composed = pipeline.OutcomeApplied, pipeline.Composition{}
+		rep := reportOf(applied, planned, composite(big("demo", n, "web"), n))
+		var r render.Renderer
+		comment, summary := r.Comment(rep), r.Summary(rep)
+		checkSize(t, comment, render.DefaultCommentChars, render.DefaultCommentBytes)
+		checkSize(t, summary, render.DefaultSummaryBytes, render.DefaultSummaryBytes)
+		checkMarkdown(t, comment)
+		for _, want := range []string{fmt.Sprintf("Composed resources (%s, %d not ready)", count(n), n), fmt.Sprintf("Predicted: what would be composed (%s", count(n))} {
+			if !strings.Contains(comment, want) {
+				t.Errorf("%d objects: the comment does not say %q", n, want)
+			}
+		}
+		if n > 300 && !strings.Contains(comment, " objects more; ") {
+			t.Errorf("%d objects: the comment does not say that there are more", n)
+		}
+	}
+}
+
+func count(n int) string {
+	if n == 1 {
+		return "1 object"
+	}
+	return fmt.Sprintf("%d objects", n)
+}
+
 // TestSizes checks that any amount of changes fits, whole, with its dangers in
 // sight or counted.
 func TestSizes(t *testing.T) {

@@ -60,7 +60,7 @@ func (e *Engine) apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 		return pipeline.Applied{}, err
 	}
 	err = r.settle(ctx, err)
-	applied := pipeline.Applied{Done: r.done, Outputs: r.outputs, Diagnostics: r.diagnostics, Started: true}
+	applied := pipeline.Applied{Done: r.done, Outputs: r.outputs, Diagnostics: r.diagnostics, Composed: r.composed, Started: true}
 	if r.written {
 		state := r.inventory.record()
 		applied.State = &state
@@ -95,6 +95,7 @@ type run struct {
 	done        []pipeline.AppliedResource
 	outputs     []pipeline.Output
 	diagnostics []pipeline.Diagnostic
+	composed    pipeline.Composition
 }
 
 // begin reads what there is, and refuses a plan that was made on something else.

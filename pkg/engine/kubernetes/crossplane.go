@@ -12,7 +12,11 @@ import (
 const (
 	maxComposedDepth = 6
 	maxComposed      = 300
+	maxComposedName  = 100
 )
+
+// resourceAnnotation is where Crossplane notes the name that a composition has for an object.
+const resourceAnnotation = "crossplane.io/composition-resource-name"
 
 // composedOf are the objects that a composite resource, or a claim, says it is made of.
 func composedOf(o map[string]any) []ref {
@@ -38,35 +42,50 @@ func composedOf(o map[string]any) []ref {
 	return refs
 }
 
-// showComposed writes into the log what the composite resources of the stack are composed of,
-// and how far that has got.
-func (r *run) showComposed(ctx context.Context, objects []sealedObject) {
+// lookAtComposed notes what the composite resources of the stack are composed of, and how far that has got, and
+// writes it into the log.
+func (r *run) lookAtComposed(ctx context.Context, objects []sealedObject) {
 	if r.w.tool.name != crossplaneName {
 		return
 	}
-	room := maxComposed
+	r.composed = pipeline.Composition{}
 	for _, o := range objects {
 		if now, there := r.now[o.key()]; there && o.Action != pipeline.ActionDelete && isCustom(o.ref) {
-			r.w.log.Print(o.ref.String() + ": " + said1(now))
-			r.showBelow(ctx, now, 1, &room)
+			r.note(now, 0)
+			r.lookBelow(ctx, now, 1)
 		}
+	}
+	r.w.filter.Composition(&r.composed)
+	for _, o := range r.composed.Objects {
+		line := o.Address + ": " + o.Detail
+		if o.Depth > 0 {
+			line = strings.Repeat("  ", o.Depth) + "└ " + line
+		}
+		r.w.log.Print(line)
+	}
+	if r.composed.Cut {
+		r.w.log.Print("there is more than is shown here")
 	}
 }
 
-func (r *run) showBelow(ctx context.Context, o map[string]any, depth int, room *int) {
+func (r *run) lookBelow(ctx context.Context, o map[string]any, depth int) {
 	refs := composedOf(o)
-	if len(refs) == 0 || depth > maxComposedDepth || *room < len(refs) {
+	if len(refs) == 0 {
 		return
 	}
-	*room -= len(refs)
+	if depth > maxComposedDepth || len(r.composed.Objects)+len(refs) > maxComposed {
+		r.composed.Cut = true
+		return
+	}
 	var ids []map[string]any
 	for _, one := range refs {
 		ids = append(ids, one.identity())
 	}
-	indent := strings.Repeat("  ", depth) + "└ "
 	all, err := r.w.getEach(ctx, ids) // may hold kinds that are gone
 	if err != nil {
-		r.w.log.Print(indent + "what it is composed of could not be looked at")
+		for _, one := range refs {
+			r.composed.Objects = append(r.composed.Objects, pipeline.ComposedObject{Address: one.String(), Depth: depth, State: pipeline.ComposedUnknown, Detail: "it could not be looked at"})
+		}
 		return
 	}
 	there := found{}
@@ -78,16 +97,27 @@ func (r *run) showBelow(ctx context.Context, o map[string]any, depth int, room *
 	for _, one := range refs {
 		now := there[one.key()]
 		if now == nil {
-			one.Namespace = ""
-			now = there[one.key()]
+			at := one
+			at.Namespace = ""
+			now = there[at.key()]
 		}
 		if now == nil {
-			r.w.log.Print(indent + one.String() + ": it is not there")
+			r.composed.Objects = append(r.composed.Objects, pipeline.ComposedObject{Address: one.String(), Depth: depth, State: pipeline.ComposedMissing, Detail: "it is not there"})
 			continue
 		}
-		r.w.log.Print(indent + refOf(now).String() + ": " + said1(now))
-		r.showBelow(ctx, now, depth+1, room)
+		r.note(now, depth)
+		r.lookBelow(ctx, now, depth+1)
 	}
+}
+
+// note adds an object of the cluster to the tree.
+func (r *run) note(now map[string]any, depth int) {
+	one := pipeline.ComposedObject{Address: refOf(now).String(), Depth: depth, State: pipeline.ComposedReady, Detail: said1(now),
+		Resource: clip(redact.Clean(textAt(now, "metadata", "annotations", resourceAnnotation)), maxComposedName)}
+	if !isReady(now, depth == 0 || len(composedOf(now)) > 0).ready {
+		one.State = pipeline.ComposedNotReady
+	}
+	r.composed.Objects = append(r.composed.Objects, one)
 }
 
 // said1 is what the conditions of an object say, in one line.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,19 @@ func compose(t *testing.T, c *kubernetestest.Cluster, group string) {
 	})
 }
 
+// checkTree: the tree that an apply hands on is what the cluster holds.
+func checkTree(t *testing.T, b bench, group string, got pipeline.Composition) {
+	t.Helper()
+	want := pipeline.Composition{Objects: []pipeline.ComposedObject{
+		{Address: "XNetwork." + group + " " + b.namespace + "/main", State: pipeline.ComposedReady, Detail: "Synced True (ReconcileSuccess), Ready True (Available: as composed)"},
+		{Address: "XSubnet." + group + " " + b.namespace + "/main-a", Depth: 1, State: pipeline.ComposedReady, Detail: "Synced True (ReconcileSuccess), Ready True (Available: as composed)"},
+		{Address: "ConfigMap " + b.namespace + "/main-a-range", Depth: 2, State: pipeline.ComposedReady, Detail: "no conditions"},
+	}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the tree is %+v", got)
+	}
+}
+
 const compositeManifest = `apiVersion: GROUP/v1
 kind: XNetwork
 metadata: {name: main}
@@ -89,6 +103,9 @@ func TestComposites(t *testing.T) {
 	}
 	applied, err := b.Engine.Apply(t.Context(), b.Job, enginetest.Stored(t, planned))
 	var waiting *pipeline.WaitingError
+	if len(applied.Composed.Objects) != 1 || applied.Composed.Objects[0].State != pipeline.ComposedNotReady {
+		t.Errorf("without a controller, the tree is %+v", applied.Composed)
+	}
 	if !errors.As(err, &waiting) || !strings.Contains(err.Error(), "XNetwork."+group+" "+b.namespace+"/main: Synced is not true") || len(applied.Done) != 1 {
 		t.Fatalf("without a controller, applied %+v: %v", applied, err)
 	}
@@ -99,6 +116,7 @@ func TestComposites(t *testing.T) {
 	if len(applied.Outputs) != 1 || applied.Outputs[0].Value != `"as composed"` {
 		t.Errorf("the outputs are %+v", applied.Outputs)
 	}
+	checkTree(t, b, group, applied.Composed)
 	log := b.Job.Log.(*terraformtest.LogBuffer).String()
 	for _, want := range []string{
 		"XNetwork." + group + " " + b.namespace + "/main: Synced True (ReconcileSuccess), Ready True (Available: as composed)",
@@ -117,5 +135,37 @@ func TestComposites(t *testing.T) {
 	said, failed := planError(t, b)
 	if failed == nil || len(failed.Diagnostics) != 1 || failed.Diagnostics[0].Source.Line != 2 || !strings.Contains(said, "spec.size") {
 		t.Errorf("a value that the definition does not allow: %s", said)
+	}
+}
+
+// TestTreeHidesSecrets: a controller that writes the value of a Secret into a condition or a name shows it nowhere, and
+// what an object names that is not there is said.
+func TestTreeHidesSecrets(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, crossplaneName, "")
+	group := b.namespace + ".example.org"
+	define(t, b.Cluster, group, "XNetwork", "xnetworks")
+	b.rewrite(t, strings.ReplaceAll(compositeManifest, "GROUP", group))
+	b.Job.Customer.Manager.Tool.Kubernetes.Wait = time.Minute
+	base := "/api/v1/namespaces/" + b.namespace
+	b.Controller(t, "/apis/"+group+"/v1/xnetworks", func(o map[string]any, place string) string {
+		_, _, _ = b.Call(t.Context(), http.MethodPost, base+"/secrets", `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"main-login","annotations":{"crossplane.io/composition-resource-name":"open-sesame-9"}},"stringData":{"password":"open-sesame-9"}}`)
+		_, _, _ = b.Call(t.Context(), http.MethodPatch, place, `{"spec":{"crossplane":{"resourceRefs":[{"apiVersion":"v1","kind":"Secret","name":"main-login"},{"apiVersion":"v1","kind":"ConfigMap","name":"gone"},{"apiVersion":"no.such.group/v1","kind":"Thing","name":"none"}]}}}`)
+		if len(composedOf(o)) < 3 {
+			return `{"conditions":[{"type":"Synced","status":"True"},{"type":"Ready","status":"False","reason":"Creating"}]}`
+		}
+		return `{"conditions":[{"type":"Synced","status":"True","reason":"Ok","message":"logged in with open-sesame-9 \u001b[31mred"},{"type":"Ready","status":"True","reason":"Available"}]}`
+	})
+	_, applied := b.applied(t)
+	text := fmt.Sprintf("%+v %s", applied.Composed, b.Job.Log.(*terraformtest.LogBuffer).String())
+	if strings.Contains(text, "open-sesame") || strings.Contains(text, "\x1b") {
+		t.Errorf("the tree shows a secret or a control character: %q", text)
+	}
+	states := map[pipeline.ComposedState]int{}
+	for _, o := range applied.Composed.Objects {
+		states[o.State]++
+	}
+	if !reflect.DeepEqual(states, map[pipeline.ComposedState]int{pipeline.ComposedReady: 2, pipeline.ComposedMissing: 2}) {
+		t.Errorf("the tree is %+v", applied.Composed)
 	}
 }

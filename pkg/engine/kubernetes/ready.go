@@ -188,12 +188,13 @@ func (r *run) wait(ctx context.Context, objects []sealedObject) error {
 		open, failed := r.open(objects)
 		switch {
 		case len(failed) > 0:
+			r.lookAtComposed(ctx, objects)
 			return r.w.rejected("the apply", failed)
 		case len(open) == 0:
-			r.showComposed(ctx, objects)
+			r.lookAtComposed(ctx, objects)
 			return nil
 		case limit < 0 || time.Now().After(deadline):
-			r.showComposed(ctx, objects)
+			r.lookAtComposed(ctx, objects)
 			summary := fmt.Sprintf("still waiting: %d of the objects of %s are not ready", len(open), r.w.job.Target())
 			if limit > 0 {
 				summary += " after " + time.Since(start).Round(time.Second).String()

@@ -201,8 +201,17 @@ func (r *Filter) Address(s string) string {
 	return r.Name(s)
 }
 
+// Composition redacts every text of what controllers make.
+func (r *Filter) Composition(c *pipeline.Composition) {
+	for i := range c.Objects {
+		o := &c.Objects[i]
+		o.Address, o.Resource, o.Detail = r.Name(Clean(o.Address)), r.Name(Clean(o.Resource)), r.Text(Clean(o.Detail))
+	}
+}
+
 // Plan redacts every text of the plan.
 func (r *Filter) Plan(p *pipeline.Plan) {
+	r.Composition(&p.Composed)
 	for _, changes := range [][]pipeline.ResourceChange{p.Changes, p.Drift, p.Deferred} {
 		for i := range changes {
 			r.change(&changes[i])

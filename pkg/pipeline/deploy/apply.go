@@ -281,7 +281,7 @@ func (a *Applier) use(ctx context.Context, in pipeline.TargetInput, request pipe
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
 	ledger.ExplainLock(ctx, a.records(), in, request.Mode, record.LedgerKey(in.Target(), ended.attempt), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
-	ended.left = applied.State
+	ended.Composed, ended.left = applied.Composed, applied.State
 	if ended.reader != nil && ended.started && applied.ErroredState == "" {
 		ended.values = appliedOutputs(ctx, ended.reader, job, stored)
 	}

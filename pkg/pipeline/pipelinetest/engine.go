@@ -26,8 +26,10 @@ type Engine struct {
 
 	DuringPlan, DuringApply func()
 
-	Outputs []pipeline.Output      // further ones of an apply
-	Passed  []pipeline.OutputValue // for the stacks that need them, after a plan and an apply
+	Outputs []pipeline.Output // further ones of an apply
+	// Composed is what controllers make of an apply, also of one that fails.
+	Composed pipeline.Composition
+	Passed   []pipeline.OutputValue // for the stacks that need them, after a plan and an apply
 
 	OutputsErr      error // in the place of Passed
 	Asked, ReadOnly int   // how often outputs were asked for, and plans that write nothing
@@ -122,7 +124,7 @@ func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	}
 	done := []pipeline.AppliedResource{{Address: "a.b", Action: pipeline.ActionUpdate, Failed: e.ApplyErr != nil}}
 	if e.ApplyErr != nil {
-		return pipeline.Applied{Started: true, Done: done}, e.ApplyErr
+		return pipeline.Applied{Started: true, Done: done, Composed: e.Composed}, e.ApplyErr
 	}
 	b, err := os.ReadFile(plan.Artifacts["plan"])
 	if err != nil {
@@ -132,5 +134,5 @@ func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	e.contents = job.Backend.String() + "\n" + strings.TrimPrefix(string(b), "plan:")
 	left := &pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: e.States[job.Backend.String()]}, Resources: 2}
 	outputs := append([]pipeline.Output{{Name: "url", Value: `"https://x"`}, {Name: "password", Sensitive: true}}, e.Outputs...)
-	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: outputs}, nil
+	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: outputs, Composed: e.Composed}, nil
 }

@@ -291,6 +291,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 			Diagnostics: e.Diagnostics,
 			Done:        e.Done,
 			Outputs:     e.Outputs,
+			Composed:    e.Composed,
 			RunURL:      cmp.Or(e.Run.URL, request.ManagerRun.URL),
 			EndedAt:     e.At,
 		},

@@ -56,6 +56,7 @@ type Result struct {
 	Diagnostics []pipeline.Diagnostic      `json:"diagnostics,omitempty"`
 	Done        []pipeline.AppliedResource `json:"done,omitempty"`
 	Outputs     []pipeline.Output          `json:"outputs,omitempty"`
+	Composed    pipeline.Composition       `json:"composed,omitzero"`
 	Run         pipeline.Run               `json:"run"`
 	At          time.Time                  `json:"at"`
 	// Receipt is what a plan was made from; nil in the result of a plan that was not kept, and of

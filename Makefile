@@ -42,7 +42,7 @@ demo: build ## play the whole flow of examples/ on this machine, with real Terra
 test: api-description lint bin/testreport ## run every check and test there is
 	@$(if $(RACE),,echo "there is no C compiler: the tests run without the race detector")
 	@go test -C .ci/tools/testreport -count=1 .
-	@PATH=$$(.ci/tools/ensure terraform tofu minio act etcd kube-apiserver kubectl terraform-provider-local terraform-provider-random terraform-provider-null pulumi pulumi-language-yaml pulumi-resource-metapipetest) bin/testreport -expected .ci/expected-skips -- \
+	@PATH=$$(.ci/tools/ensure terraform tofu minio act etcd kube-apiserver kubectl terraform-provider-local terraform-provider-random terraform-provider-null pulumi pulumi-language-yaml pulumi-resource-metapipetest crossplane crossplane-function-metapipetest) bin/testreport -expected .ci/expected-skips -- \
 		go test -json $(RACE) -shuffle=on -count=1 -timeout 50m ./...
 	@$(MAKE) fuzz-borders
 
@@ -74,7 +74,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 
 # Tokens, payloads, receipts and the two kinds of YAML: what strangers write.
 fuzz-borders: ## run the fuzz targets of what crosses a trust border
-	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz ./pkg/actions:FuzzVerify ./pkg/github:FuzzAnswers ./pkg/github:FuzzQueryAnswers ./pkg/github:FuzzOrganizationAnswers ./pkg/pipeline:FuzzParsePayload ./pkg/pipeline:FuzzProperties ./pkg/pipeline:FuzzParseReceipt ./pkg/pipeline:FuzzOutputs ./pkg/engine/terraform/statefile:FuzzOutputs ./pkg/engine/ansible:FuzzUnsafeYAML ./pkg/engine/cloudformation:FuzzReferences ./pkg/engine/cloudformation:FuzzChanges ./pkg/engine/kubernetes:FuzzAnswer ./pkg/engine/kubernetes:FuzzFill ./pkg/engine/pulumi:FuzzSettings ./pkg/engine/pulumi:FuzzEvents ./pkg/pipeline/record:FuzzRecord ./pkg/pipeline:FuzzDecodeExact \
+	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz ./pkg/actions:FuzzVerify ./pkg/github:FuzzAnswers ./pkg/github:FuzzQueryAnswers ./pkg/github:FuzzOrganizationAnswers ./pkg/pipeline:FuzzParsePayload ./pkg/pipeline:FuzzProperties ./pkg/pipeline:FuzzParseReceipt ./pkg/pipeline:FuzzOutputs ./pkg/engine/terraform/statefile:FuzzOutputs ./pkg/engine/ansible:FuzzUnsafeYAML ./pkg/engine/cloudformation:FuzzReferences ./pkg/engine/cloudformation:FuzzChanges ./pkg/engine/kubernetes:FuzzAnswer ./pkg/engine/kubernetes:FuzzFill ./pkg/engine/kubernetes:FuzzRendered ./pkg/engine/pulumi:FuzzSettings ./pkg/engine/pulumi:FuzzEvents ./pkg/pipeline/record:FuzzRecord ./pkg/pipeline:FuzzDecodeExact \
 		./pkg/variables:FuzzParse ./pkg/strictyaml:FuzzLexer ./pkg/strictyaml:FuzzValidatorsAgree ./pkg/config:FuzzDecode ./pkg/config:FuzzParseCompliance ./pkg/config:FuzzImportCompliance ./pkg/config:FuzzParseSync ./pkg/sources:FuzzRows ./pkg/pipeline/sourcesync:FuzzParseHint ./pkg/content:FuzzMatch ./pkg/engine/jsonvalue:FuzzJSONText ./pkg/pipeline/change:FuzzParseFile ./pkg/pipeline/properties:FuzzParseAssignment
 
 bench: ## measure metapipe against bare terraform, as ratios
@@ -83,7 +83,7 @@ bench: ## measure metapipe against bare terraform, as ratios
 # Processes of the tests write their part into GOCOVERDIR; both parts are merged.
 coverage: ## print which part of each package the tests reach, processes included
 	@rm -rf bin/coverage && mkdir -p bin/coverage/processes bin/coverage/tests
-	@PATH=$$(.ci/tools/ensure terraform tofu minio act etcd kube-apiserver kubectl terraform-provider-local terraform-provider-random terraform-provider-null pulumi pulumi-language-yaml pulumi-resource-metapipetest) METAPIPE_COVERAGE=$(CURDIR)/bin/coverage/processes \
+	@PATH=$$(.ci/tools/ensure terraform tofu minio act etcd kube-apiserver kubectl terraform-provider-local terraform-provider-random terraform-provider-null pulumi pulumi-language-yaml pulumi-resource-metapipetest crossplane crossplane-function-metapipetest) METAPIPE_COVERAGE=$(CURDIR)/bin/coverage/processes \
 		go test -count=1 -timeout 40m -cover -coverpkg=./pkg/... ./... -args -test.gocoverdir=$(CURDIR)/bin/coverage/tests >bin/coverage/log.txt || { cat bin/coverage/log.txt; exit 1; }
 	@go tool covdata percent -i=bin/coverage/processes,bin/coverage/tests -pkg=$$(go list ./pkg/... | grep -v /pkg/acceptance/ | paste -sd,)
 
@@ -107,7 +107,7 @@ pin: ## let the workflows use the action as it was last committed
 	@$(MAKE) workflows
 
 tools: ## build from source what is not in PATH: terraform, tofu, minio, act, golangci-lint, and providers for tests
-	@path=$$(.ci/tools/ensure terraform tofu minio act golangci-lint etcd kube-apiserver kubectl terraform-provider-local terraform-provider-random terraform-provider-null pulumi pulumi-language-yaml pulumi-resource-metapipetest); \
+	@path=$$(.ci/tools/ensure terraform tofu minio act golangci-lint etcd kube-apiserver kubectl terraform-provider-local terraform-provider-random terraform-provider-null pulumi pulumi-language-yaml pulumi-resource-metapipetest crossplane crossplane-function-metapipetest); \
 		if [ "$$path" = "$$PATH" ]; then echo "all tools are in PATH"; else echo "metapipe finds them by itself; for your shell: export PATH=$$path"; fi
 
 api-description: ## fetch GitHub's API description for the tests (needs npm)

@@ -70,6 +70,7 @@ func (d *decoder) kubernetes(v, item value, to *pipeline.KubernetesRule) {
 				to.Wait = -1 // not at all
 			}
 		},
+		"render": func(v value) { d.render(v, item, &to.Render) },
 	})
 	for _, key := range []struct{ name, value, remedy string }{
 		{"kubeconfig", to.Kubeconfig, "name the environment variable with the kubeconfig"},
@@ -77,6 +78,38 @@ func (d *decoder) kubernetes(v, item value, to *pipeline.KubernetesRule) {
 	} {
 		if key.value == "" && v.Kind == strictyaml.Object && v.Get(key.name) == nil {
 			d.add(v.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", v.name, key.name), key.remedy)
+		}
+	}
+}
+
+// render reads what a stack of Crossplane predicts with.
+func (d *decoder) render(v, item value, to *pipeline.RenderRule) {
+	if tool := item.Get("tool"); tool.Text != "crossplane" {
+		d.add(v.at, RuleValue, v.name+" is set, and the tool of the stack is not crossplane", "remove it, or write tool: crossplane")
+		return
+	}
+	files := func(to *[]string) func(value) {
+		return func(v value) {
+			d.list(v, func(item value) {
+				if p, ok := d.path(item); ok {
+					*to = append(*to, p)
+				}
+			})
+		}
+	}
+	d.read(v, fields{
+		"version":      func(v value) { d.constraint(v, &to.Version) },
+		"compositions": files(&to.Compositions),
+		"functions": func(v value) {
+			if p, ok := d.path(v); ok {
+				to.Functions = p
+			}
+		},
+		"definitions": files(&to.Definitions),
+	})
+	for _, name := range []string{"compositions", "functions"} {
+		if v.Kind == strictyaml.Object && v.Get(name) == nil {
+			d.add(v.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", v.name, name), "name the files, relative to the root of the stack")
 		}
 	}
 }

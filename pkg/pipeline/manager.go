@@ -119,7 +119,20 @@ type KubernetesRule struct {
 	Exec []string `json:",omitempty"`
 	// Wait is how long an apply waits until the objects are ready; 0: five minutes, below 0: not at all.
 	Wait time.Duration `json:",omitempty"`
+	// Render predicts what composite resources of Crossplane are composed of; zero: nothing does.
+	Render RenderRule `json:",omitzero"`
 }
+
+// RenderRule names what `crossplane render` predicts with: files of the root of the stack, by paths relative to it.
+type RenderRule struct {
+	Version      string   // constraint of the crossplane CLI; empty: any
+	Compositions []string // files with one Composition or more
+	Functions    string   // a file with the Functions of their pipelines
+	Definitions  []string // files with CompositeResourceDefinitions: of claims, and for default values
+}
+
+// Declared reports whether there is anything to predict with.
+func (r RenderRule) Declared() bool { return r.Functions != "" && len(r.Compositions) > 0 }
 
 // Trust says how the signature on a request is treated.
 type Trust string

@@ -49,7 +49,7 @@ func (w *workspace) sides(i item) (before, after jsonvalue.Side) {
 
 // model is the plan of a comparison, with its fingerprint.
 func (w *workspace) model(c *comparison) (pipeline.Plan, string, error) {
-	p := pipeline.Plan{Tool: w.tool.tool(), Exactness: pipeline.ExactnessExact, Complete: true, Compared: w.job.Compared}
+	p := pipeline.Plan{Tool: w.tool.tool(), Exactness: pipeline.ExactnessExact, Complete: true, Compared: w.job.Compared, Composed: c.composed}
 	var late, changed []string
 	var exact []any
 	for _, i := range c.items {
@@ -86,6 +86,7 @@ func (w *workspace) model(c *comparison) (pipeline.Plan, string, error) {
 	note("these objects are there already, and the target takes them over", c.taken)
 	note("these objects of the inventory are left as they are", c.dropped)
 	note("others have set what this plan changes", changed)
+	note("the functions that predict what is composed warn", c.warnings)
 	w.filter.Plan(&p)
 	for _, i := range c.items {
 		if i.action != pipeline.ActionNone {

@@ -72,6 +72,11 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job, force bool) (pipeli
 	}
 	planned.Evidence.SetState(c.inventory.state())
 	planned.Resources = len(c.inventory.Objects)
+	if !force { // a scan for drift asks what differs, and not what would come of it
+		if err := w.predict(ctx, c); err != nil {
+			return failed(err)
+		}
+	}
 	if planned.Plan, planned.Fingerprint, err = w.model(c); err != nil {
 		return failed(err)
 	}
@@ -106,6 +111,8 @@ type comparison struct {
 	inventory inventory
 	dropped   []string // of the inventory, but not the target's any more
 	taken     []string // of nobody, which the target takes over
+	composed  pipeline.Composition
+	warnings  []string // of the functions that have predicted it
 }
 
 // digest is a sum of what is asked of an object.

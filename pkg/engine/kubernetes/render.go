@@ -71,6 +71,8 @@ type filler struct {
 	file   string
 	// ownOnly: neither customers nor other stacks decide anything.
 	ownOnly bool
+	// literal: the text holds no placeholders.
+	literal bool
 	nodes   int
 	filled  []filled
 }
@@ -118,7 +120,7 @@ func (f *filler) fill(n *yaml.Node, at []string) (any, error) {
 			if key.Kind == yaml.MappingNode {
 				return nil, f.fail(n, unquotedNext, unquoted)
 			}
-			if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" || strings.Contains(key.Value, "{{") {
+			if key.Kind != yaml.ScalarNode || key.Tag == "!!merge" || strings.Contains(key.Value, "{{") && !f.literal {
 				return nil, f.fail(key, "write the key as plain text, and put a placeholder that is a value in quotes", "keys are plain text, without placeholders and <<")
 			}
 			if _, twice := object[key.Value]; twice {
@@ -142,7 +144,7 @@ func (f *filler) fill(n *yaml.Node, at []string) (any, error) {
 		}
 		return items, nil
 	case yaml.ScalarNode:
-		if strings.Contains(n.Value, "{{") {
+		if strings.Contains(n.Value, "{{") && !f.literal {
 			return f.placeholders(n, at)
 		}
 		return f.scalar(n)

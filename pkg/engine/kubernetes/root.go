@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -20,6 +21,7 @@ const (
 	rulePlaceholder = "manifest-placeholder"
 	ruleObject      = "manifest-object"
 	rulePlace       = "manifest-place"
+	ruleRender      = "render-files"
 )
 
 // CheckRoot implements pipeline.RootReader.
@@ -53,7 +55,25 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 			}
 		}
 	}
+	problems = append(problems, checkRender(dir, root, all)...)
 	return problems, problems.Err() == nil
+}
+
+// checkRender finds what keeps the composed resources of a stack from being predicted. Paths that lead out of the root
+// are reported where metapipe.yml is loaded.
+func checkRender(dir, root string, stacks []stackRule) (problems pipeline.Problems) {
+	for _, s := range stacks {
+		rule := pipeline.RenderRule{Compositions: s.Kubernetes.Render.Compositions, Functions: s.Kubernetes.Render.Functions, Definitions: s.Kubernetes.Render.Definitions}
+		bad := func(name string) bool { return pipeline.BadPath(name) != "" }
+		if !s.serves(root) || !rule.Declared() || slices.ContainsFunc(slices.Concat(rule.Compositions, rule.Definitions, []string{rule.Functions}), bad) {
+			continue
+		}
+		var place *fillError
+		if _, err := readRenderFiles(dir, root, rule); errors.As(err, &place) {
+			problems = append(problems, pipeline.Problem{Position: place.where, Rule: ruleRender, Message: "what Crossplane composes cannot be predicted: " + place.message, Remedy: place.next})
+		}
+	}
+	return problems
 }
 
 // checkObject finds documents that are no object, and an object that is there twice.

@@ -46,6 +46,37 @@ func TestCheckRoot(t *testing.T) {
 	}
 }
 
+// TestCheckRender: validate finds what keeps composed resources from being predicted, with file and line.
+func TestCheckRender(t *testing.T) {
+	t.Parallel()
+	const good = "render.crossplane.io/runtime: Development, render.crossplane.io/runtime-development-target: \"127.0.0.1:9443\""
+	for name, test := range map[string]struct {
+		annotations, compositions, want string
+		at                              string
+	}{
+		"nothing":     {good, compositions, "", ""},
+		"docker":      {"x: y", compositions, "would run in Docker", "app/functions.yaml:1:1"},
+		"elsewhere":   {strings.Replace(good, "127.0.0.1", "10.0.0.1", 1), compositions, "is no address of this machine", "app/functions.yaml:1:1"},
+		"no function": {good, strings.Replace(compositions, "{name: function-test}", "{name: other}", 1), `needs the function "other"`, "app/compositions.yaml:1"},
+		"credentials": {good, strings.Replace(compositions, "      functionRef", "      credentials: [{name: x, source: Secret}]\n      functionRef", 1), "credentials of the cluster", "app/compositions.yaml:1"},
+		"no YAML":     {good, "a: [", "it is no YAML", "app/compositions.yaml:1"},
+		"empty":       {good, "", "the file holds no object", "app/compositions.yaml:1"},
+	} {
+		dir := t.TempDir()
+		for file, content := range map[string]string{
+			"metapipe.yml":         "stacks:\n  - {name: app, root: app, tool: crossplane, kubernetes: {namespace: x, render: {compositions: [compositions.yaml], functions: functions.yaml}}}\n",
+			"app/manifests/x.yaml": configMaps("x"), "app/compositions.yaml": strings.ReplaceAll(test.compositions, "GROUP", "example.org"),
+			"app/functions.yaml": "apiVersion: pkg.crossplane.io/v1\nkind: Function\nmetadata: {name: function-test, annotations: {" + test.annotations + "}}\nspec: {package: x}\n",
+		} {
+			terraformtest.WriteFile(t, filepath.Join(dir, filepath.FromSlash(file)), content)
+		}
+		problems, _ := (&Engine{}).CheckRoot(dir, "app", crossplaneName)
+		if len(problems) > 1 || len(problems) == 0 != (test.want == "") || len(problems) == 1 && (!strings.Contains(problems[0].Message, test.want) || problems[0].Position.String() != test.at) {
+			t.Errorf("%s: it finds %+v", name, problems)
+		}
+	}
+}
+
 // TestCheckPlace: validate finds what no target of the stack may have, and says nothing of what a
 // target might have.
 func TestCheckPlace(t *testing.T) {

@@ -26,6 +26,11 @@ type stackRule struct {
 		Namespace    string
 		Namespaces   []string
 		ClusterKinds []string `yaml:"cluster_kinds"`
+		Render       struct {
+			Compositions []string
+			Functions    string
+			Definitions  []string
+		}
 	}
 }
 

@@ -21,8 +21,35 @@ func (b binary) tool() pipeline.ToolVersion {
 
 // FindTool implements pipeline.ToolFinder.
 func (e *Engine) FindTool(ctx context.Context, rule pipeline.ToolRule) error {
-	_, err := e.find(ctx, rule)
+	if _, err := e.find(ctx, rule); err != nil || !rule.Kubernetes.Render.Declared() {
+		return err
+	}
+	_, err := e.findRenderer(ctx, rule)
 	return err
+}
+
+// findRenderer finds the crossplane CLI, which predicts what is composed.
+func (e *Engine) findRenderer(ctx context.Context, rule pipeline.ToolRule) (path string, err error) {
+	rule.Constraint = rule.Kubernetes.Render.Version
+	path, _, err = process.Wanted{Program: crossplaneName, Tool: crossplaneName, Rule: rule, Setting: "kubernetes.render.version of the stack", Ask: process.Versions{Dir: e.options.CacheDir, Known: isVersion, Ask: askRenderer}.Of,
+		Install: "install the crossplane CLI (https://docs.crossplane.io/latest/cli/)"}.Find(ctx, e.options.Environ)
+	return path, err
+}
+
+// askRenderer starts the crossplane CLI at path for its version.
+func askRenderer(ctx context.Context, path string) (string, error) {
+	cmd := exec.CommandContext(ctx, path, "version", "--client")
+	cmd.Dir, cmd.Env = "/", []string{"HOME=/nonexistent"}
+	out, err := cmd.Output()
+	if err != nil {
+		return "", err
+	}
+	_, said, _ := strings.Cut(string(out), "Client Version: ")
+	version, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(said), "v"), "+")
+	if !isVersion(version) {
+		return "", errors.New("it does not name a version of crossplane")
+	}
+	return version, nil
 }
 
 func (e *Engine) find(ctx context.Context, rule pipeline.ToolRule) (binary, error) {

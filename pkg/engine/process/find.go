@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -22,6 +23,8 @@ type Wanted struct {
 	Rule    pipeline.ToolRule
 	Named   string // the program that the caller names; it counts where it is called like the program
 	Install string // how to get it
+	// Setting is where metapipe.yml names the version; empty: the version of the stack.
+	Setting string
 	// Ask starts the program at path for its version.
 	Ask func(ctx context.Context, path string) (string, error)
 	// Builds is true where distributions add the name of their build to the version, as in 1.32.4-dispatcher or
@@ -62,7 +65,7 @@ func (w Wanted) Find(ctx context.Context, environ Environ) (path, found string, 
 	if len(unfit) > 0 {
 		message = wanted + " is needed; " + strings.Join(unfit, ", ")
 	}
-	return "", "", pipeline.Usagef("%s", message).Nextf("%s and put it into PATH, or change the version of the stack in metapipe.yml", w.Install)
+	return "", "", pipeline.Usagef("%s", message).Nextf("%s and put it into PATH, or change %s in metapipe.yml", w.Install, cmp.Or(w.Setting, "the version of the stack"))
 }
 
 // plain is a version without the name of a build.

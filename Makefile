@@ -22,7 +22,7 @@ endif
 endif
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help build demo test attack lint faults soak fuzz fuzz-borders bench coverage golden structure workflows pin tools api-description clean
+.PHONY: help build demo test attack lint platforms faults soak fuzz fuzz-borders bench coverage golden structure workflows pin tools api-description clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|' 2>/dev/null \
@@ -39,7 +39,7 @@ demo: build ## play the whole flow of examples/ on this machine, with real Terra
 		--manager-dir examples/manager-hosts --customer-dir examples/customer \
 		--proposal examples/customer/.rehearsal/variables.yml --approve yes; }
 
-test: api-description lint bin/testreport ## run every check and test there is
+test: api-description lint platforms bin/testreport ## run every check and test there is
 	@$(if $(RACE),,echo "there is no C compiler: the tests run without the race detector")
 	@go test -C .ci/tools/testreport -count=1 .
 	@PATH=$$(.ci/tools/ensure terraform tofu minio act etcd kube-apiserver kubectl terraform-provider-local terraform-provider-random terraform-provider-null pulumi pulumi-language-yaml pulumi-resource-metapipetest crossplane crossplane-function-metapipetest) bin/testreport -expected .ci/expected-skips -- \
@@ -58,6 +58,13 @@ lint: ## check format, modules and code
 	@PATH=$$(.ci/tools/ensure golangci-lint) golangci-lint run ./...
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/release-notes .ci/tools/ensure .ci/tools/fuzz .ci/tools/api-description .ci/action/install; \
 		else echo "shellcheck is not installed: the scripts in .ci are not checked"; fi
+
+# Their tests cannot run here: that they compile shows a name that only one system has.
+platforms: ## compile the binary, and vet code and tests, for Windows and macOS
+	@for platform in windows/amd64 darwin/arm64; do \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -o /dev/null ./cmd/metapipe && \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./... || { echo "this does not compile for $$platform"; exit 1; }; \
+	done
 
 # Most of the time goes into waiting for repeated requests, so more run than there are cores.
 faults: ## let every read and write of a request fail, and every step die, in every way

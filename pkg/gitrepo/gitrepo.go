@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -57,7 +58,7 @@ var ownEnvironment = []string{
 // own configuration, where safe.directory stands.
 var passed = []string{
 	"PATH", "HOME", "XDG_CONFIG_HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP",
-	"SYSTEMROOT", "SystemRoot", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES",
+	"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES",
 }
 
 // Open finds the work tree that dir lies in. ok is false when git is not
@@ -68,16 +69,20 @@ func Open(ctx context.Context, dir string, environ []string) (r *Repository, ok 
 	if err != nil {
 		return nil, false
 	}
-	r = &Repository{dir: dir, git: git, env: environment(environ)}
+	r = &Repository{dir: dir, git: git, env: environment(environ, runtime.GOOS)}
 	out, err := r.run(ctx, "rev-parse", "--is-inside-work-tree")
 	return r, err == nil && strings.TrimSpace(string(out)) == "true"
 }
 
 // environment picks the passed variables by name and adds our own.
-func environment(environ []string) []string {
+func environment(environ []string, system string) []string {
 	var out []string
 	for _, pair := range environ {
-		if name, _, ok := strings.Cut(pair, "="); ok && slices.Contains(passed, name) {
+		name, _, ok := strings.Cut(pair, "=")
+		if system == "windows" {
+			name = strings.ToUpper(name) // it knows no case, and calls them Path and SystemRoot
+		}
+		if ok && slices.Contains(passed, name) {
 			out = append(out, pair)
 		}
 	}

@@ -170,9 +170,18 @@ func TestMissingObjectIsAnError(t *testing.T) {
 // The environment of git holds names that git needs, and nothing else.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	got := environment([]string{"PATH=/bin", "HOME=/h", "AWS_SECRET_ACCESS_KEY=s", "GITHUB_TOKEN=t", "GIT_DIR=/elsewhere", "GIT_SSH_COMMAND=x", "LD_PRELOAD=x", "odd"})
-	if want := append([]string{"PATH=/bin", "HOME=/h"}, ownEnvironment...); !slices.Equal(got, want) {
-		t.Errorf("got %q", got)
+	foreign := []string{"AWS_SECRET_ACCESS_KEY=s", "GITHUB_TOKEN=t", "GIT_DIR=/elsewhere", "GIT_SSH_COMMAND=x", "LD_PRELOAD=x", "odd"}
+	for _, c := range []struct {
+		system string
+		given  []string
+		want   []string
+	}{
+		{"linux", []string{"PATH=/bin", "Path=/other", "HOME=/h"}, []string{"PATH=/bin", "HOME=/h"}},
+		{"windows", []string{`Path=C:\bin`, `SystemRoot=C:\Windows`, `ProgramFiles=C:\Programs`}, []string{`Path=C:\bin`, `SystemRoot=C:\Windows`, `ProgramFiles=C:\Programs`}},
+	} {
+		if got, want := environment(append(foreign, c.given...), c.system), append(c.want, ownEnvironment...); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q", c.system, got)
+		}
 	}
 }
 

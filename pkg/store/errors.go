@@ -43,7 +43,7 @@ func (d *Directory) next(err error) string {
 	switch {
 	case errors.Is(err, pipeline.ErrExists), errors.Is(err, pipeline.ErrNotFound), errors.Is(err, errKey):
 		return ""
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case text.DiskFull(err):
 		return "free some space on the file system of " + d.path + " and run again; nothing was written"
 	case errors.Is(err, syscall.EROFS):
 		return "the file system of " + d.path + " is mounted read-only: choose another directory"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"syscall"
 )
 
@@ -68,4 +69,17 @@ func plainCause(cause error) string {
 		return "a link in its path leads out of the directory"
 	}
 	return cause.Error()
+}
+
+// DiskFull reports whether a write failed since there is no space left: none on the disk, or
+// none that this user may take.
+func DiskFull(err error) bool { return diskFull(err, runtime.GOOS) }
+
+func diskFull(err error, system string) bool {
+	if system == "windows" {
+		// What package syscall calls ENOSPC there is an invented number, which Windows never answers.
+		const handleDiskFull, diskFull = syscall.Errno(39), syscall.Errno(112)
+		return errors.Is(err, handleDiskFull) || errors.Is(err, diskFull)
+	}
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -53,5 +54,22 @@ func TestFileError(t *testing.T) {
 	}
 	if other := fmt.Errorf("copy x: %w", fs.ErrNotExist); FileError(other) != other { //nolint:errorlint // the same one
 		t.Error("an error with words of its own was replaced")
+	}
+}
+
+// TestDiskFull: each system has numbers of its own for a full disk.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		system string
+		number syscall.Errno
+		want   bool
+	}{
+		{"linux", syscall.ENOSPC, true}, {"darwin", syscall.EDQUOT, true}, {"linux", syscall.EACCES, false},
+		{"windows", 112, true}, {"windows", 39, true}, {"windows", 5, false}, {"linux", 112, false},
+	} {
+		if got := diskFull(&fs.PathError{Op: "write", Path: "x", Err: c.number}, c.system); got != c.want {
+			t.Errorf("%s, %d: got %t", c.system, c.number, got)
+		}
 	}
 }

@@ -12,14 +12,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
-// plays runs the commands of a page in jobs of the manager.
-func plays(w *fixture.Setup, r fixture.WorkflowRun, page *fixture.Page, pairs ...string) {
-	page.Run = func(exit int, args ...string) fixture.Result {
-		page.T.Helper()
-		return w.NewJob(r).With(pairs...).Do(exit, args...)
-	}
-}
-
 // TestRecoverStuckLock plays the page about a stuck lock: an apply is killed together with
 // its tool.
 func TestRecoverStuckLock(t *testing.T) {

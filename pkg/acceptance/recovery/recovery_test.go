@@ -10,6 +10,14 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
+// plays runs the commands of a page in jobs of the manager.
+func plays(w *fixture.Setup, r fixture.WorkflowRun, page *fixture.Page, pairs ...string) {
+	page.Run = func(exit int, args ...string) fixture.Result {
+		page.T.Helper()
+		return w.NewJob(r).With(pairs...).Do(exit, args...)
+	}
+}
+
 // TestRecoverLostState plays the page about a lost state, with a bucket.
 func TestRecoverLostState(t *testing.T) {
 	t.Parallel()

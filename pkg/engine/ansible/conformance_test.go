@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -186,11 +185,9 @@ func TestConformance(t *testing.T) {
 			started, finish := filepath.Join(t.TempDir(), "started"), filepath.Join(t.TempDir(), "finish")
 			b := newBench(t, slowTasks(started, finish))
 			t.Cleanup(func() { _ = os.WriteFile(finish, nil, 0o600) }) // what the tool had started ends, too
-			pid := enginetest.Recorder{Dir: filepath.Dir(b.Engine.(*Engine).options.BinaryPath)}
+			recorder := enginetest.Recorder{Dir: filepath.Dir(b.Engine.(*Engine).options.BinaryPath)}
 			return b.Bench, func() bool { return isFile(started) }, func(t *testing.T) {
-				if err := syscall.Kill(pid.Pid(t), syscall.SIGKILL); err != nil {
-					t.Error(err)
-				}
+				recorder.Kill(t)
 				terraformtest.WriteFile(t, finish, "")
 			}
 		},

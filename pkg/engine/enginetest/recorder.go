@@ -125,3 +125,15 @@ func (r Recorder) Pid(t *testing.T) int {
 	}
 	return pid
 }
+
+// Kill ends the tool that the stand-in runs, and leaves it no time to clean up.
+func (r Recorder) Kill(t *testing.T) {
+	t.Helper()
+	tool, err := os.FindProcess(r.Pid(t))
+	if err == nil {
+		err = tool.Kill()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -169,9 +168,7 @@ func subject(tool string) enginetest.Subject {
 		Slow: func(t *testing.T) (enginetest.Bench, func() bool, func(*testing.T)) {
 			b, begun, _ := slow(t, tool)
 			return b.Bench, begun, func(t *testing.T) {
-				if err := syscall.Kill(b.recorder.Pid(t), syscall.SIGKILL); err != nil {
-					t.Error(err)
-				}
+				b.recorder.Kill(t)
 			}
 		},
 		Victim: func(t *testing.T) (enginetest.Bench, *exec.Cmd, func() bool, func(*testing.T)) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,13 +84,7 @@ func (w Wanted) candidates(environ Environ) []string {
 		}
 	}
 	var paths, seen []string
-	for _, dir := range filepath.SplitList(environ.Get("PATH")) {
-		// A relative entry would let a checkout bring its own tool.
-		path := filepath.Join(dir, w.Program)
-		info, err := os.Stat(path)
-		if !filepath.IsAbs(dir) || err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
-			continue
-		}
+	for _, path := range environ.InPath(w.Program) {
 		// PATH often names a folder twice, or one that is a link to another.
 		if actual, err := filepath.EvalSymlinks(path); err == nil && !slices.Contains(seen, actual) {
 			paths, seen = append(paths, path), append(seen, actual)

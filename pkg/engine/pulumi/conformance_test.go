@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -189,11 +188,9 @@ func TestConformance(t *testing.T) {
 			finish := filepath.Join(t.TempDir(), "finish")
 			b := newBench(t, slowProgram(finish), terraformtest.DefaultVariables)
 			t.Cleanup(func() { _ = os.WriteFile(finish, nil, 0o600) }) // what the tool had started ends, too
-			pid := enginetest.Recorder{Dir: filepath.Dir(b.Engine.(*Engine).options.BinaryPath)}
+			recorder := enginetest.Recorder{Dir: filepath.Dir(b.Engine.(*Engine).options.BinaryPath)}
 			return b.Bench, func() bool { return isFile(filepath.Join(b.scratch, "second")) }, func(t *testing.T) {
-				if err := syscall.Kill(pid.Pid(t), syscall.SIGKILL); err != nil {
-					t.Error(err)
-				}
+				recorder.Kill(t)
 				terraformtest.WriteFile(t, finish, "")
 			}
 		},

@@ -25,7 +25,7 @@ func (w *workspace) setEnvironment(context.Context) error {
 	}
 	home := environ.Get("PULUMI_HOME")
 	if home == "" {
-		home = filepath.Join(environ.Get("HOME"), ".pulumi")
+		home = filepath.Join(environ.Home(), ".pulumi")
 	}
 	w.pluginHome = filepath.Join(home, "plugins")
 	if info, err := os.Stat(w.pluginHome); err == nil && info.IsDir() && filepath.IsAbs(w.pluginHome) {

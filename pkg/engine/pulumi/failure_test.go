@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/engine/enginetest"
@@ -357,9 +356,7 @@ func TestKilledRun(t *testing.T) {
 		for !isFile(filepath.Join(b.scratch, "second")) && t.Context().Err() == nil {
 			continue
 		}
-		if err := syscall.Kill(recorder.Pid(t), syscall.SIGKILL); err != nil {
-			t.Error(err)
-		}
+		recorder.Kill(t)
 		if err := os.WriteFile(finish, nil, 0o600); err != nil {
 			t.Error(err)
 		}

@@ -26,7 +26,7 @@ func (p pluginName) program() string { return fmt.Sprintf("pulumi-%s-%s", p.kind
 
 // findPlugin is the file of a plugin: in PATH, or where `pulumi plugin install` puts them.
 func (w *workspace) findPlugin(p pluginName) string {
-	if found := w.engine.inPath(p.program()); len(found) > 0 {
+	if found := w.engine.options.Environ.InPath(p.program()); len(found) > 0 {
 		return found[0]
 	}
 	beside := filepath.Join(filepath.Dir(w.tool.path), p.program())

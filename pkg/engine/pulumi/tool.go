@@ -3,9 +3,7 @@ package pulumi
 import (
 	"context"
 	"errors"
-	"os"
 	"os/exec"
-	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -34,19 +32,6 @@ func (e *Engine) find(ctx context.Context, rule pipeline.ToolRule) (binary, erro
 	path, version, err := process.Wanted{Program: program, Tool: toolName, Rule: rule, Named: e.options.BinaryPath, Ask: e.ask,
 		Install: "install the Pulumi CLI (https://www.pulumi.com/docs/iac/download-install/)"}.Find(ctx, e.options.Environ)
 	return binary{path: path, version: version}, err
-}
-
-// inPath are the programs of that name in PATH, in its order.
-func (e *Engine) inPath(name string) []string {
-	var paths []string
-	for _, dir := range filepath.SplitList(e.options.Environ.Get("PATH")) {
-		// A relative entry would let a checkout bring its own tool.
-		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); filepath.IsAbs(dir) && err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
-			paths = append(paths, path)
-		}
-	}
-	return paths
 }
 
 // toolVersion is how pulumi names itself.

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/engine/enginetest"
@@ -66,9 +65,7 @@ func TestConformance(t *testing.T) {
 				started, finish := filepath.Join(t.TempDir(), "started"), filepath.Join(t.TempDir(), "finish")
 				b, r := newBench(t, tool, slowRoot(started, finish))
 				return b, func() bool { return isFile(started) }, func(t *testing.T) {
-					if err := syscall.Kill(r.Pid(t), syscall.SIGKILL); err != nil {
-						t.Error(err)
-					}
+					r.Kill(t)
 					terraformtest.WriteFile(t, finish, "") // what the tool had started ends, too
 				}
 			},

@@ -135,7 +135,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		Tool:    w.tool.ToolVersion(),
 		MAC:     w.job.MAC,
 		Places:  w.places(),
-		Home:    w.engine.options.Environ.Get("HOME"),
+		Home:    w.engine.options.Environ.Home(),
 		Secrets: w.knownSecrets(),
 	})
 	if errors.Is(err, io.ErrUnexpectedEOF) {

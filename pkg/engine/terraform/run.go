@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/metapipe/metapipe/pkg/engine/process"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/output"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // runJSON runs the tool with its machine-readable output and collects what it says.
@@ -174,9 +174,9 @@ func (w *workspace) advice(d pipeline.Diagnostic, operator string) (next, forOpe
 func isFull(dir string) bool {
 	f, err := os.CreateTemp(dir, "probe-")
 	if err != nil {
-		return errors.Is(err, syscall.ENOSPC)
+		return text.DiskFull(err)
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(make([]byte, 64<<10))
-	return errors.Is(errors.Join(err, f.Close()), syscall.ENOSPC)
+	return text.DiskFull(errors.Join(err, f.Close()))
 }

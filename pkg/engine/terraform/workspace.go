@@ -19,6 +19,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
 	"github.com/metapipe/metapipe/pkg/engine/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // workspace is a private copy of the manager tree for one run of one target:
@@ -82,7 +83,7 @@ func (w *workspace) failed(what string, err error) error {
 // may not be written to, it says so.
 func (w *workspace) written(what string, err error) error {
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case text.DiskFull(err):
 		return &pipeline.FailedError{
 			Message:  fmt.Sprintf("%s for %s: the disk of the run directory is full", what, target(w.job)),
 			Next:     pipeline.ProviderNext,

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // CheckJob refuses jobs that would write to unexpected places.
@@ -47,7 +48,7 @@ func CopyJob(ctx context.Context, job pipeline.Job, to string) (digest, code str
 // WriteError is the error of writing to the run directory of a target.
 func WriteError(target pipeline.Target, what string, err error) error {
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case text.DiskFull(err):
 		return &pipeline.FailedError{Message: fmt.Sprintf("%s for %s: the disk of the run directory is full", what, target), Next: pipeline.ProviderNext,
 			Operator: "free space there, or name another directory with --work-dir", Err: err}
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):

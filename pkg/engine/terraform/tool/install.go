@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hc-install/product"
 	"github.com/hashicorp/hc-install/releases"
+
+	"github.com/metapipe/metapipe/pkg/engine/process"
 )
 
 // installTimeout bounds one download: a proxy that swallows packets must not
@@ -75,7 +77,7 @@ func (s *search) download(ctx context.Context) (Binary, error) {
 
 // keep moves a fresh install to the place where the cache looks for it.
 func (s *search) keep(ctx context.Context, tools, dir string) (Binary, error) {
-	v, err := s.askVersion(ctx, filepath.Join(dir, executable(s.rule.Name)))
+	v, err := s.askVersion(ctx, filepath.Join(dir, process.Executable(s.rule.Name)))
 	if err != nil {
 		return Binary{}, s.missing(err)
 	}
@@ -83,8 +85,8 @@ func (s *search) keep(ctx context.Context, tools, dir string) (Binary, error) {
 		return Binary{}, s.missing(fmt.Errorf("got version %s", v))
 	}
 	place := filepath.Join(tools, s.rule.Name+"-"+v)
-	if err := os.Rename(dir, place); err != nil && !isExecutable(filepath.Join(place, executable(s.rule.Name))) {
+	if err := os.Rename(dir, place); err != nil && !process.IsExecutable(filepath.Join(place, process.Executable(s.rule.Name))) {
 		return Binary{}, s.missing(err)
 	}
-	return Binary{Name: s.rule.Name, Path: filepath.Join(place, executable(s.rule.Name)), Version: v}, nil
+	return Binary{Name: s.rule.Name, Path: filepath.Join(place, process.Executable(s.rule.Name)), Version: v}, nil
 }

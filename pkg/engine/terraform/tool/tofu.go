@@ -17,6 +17,8 @@ import (
 	"github.com/hashicorp/go-version"
 	"github.com/opentofu/tofudl"
 	"github.com/opentofu/tofudl/branding"
+
+	"github.com/metapipe/metapipe/pkg/engine/process"
 )
 
 // The most that is read of a release.
@@ -70,7 +72,7 @@ func (r tofuReleases) install(ctx context.Context, constraints version.Constrain
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(dir, executable("tofu")), program, 0o700) //nolint:gosec // a program must be executable
+		return os.WriteFile(filepath.Join(dir, process.Executable("tofu")), program, 0o700) //nolint:gosec // a program must be executable
 	}
 	return fmt.Errorf("no release of tofu fits %s", constraints)
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sort"
 	"strings"
 
@@ -136,15 +135,7 @@ func (s *search) given(ctx context.Context) (Binary, error) {
 
 // inPath tries the binaries of that name in the order of PATH.
 func (s *search) inPath(ctx context.Context) (Binary, error) {
-	for _, dir := range filepath.SplitList(s.Environ.Get("PATH")) {
-		// A relative entry would let a checkout bring its own terraform.
-		if !filepath.IsAbs(dir) {
-			continue
-		}
-		path := filepath.Join(dir, executable(s.rule.Name))
-		if !isExecutable(path) {
-			continue
-		}
+	for _, path := range s.Environ.InPath(s.rule.Name) {
 		path, err := s.unwrap(path)
 		if err != nil {
 			return Binary{}, err
@@ -171,8 +162,8 @@ func (s *search) inPath(ctx context.Context) (Binary, error) {
 func (s *search) unwrap(path string) (string, error) {
 	variable := strings.ToUpper(s.rule.Name) + "_CLI_PATH"
 	for _, dir := range []string{s.Environ.Get(variable), filepath.Dir(path)} {
-		actual := filepath.Join(dir, executable(s.rule.Name+"-bin"))
-		if filepath.IsAbs(dir) && isExecutable(actual) {
+		actual := filepath.Join(dir, process.Executable(s.rule.Name+"-bin"))
+		if filepath.IsAbs(dir) && process.IsExecutable(actual) {
 			return actual, nil
 		}
 	}
@@ -230,7 +221,7 @@ func (s *search) inCache(ctx context.Context) (Binary, error) {
 	}
 	sort.Sort(sort.Reverse(version.Collection(fitting)))
 	for _, v := range fitting {
-		path := filepath.Join(dir, s.rule.Name+"-"+v.Original(), executable(s.rule.Name))
+		path := filepath.Join(dir, s.rule.Name+"-"+v.Original(), process.Executable(s.rule.Name))
 		got, err := s.Version(ctx, path)
 		if err == nil && got == v.Original() {
 			return Binary{Name: s.rule.Name, Path: path, Version: got}, nil
@@ -252,23 +243,8 @@ func (s *search) missing(err error) error {
 		Nextf("install it and put it into PATH, set METAPIPE_TOOL to its path, or change tool.version in metapipe.yml")
 }
 
-func executable(name string) string {
-	if runtime.GOOS == "windows" {
-		return name + ".exe"
-	}
-	return name
-}
-
 // isRegular reports a file that is there and no directory.
 func isRegular(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
-}
-
-func isExecutable(path string) bool {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return false
-	}
-	return runtime.GOOS == "windows" || info.Mode().Perm()&0o111 != 0
 }

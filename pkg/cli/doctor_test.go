@@ -30,9 +30,9 @@ type ward struct {
 	environ            []string
 	later              time.Duration // of the clock of the next runs
 	// before is called with each request to the hub; false: the connection is cut, before the hub has done anything.
-	// after is called when it is done, likewise.
+	// after is called when it is done, likewise. Both may be called by several requests at once.
 	before, after func(*http.Request) bool
-	hooks         sync.Mutex   // held while one of them is read or runs
+	hooks         sync.Mutex   // held while one of them is read
 	flights       sync.RWMutex // read-locked by each request that the hub works on
 }
 
@@ -63,11 +63,11 @@ func (w *ward) cut(h http.Handler) http.Handler {
 
 func (w *ward) goesOn(r *http.Request, done bool) bool {
 	w.hooks.Lock()
-	defer w.hooks.Unlock()
 	hook := w.before
 	if done {
 		hook = w.after
 	}
+	w.hooks.Unlock()
 	return hook == nil || hook(r)
 }
 

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -267,7 +268,10 @@ func (w *ward) killRun(n int, lost bool, args []string) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
 	count, dead := 0, false
+	var one sync.Mutex
 	before := func(r *http.Request) bool {
+		one.Lock()
+		defer one.Unlock()
 		if dead {
 			return false
 		}
@@ -280,6 +284,8 @@ func (w *ward) killRun(n int, lost bool, args []string) {
 		return !dead
 	}
 	after := func(r *http.Request) bool {
+		one.Lock()
+		defer one.Unlock()
 		if lost && !dead && r.Method != http.MethodGet && count == n {
 			dead = true
 			cancel()
@@ -433,73 +439,5 @@ func TestOnboardWithoutRights(t *testing.T) {
 	stdout := y.run(ExitFailed, y.onboard("--apply")...)
 	if code != ExitFailed || !strings.Contains(stderr+stdout, "workflow") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
-	}
-}
-
-// TestOffboard: the customer's rights end, its file is marked by a pull request, and a second run writes nothing.
-func TestOffboard(t *testing.T) {
-	t.Parallel()
-	y := newYard(t).give()
-	y.run(0, y.onboard(append(all, "--apply")...)...)
-	_, err := y.manager.MergePull(1, hub.MergeCommit, "robin")
-	y.good(err)
-	content := y.content("main", "customers/store.yml")
-	y.ward.write(filepath.Join(y.dir, "customers", "store.yml"), content)
-	leave := []string{"offboard", "store", "--repository", "provider/infra", "--manager-dir", y.dir}
-	before := len(y.hub.Calls())
-	if y.run(0, leave...); len(y.writes(before)) > 0 {
-		t.Errorf("a plan writes: %v", y.writes(before))
-	}
-	y.run(0, append(leave, "--apply")...)
-	left := y.get("/repos/acme/store/actions/secrets") + y.get("/repos/acme/store/actions/variables") + y.get("/repos/acme/store/rulesets") + y.get("/repos/acme/store/properties/values")
-	if strings.Contains(left, "MANAGER_") || strings.Contains(left, "metapipe") || strings.Contains(left, "startup") {
-		t.Errorf("%s", left)
-	}
-	before = len(y.hub.Calls())
-	y.run(0, append(leave, "--apply")...)
-	if again := y.writes(before); len(again) > 0 {
-		t.Errorf("the second run writes: %v", again)
-	}
-	marked := y.content("metapipe/offboard-store", "customers/store.yml")
-	if marked != content+"offboarded: true\n" {
-		t.Errorf("%s", marked)
-	}
-	y.ward.write(filepath.Join(y.dir, "customers", "store.yml"), marked)
-	y.run(0, "validate", "--manager-dir", y.dir)
-}
-
-// TestOffboardUnseen: a repository that is gone leaves the mark alone.
-func TestOffboardUnseen(t *testing.T) {
-	t.Parallel()
-	y := newYard(t)
-	y.run(0, y.onboard("--apply")...) // makes the store
-	y.environ = append(y.environ, "SOURCE_REPOS_PAT="+y.token("blind", hub.FineGrained, "acme/store", sourceRights()))
-	out := y.run(0, "offboard", "shop", "--repository", "provider/infra", "--manager-dir", y.dir, "--apply")
-	if !strings.Contains(out, "acme/shop is not visible to the token") || !strings.Contains(out, "pull request metapipe/offboard-shop") {
-		t.Error(out)
-	}
-	if _, err := y.manager.Head("metapipe/offboard-shop"); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestOffboardedText: only the one key changes, or it is an error.
-func TestOffboardedText(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"repository: a/b\n":                                   "repository: a/b\noffboarded: true\n",
-		"repository: a/b":                                     "repository: a/b\noffboarded: true\n",
-		"offboarded: false # no\nrepository: a/b\n":           "offboarded: true\nrepository: a/b\n",
-		"repository: a/b\noffboarded: true\n":                 "repository: a/b\noffboarded: true\n",
-		"{repository: a/b}\n":                                 "",
-		"drift:\n  ignore: []\n":                              "drift:\n  ignore: []\noffboarded: true\n",
-		"role: |\n  offboarded: true\nrepository: a/b\n":      "role: |\n  offboarded: true\nrepository: a/b\noffboarded: true\n",
-		"repository: a/b\nrole: |\n  x\n# the end, no more\n": "repository: a/b\nrole: |\n  x\n# the end, no more\noffboarded: true\n",
-		"repository: a/b\n...\n":                              "",
-	} {
-		got, err := offboarded([]byte(text))
-		if string(got) != want || (err != nil) != (want == "") {
-			t.Errorf("%q: %q, %v", text, got, err)
-		}
 	}
 }

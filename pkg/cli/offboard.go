@@ -68,10 +68,7 @@ func (a *App) offboard(ctx context.Context, o offboardOptions) error {
 		return err
 	}
 	p.CustomerRepo = c.Repository
-	p.Of = onboarding.Customer{Name: c.Name, RegisteredID: c.RepositoryID, Path: customerFile(c.Name)}
-	for _, other := range m.config.Customers {
-		p.Of.Shared = p.Of.Shared || other.Name != c.Name && other.RepositoryID == c.RepositoryID && !other.Offboarded
-	}
+	p.Of = onboarding.Customer{Name: c.Name, RegisteredID: c.RepositoryID, Path: customerFile(c.Name), Directory: c.Path, Others: m.others(c.Name)}
 	if p.Of.Files, err = m.firstFiles(c); err != nil {
 		return err
 	}

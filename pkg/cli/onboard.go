@@ -218,7 +218,7 @@ func (a *App) openOnboarding(ctx context.Context, o onboardingOptions, customer 
 
 // newCustomer is what the manager says about a customer, and what the flags ask for.
 func (m *manager) newCustomer(name pipeline.CustomerName, slug pipeline.Slug, o onboardOptions) (onboarding.Customer, error) {
-	of := onboarding.Customer{Name: name, Path: customerFile(name)}
+	of := onboarding.Customer{Name: name, Path: customerFile(name), Directory: config.DefaultPath, RequiredCheck: o.check, Others: m.others(name)}
 	var named []pipeline.Environment
 	for _, n := range o.environments {
 		env, err := m.environment("environments", n)
@@ -241,11 +241,8 @@ func (m *manager) newCustomer(name pipeline.CustomerName, slug pipeline.Slug, o 
 		switch {
 		case c.Name == name:
 			of.RegisteredID = c.RepositoryID
-		case strings.EqualFold(c.Repository.String(), slug.String()):
-			of.Shared = of.Shared || !c.Offboarded
-			if c.Path == config.DefaultPath && !o.takeBack {
-				return of, pipeline.Usagef("%s is the customer %s already (%s)", slug, c.Name, c.File).Nextf("use --name %s", c.Name)
-			}
+		case strings.EqualFold(c.Repository.String(), slug.String()) && c.Path == of.Directory && !o.takeBack:
+			return of, pipeline.Usagef("%s is the customer %s already (%s)", slug, c.Name, c.File).Nextf("use --name %s", c.Name)
 		}
 	}
 	schema, problems := m.rules.schema(m.config.Manager.Schema)
@@ -260,10 +257,12 @@ func (m *manager) newCustomer(name pipeline.CustomerName, slug pipeline.Slug, o 
 	if of.Files, err = starter.Customer(schema, allowed); err != nil {
 		return of, err
 	}
-	if o.check {
-		of.RequiredCheck = pipeline.Request{Customer: name, SharedRepository: of.Shared}.StatusContext(pipeline.Target{})
-	}
 	return of, m.wantProperties(&of, slug, o)
+}
+
+// others are the customers with another name.
+func (m *manager) others(name pipeline.CustomerName) []pipeline.Customer {
+	return slices.DeleteFunc(slices.Clone(m.config.Customers), func(c pipeline.Customer) bool { return c.Name == name })
 }
 
 // wantProperties adds the custom properties that the flags ask for, and those that may be taken back.

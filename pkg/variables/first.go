@@ -13,12 +13,23 @@ import (
 const firstComment = "What this repository needs from the managed infrastructure service. Change the values, and open a pull request:\nits comment shows the plan."
 
 // First is a variables.yml to begin with: it has every environment, and what the schema requires. A schema for which no
-// sample is found gives a file that still has to be filled in, and says so.
+// valid sample is found gives a file that still has to be filled in, and says so.
 func First(schema *Schema, environments []pipeline.Environment) ([]byte, error) {
-	text, comment := sample(schema, sampleName(environments)), firstComment
-	if schema != nil && schema.Sample(environmentsKey, sampleName(environments)) == "" {
-		text, comment = environmentsKey+": {"+sampleName(environments)+": {}}", firstComment+"\nThe schema of the service asks for more keys: `metapipe validate` names them."
+	if schema == nil || schema.Sample(environmentsKey, sampleName(environments)) != "" {
+		first, err := write(sample(schema, sampleName(environments)), firstComment, schema, environments)
+		if err != nil {
+			return nil, err
+		}
+		// An example can be valid for the schema and not in the file, such as one with a placeholder that does not exist.
+		if _, problems := ParseFor(pipeline.VariablesFile, first, pipeline.Limits{}, schema, environments); problems.Err() == nil {
+			return first, nil
+		}
 	}
+	return write(environmentsKey+": {"+sampleName(environments)+": {}}", firstComment+"\nThe schema of the service asks for more keys: `metapipe validate` names them.", nil, environments)
+}
+
+// write makes the file from a sample on one line, which has one of the environments. The others get samples of their own.
+func write(text, comment string, schema *Schema, environments []pipeline.Environment) ([]byte, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
 		return nil, fmt.Errorf("make a first %s: %w", pipeline.VariablesFile, err)

@@ -36,8 +36,10 @@ type Customer struct {
 	Name pipeline.CustomerName
 	// RegisteredID is the repository that the manager's checkout has for the name; 0: none.
 	RegisteredID int64
-	// Shared: another customer lives in the same repository, and needs what stands there.
-	Shared bool
+	// Directory is where its variables.yml is in the repository.
+	Directory string
+	// Others are the customers that the manager has under other names.
+	Others []pipeline.Customer
 	// Path is the customer's file in the manager, and Render makes its content for a repository.
 	Path   string
 	Render func(Repository) []byte
@@ -45,8 +47,8 @@ type Customer struct {
 	Files map[string][]byte
 	// Variables of Actions, and secrets by name.
 	Variables, Secrets map[string]string
-	// RequiredCheck is the commit status that pull requests have to wait for; empty: none.
-	RequiredCheck string
+	// RequiredCheck: pull requests have to wait for the commit status.
+	RequiredCheck bool
 	// Properties are the rows of custom properties, and Writer writes them; nil: none.
 	Properties func(context.Context, Repository) ([]change.Row, error)
 	Writer     change.Writer
@@ -75,6 +77,8 @@ type planning struct {
 	rows              []change.Row
 	notes             []string
 	writer            Writer
+	// shared: another customer lives in the same repository, and needs what stands there.
+	shared bool
 }
 
 func (p Planner) begin(ctx context.Context) (*planning, error) {
@@ -88,6 +92,9 @@ func (p Planner) begin(ctx context.Context) (*planning, error) {
 	}
 	if w.manager.repository.ID == w.customer.repository.ID {
 		return nil, pipeline.Usagef("%s is the manager itself", w.manager.slug()).Nextf("name the repository of the customer")
+	}
+	for _, other := range p.Of.Others {
+		w.shared = w.shared || other.RepositoryID == w.customer.repository.ID && !other.Offboarded
 	}
 	w.writer = Writer{sides: map[int64]side{w.manager.repository.ID: w.manager, w.customer.repository.ID: w.customer}, proposals: map[string]Proposal{}, secrets: p.Of.Secrets,
 		properties: p.Of.Writer}
@@ -116,7 +123,7 @@ func (p Planner) Onboard(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	for _, step := range []func(context.Context) error{w.accept, w.register, w.files, w.settings} {
+	for _, step := range []func(context.Context) error{w.asNamed, w.accept, w.register, w.files, w.settings} {
 		if err := step(ctx); err != nil {
 			return Result{}, err
 		}
@@ -124,9 +131,25 @@ func (p Planner) Onboard(ctx context.Context) (Result, error) {
 	return w.end(), nil
 }
 
+// asNamed refuses a repository that only a redirect of GitHub leads to: it can belong to someone else now, who
+// would get the secret.
+func (w *planning) asNamed(context.Context) error {
+	for _, r := range []struct{ named, is pipeline.Slug }{{w.ManagerRepository, w.manager.slug()}, {w.CustomerRepo, w.customer.slug()}} {
+		if !strings.EqualFold(r.named.String(), r.is.String()) {
+			return pipeline.Usagef("%s is called %s now: GitHub redirects the former name", r.named, r.is).Nextf("make sure that it is the repository that you mean, and name it %s", r.is)
+		}
+	}
+	return nil
+}
+
 // accept refuses repositories that cannot be customers.
 func (w *planning) accept(context.Context) error {
 	slug, id := w.customer.slug(), w.customer.repository.ID
+	for _, other := range w.Of.Others {
+		if other.RepositoryID == id && other.Path == w.Of.Directory {
+			return pipeline.Usagef("%s is the customer %s already (%s)", slug, other.Name, other.File).Nextf("use --name %s", other.Name)
+		}
+	}
 	switch {
 	case w.customer.repository.Archived:
 		return pipeline.Usagef("%s is archived, so no one can push to it", slug).Nextf("unarchive it, or name another repository")
@@ -350,9 +373,10 @@ func (w *planning) variables(ctx context.Context) error {
 }
 
 func (w *planning) check(ctx context.Context) error {
-	if w.Of.RequiredCheck == "" {
+	if !w.Of.RequiredCheck {
 		return nil
 	}
+	status := pipeline.Request{Customer: w.Of.Name, SharedRepository: w.shared}.StatusContext(pipeline.Target{})
 	what := settings.RulesetOf + CheckRuleset
 	old, err := w.Customer.Setting(ctx, w.customer.slug(), what)
 	if err != nil {
@@ -361,7 +385,7 @@ func (w *planning) check(ctx context.Context) error {
 	next := old
 	if change.IsNone(old) {
 		rule, err := json.Marshal(map[string]any{"type": "required_status_checks", "parameters": map[string]any{
-			"required_status_checks": []map[string]string{{"context": w.Of.RequiredCheck}}, "strict_required_status_checks_policy": false, "do_not_enforce_on_create": false}})
+			"required_status_checks": []map[string]string{{"context": status}}, "strict_required_status_checks_policy": false, "do_not_enforce_on_create": false}})
 		if err != nil {
 			return err
 		}
@@ -371,7 +395,7 @@ func (w *planning) check(ctx context.Context) error {
 	} else {
 		w.notef("%s has the ruleset %q already, and it stays as it is", w.customer.slug(), CheckRuleset)
 	}
-	w.add(w.customer, what, old, next, "a merge waits for "+w.Of.RequiredCheck)
+	w.add(w.customer, what, old, next, "a merge waits for "+status)
 	return nil
 }
 

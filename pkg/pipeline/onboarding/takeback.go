@@ -17,6 +17,9 @@ func (p Planner) Undo(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := w.asNamed(ctx); err != nil {
+		return Result{}, err
+	}
 	if w.Of.RegisteredID != 0 && w.Of.RegisteredID != w.customer.repository.ID {
 		return Result{}, w.accept(ctx)
 	}
@@ -66,7 +69,7 @@ func (w *planning) takeProposal(ctx context.Context, s side, p Proposal) error {
 
 // takeSettings plans to remove what the list in the customer's repository names, and then the list.
 func (w *planning) takeSettings(ctx context.Context) error {
-	if w.Of.Shared {
+	if w.shared {
 		w.notef("another customer lives in %s: its variables, properties, required check and secrets stay", w.customer.slug())
 		return nil
 	}

@@ -239,7 +239,9 @@ var programs = map[string]string{"ansible": "ansible-playbook", "pulumi": "pulum
 // tools looks for the tool of each stack, and installs nothing.
 func (x examination) tools(ctx context.Context) (checks []doctor.Check) {
 	rules := []pipeline.ToolRule{}
+	renders := false
 	add := func(r pipeline.ToolRule) {
+		renders = renders || r.Kubernetes.Render.Declared()
 		if r.Name != pipeline.CloudFormationTool && !slices.ContainsFunc(rules, func(have pipeline.ToolRule) bool { return have.Name == r.Name && have.Constraint == r.Constraint }) {
 			rules = append(rules, r)
 		}
@@ -261,11 +263,7 @@ func (x examination) tools(ctx context.Context) (checks []doctor.Check) {
 	for _, rule := range rules {
 		c := doctor.Check{ID: "tool.version", Subject: strings.TrimSpace(rule.Name + " " + rule.Constraint), State: doctor.OK}
 		if program, other := programs[rule.Name]; other {
-			if at, err := exec.LookPath(program); err != nil {
-				c.State, c.Evidence, c.Remedy = doctor.Warn, program+" is not in PATH", "install it where plans run"
-			} else {
-				c.Evidence = at
-			}
+			lookFor(program, &c)
 		} else if found, err := finder.Find(ctx, rule, func(string) {}); err != nil {
 			c.State, c.Evidence, c.Remedy = doctor.Warn, short(err), nextStep(err)
 		} else {
@@ -273,5 +271,20 @@ func (x examination) tools(ctx context.Context) (checks []doctor.Check) {
 		}
 		checks = append(checks, c)
 	}
+	if renders {
+		c := doctor.Check{ID: "tool.version", Subject: "crossplane render", State: doctor.OK}
+		lookFor("crossplane", &c)
+		checks = append(checks, c)
+	}
 	return checks
+}
+
+// lookFor looks for a program that an engine starts by its name.
+func lookFor(program string, c *doctor.Check) {
+	at, err := exec.LookPath(program)
+	if err != nil {
+		c.State, c.Evidence, c.Remedy = doctor.Warn, program+" is not in PATH", "install it where plans run"
+		return
+	}
+	c.Evidence = at
 }

@@ -36,6 +36,7 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 	}
 	all := stacksIn(dir)
 	stacks, places, seen := neededBy(all, root), placesOf(all, root), map[ref]pipeline.Position{}
+	documentsOf := map[string][]*yaml.Node{}
 	for _, file := range files {
 		content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
 		if err != nil {
@@ -47,11 +48,15 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 		if errors.As(err, &place) {
 			problems = append(problems, pipeline.Problem{Position: place.where, Rule: ruleSyntax, Message: place.message, Remedy: place.next})
 		}
-		for _, document := range documents {
+		documentsOf[file] = documents
+	}
+	scopes := definedScopes(dir, root, all, documentsOf)
+	for _, file := range files {
+		for _, document := range documentsOf[file] {
 			problems = append(problems, checkPlaceholders(file, document, nil, stacks)...)
 			if file != inRoot(root, outputsFile) {
 				problems = append(problems, checkObject(file, document, seen)...)
-				problems = append(problems, checkPlace(file, document, places)...)
+				problems = append(problems, checkPlace(file, document, places, scopes)...)
 			}
 		}
 	}

@@ -84,31 +84,44 @@ func TestCheckPlace(t *testing.T) {
 	object := func(kind, metadata string) string {
 		return "apiVersion: " + kind[:strings.LastIndex(kind, "/")] + "\nkind: " + kind[strings.LastIndex(kind, "/")+1:] + "\nmetadata:\n  " + metadata + "\n"
 	}
+	const crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: zones.example.org}\nspec:\n  group: example.org\n  names: {kind: Zone, plural: zones}\n"
+	xrd := func(version string) string {
+		return "apiVersion: apiextensions.crossplane.io/" + version + "\nkind: CompositeResourceDefinition\nmetadata: {name: zones.example.org}\nspec:\n  group: example.org\n  names: {kind: Zone, plural: zones}\n  claimNames: {kind: ZoneClaim, plural: zoneclaims}\n"
+	}
 	const listed = "list it in kubernetes.namespaces of the stack in metapipe.yml"
 	for name, test := range map[string]struct {
 		manifest, want string
 		line           int
 	}{
-		"none":                    {object("v1/ConfigMap", "name: x"), "", 0},
-		"of a target":             {object("v1/ConfigMap", "name: x\n  namespace: shop-staging"), "", 0},
-		"with a placeholder":      {object("v1/ConfigMap", "name: x\n  namespace: \"{{ customer }}\""), "", 0},
-		"listed":                  {object("v1/ConfigMap", "name: x\n  namespace: monitoring"), "", 0},
-		"below a prefix":          {object("v1/ConfigMap", "name: x\n  namespace: opsall"), "", 0},
-		"foreign":                 {object("v1/ConfigMap", "name: x\n  namespace: kube"), "ConfigMap kube/x lies in a namespace that the stack app may not use → write another namespace, or " + listed, 5},
-		"inside of a word":        {object("v1/ConfigMap", "name: x\n  namespace: xops"), listed, 5},
-		"no customer":             {object("v1/ConfigMap", "name: x\n  namespace: \"-live\""), listed, 5},
-		"a namespace":             {object("v1/Namespace", "name: shop-live"), "", 0},
-		"a foreign namespace":     {object("v1/Namespace", "name: kube"), "Namespace kube is a namespace that the stack app may not use", 4},
-		"a kind that is listed":   {object("rbac.authorization.k8s.io/v1/ClusterRole", "name: x"), "", 0},
-		"a kind that is not":      {object("rbac.authorization.k8s.io/v1/ClusterRoleBinding", "name: x"), "list ClusterRoleBinding.rbac.authorization.k8s.io in kubernetes.cluster_kinds of the stack", 1},
-		"which names a namespace": {object("v1/PersistentVolume", "name: x\n  namespace: monitoring"), "lies in no namespace", 1},
-		"another group":           {object("example.org/v1/Node", "name: x"), "", 0},
+		"none":                                 {object("v1/ConfigMap", "name: x"), "", 0},
+		"of a target":                          {object("v1/ConfigMap", "name: x\n  namespace: shop-staging"), "", 0},
+		"with a placeholder":                   {object("v1/ConfigMap", "name: x\n  namespace: \"{{ customer }}\""), "", 0},
+		"listed":                               {object("v1/ConfigMap", "name: x\n  namespace: monitoring"), "", 0},
+		"below a prefix":                       {object("v1/ConfigMap", "name: x\n  namespace: opsall"), "", 0},
+		"foreign":                              {object("v1/ConfigMap", "name: x\n  namespace: kube"), "ConfigMap kube/x lies in a namespace that the stack app may not use → write another namespace, or " + listed, 5},
+		"inside of a word":                     {object("v1/ConfigMap", "name: x\n  namespace: xops"), listed, 5},
+		"no customer":                          {object("v1/ConfigMap", "name: x\n  namespace: \"-live\""), listed, 5},
+		"a namespace":                          {object("v1/Namespace", "name: shop-live"), "", 0},
+		"a foreign namespace":                  {object("v1/Namespace", "name: kube"), "Namespace kube is a namespace that the stack app may not use", 4},
+		"a kind that is listed":                {object("rbac.authorization.k8s.io/v1/ClusterRole", "name: x"), "", 0},
+		"a kind that is not":                   {object("rbac.authorization.k8s.io/v1/ClusterRoleBinding", "name: x"), "list ClusterRoleBinding.rbac.authorization.k8s.io in kubernetes.cluster_kinds of the stack", 1},
+		"which names a namespace":              {object("v1/PersistentVolume", "name: x\n  namespace: monitoring"), "lies in no namespace", 1},
+		"another group":                        {object("example.org/v1/Node", "name: x"), "", 0},
+		"a kind of Crossplane":                 {object("apiextensions.crossplane.io/v1/Composition", "name: x"), "list Composition.apiextensions.crossplane.io in kubernetes.cluster_kinds of the stack", 1},
+		"a kind that the manifests define":     {object("example.org/v1/Zone", "name: x") + "---\n" + crd + "  scope: Cluster\n", "list Zone.example.org in kubernetes.cluster_kinds of the stack", 1},
+		"one with namespaces":                  {object("example.org/v1/Zone", "name: x") + "---\n" + crd + "  scope: Namespaced\n", "", 0},
+		"one of a scope that is filled in":     {object("example.org/v1/Zone", "name: x") + "---\n" + crd + "  scope: \"{{ stack }}\"\n", "", 0},
+		"a composite resource of Crossplane 1": {object("example.org/v1/Zone", "name: x") + "---\n" + xrd("v1"), "Zone.example.org x lies in no namespace", 1},
+		"its claim":                            {object("example.org/v1/ZoneClaim", "name: x") + "---\n" + xrd("v1"), "", 0},
+		"a composite resource of Crossplane 2": {object("example.org/v1/Zone", "name: x") + "---\n" + xrd("v2"), "", 0},
+		"a kind that the stack predicts with":  {object("example.org/v1/Region", "name: x"), "list Region.example.org in kubernetes.cluster_kinds of the stack", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			terraformtest.WriteFile(t, filepath.Join(dir, "metapipe.yml"), "stacks: [{name: other, root: other, kubernetes: {namespace: other}}, {name: app, root: ./app, kubernetes: "+
-				"{namespace: \"{{ customer }}-{{ environment }}\", namespaces: [monitoring, \"ops*\"], cluster_kinds: [ClusterRole.rbac.authorization.k8s.io]}}]\n")
+				"{namespace: \"{{ customer }}-{{ environment }}\", namespaces: [monitoring, \"ops*\"], cluster_kinds: [ClusterRole.rbac.authorization.k8s.io, CustomResourceDefinition.apiextensions.k8s.io, CompositeResourceDefinition.apiextensions.crossplane.io], render: {definitions: [regions.yaml]}}}]\n")
+			terraformtest.WriteFile(t, filepath.Join(dir, "app", "regions.yaml"), strings.NewReplacer("Zone", "Region", "zone", "region").Replace(crd)+"  scope: Cluster\n")
 			terraformtest.WriteFile(t, filepath.Join(dir, "app", "manifests", "x.yaml"), test.manifest)
 			problems, _ := (&Engine{}).CheckRoot(dir, "app", toolName)
 			switch {

@@ -117,8 +117,8 @@ func (p rootPlaces) allow(namespace string) bool {
 
 // checkPlace finds an object that no target of a stack may have: one in a namespace, or of a kind
 // without namespaces, that the stack does not list. A name with a placeholder, and the scope of a
-// kind that is not part of Kubernetes itself, are known to a plan only.
-func checkPlace(file string, n *yaml.Node, places []rootPlaces) pipeline.Problems {
+// kind that neither Kubernetes nor Crossplane itself has, and that the manager does not define, are known to a plan only.
+func checkPlace(file string, n *yaml.Node, places []rootPlaces, clusterScoped map[string]bool) pipeline.Problems {
 	o, _ := refOfNode(n)
 	at := n
 	if value := memberOf(memberOf(n, "metadata"), "namespace"); value != nil {
@@ -133,7 +133,7 @@ func checkPlace(file string, n *yaml.Node, places []rootPlaces) pipeline.Problem
 			if at = memberOf(memberOf(n, "metadata"), "name"); at != nil && isFixed(o.Name) && !p.allow(o.Name) {
 				return problem("is a namespace that the stack "+p.stack+" may not use", "give it another name, or list it in kubernetes.namespaces of the stack in "+managerFile)
 			}
-		case isClusterKind(o.kind()):
+		case isClusterKind(o.kind()), clusterScoped[o.kind()]:
 			if at = n; !slices.Contains(p.clusterKinds, o.kind()) {
 				return problem("lies in no namespace, and the stack "+p.stack+" does not list its kind",
 					fmt.Sprintf("leave it out, or list %s in kubernetes.cluster_kinds of the stack in %s", o.kind(), managerFile))
@@ -145,9 +145,47 @@ func checkPlace(file string, n *yaml.Node, places []rootPlaces) pipeline.Problem
 	return nil
 }
 
+// definedScopes are the kinds that definitions of the manager add to a cluster, and whether their objects lie in no
+// namespace: those among the manifests, and those that the stack predicts with.
+func definedScopes(dir, root string, stacks []stackRule, documentsOf map[string][]*yaml.Node) map[string]bool {
+	scopes := map[string]bool{}
+	note := func(documents []*yaml.Node) {
+		for _, n := range documents {
+			r, _ := refOfNode(n)
+			value := func(path ...string) string {
+				at := n
+				for _, step := range path {
+					at = memberOf(at, step)
+				}
+				if at == nil || !isFixed(at.Value) {
+					return ""
+				}
+				return at.Value
+			}
+			kinds, clusterScoped := (&object{ref: r, manifest: map[string]any{"spec": map[string]any{"group": value("spec", "group"), "scope": value("spec", "scope"),
+				"names": map[string]any{"kind": value("spec", "names", "kind")}, "claimNames": map[string]any{"kind": value("spec", "claimNames", "kind")}}}}).defines()
+			for i, kind := range kinds {
+				scopes[kind] = clusterScoped && i == 0 // the second one is that of claims
+			}
+		}
+	}
+	for _, documents := range documentsOf {
+		note(documents)
+	}
+	for _, s := range stacks {
+		for _, name := range s.Kubernetes.Render.Definitions {
+			if content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(inRoot(root, name)))); err == nil && s.serves(root) && pipeline.BadPath(name) == "" {
+				documents, _ := decode(name, content) // what is wrong with it is said elsewhere
+				note(documents)
+			}
+		}
+	}
+	return scopes
+}
+
 func isFixed(name string) bool { return !strings.Contains(name, "{{") }
 
-// isClusterKind reports a kind of Kubernetes itself whose objects lie in no namespace, as Kind or
+// isClusterKind reports a kind of Kubernetes or Crossplane itself whose objects lie in no namespace, as Kind or
 // Kind.group, beside Namespace.
 func isClusterKind(kind string) bool {
 	name, group, _ := strings.Cut(kind, ".")
@@ -159,6 +197,14 @@ func isClusterKind(kind string) bool {
 		kinds = "MutatingAdmissionPolicy MutatingAdmissionPolicyBinding MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration"
 	case "apiextensions.k8s.io":
 		kinds = "CustomResourceDefinition"
+	case "apiextensions.crossplane.io":
+		kinds = "CompositeResourceDefinition Composition CompositionRevision EnvironmentConfig ManagedResourceActivationPolicy ManagedResourceDefinition Usage"
+	case "ops.crossplane.io":
+		kinds = "CronOperation Operation WatchOperation"
+	case "pkg.crossplane.io":
+		kinds = "Configuration ConfigurationRevision DeploymentRuntimeConfig Function FunctionRevision ImageConfig Lock Provider ProviderRevision"
+	case "protection.crossplane.io":
+		kinds = "ClusterUsage"
 	case "apiregistration.k8s.io":
 		kinds = "APIService"
 	case "certificates.k8s.io":

@@ -47,6 +47,7 @@ func (d *decoder) customer(n *strictyaml.Node, name pipeline.CustomerName, m pip
 	c := o.lay(m)
 	if !d.blind {
 		d.checkStricter(n, o, m)
+		d.checkRunners(n, c)
 	}
 	d.checkOwn(n, o)
 	d.checkRole(n, c, o.role != "")
@@ -68,6 +69,7 @@ func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
 			}
 		},
 		"stacks":              func(v value) { c.Stacks = d.customerStacks(v, m) },
+		"runner":              func(v value) { d.customerRunner(v, m, &c.Runners) },
 		"offboarded":          func(v value) { c.Offboarded = d.boolean(v) },
 		"environments":        func(v value) { c.Environments = d.declared(v, m) },
 		"gated":               func(v value) { o.gated = d.declared(v, m) },

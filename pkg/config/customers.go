@@ -63,6 +63,7 @@ func (l *loader) checkAll(all []registered) {
 	if !faulty(l.problems) {
 		l.checkNamespaces(all)
 		l.checkTargets(all) // what could not be read is the same for all
+		l.checkSlugs(all)
 	}
 }
 

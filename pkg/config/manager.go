@@ -25,6 +25,7 @@ func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 	d.checkAutoDeploy(n, m)
 	d.checkContent(n, m)
 	d.checkSession(n, m)
+	d.checkSpacelift(n, m)
 	if n.Get("environments") == nil {
 		at, _ := n.Locate()
 		d.add(at, RuleMissingKey, "the file lacks the key \"environments\"", "add the environments in promotion order, for example: "+managerExample)
@@ -57,6 +58,8 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 		"drift":              func(v value) { d.drift(v, &m.Drift) },
 		"properties":         func(v value) { d.properties(v, &m.Properties) },
 		"content":            func(v value) { d.content(v, &m.Content) },
+		"runner":             func(v value) { d.runner(v, &m.Runner) },
+		"spacelift":          func(v value) { d.spacelift(v, &m.Spacelift) },
 	}
 }
 

@@ -73,6 +73,7 @@ func (d *decoder) stackFields(r *pipeline.StackRule, item value, list *strictyam
 		"cloudformation": func(v value) { d.cloudFormation(v, item, &r.Tool.CloudFormation) },
 		"kubernetes":     func(v value) { d.kubernetes(v, item, &r.Tool.Kubernetes) },
 		"ansible":        func(v value) { d.ansible(v, item, &r.Tool.Ansible) },
+		"runner":         func(v value) { d.runner(v, &r.Runner) },
 		"root": func(v value) {
 			if p, ok := d.path(v); ok {
 				r.Root = p

@@ -44,6 +44,11 @@ type Manager struct {
 	Properties *PropertyRules `json:",omitempty"`
 	// Content says what customers' repositories may hold; nil: anything.
 	Content *ContentRules `json:",omitempty"`
+	// Runner is that of the unnamed stack; empty: Actions. Others have their own: see
+	// Customer.Runner.
+	Runner Runner `json:",omitempty"`
+	// Spacelift is the account that runs stacks; nil: none.
+	Spacelift *SpaceliftRule `json:",omitempty"`
 }
 
 // EnvironmentRule is one environment of metapipe.yml.
@@ -166,6 +171,8 @@ type Customer struct {
 	Environments []Environment
 	// Stacks that the customer has; nil means all of metapipe.yml.
 	Stacks []StackName `json:",omitempty"`
+	// Runners are those that the customer's file names for its stacks.
+	Runners map[StackName]Runner `json:",omitempty"`
 	// Manager is metapipe.yml with this customer's stricter values laid over it.
 	Manager Manager
 	// File is the path of the customer's file, for messages.

@@ -12,6 +12,8 @@ type StackRule struct {
 	Tool ToolRule
 	// Needs are the stacks whose outputs this one reads. Each stands earlier in the list.
 	Needs []StackName `json:",omitempty"`
+	// Runner plans and applies it, where a customer's file names no other one; empty: Actions.
+	Runner Runner `json:",omitempty"`
 }
 
 // Stack returns the rule of a named stack, and false when metapipe.yml does not declare it.

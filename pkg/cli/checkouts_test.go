@@ -30,7 +30,7 @@ func TestManagerDirectory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	extra := map[string]string{"rehearse": " --customer-dir " + customer, "customer rename": " old new", "fetch-vars": " --customer blog", "onboard": " acme/store", "offboard": " shop", "properties set": " --all team=x", "state accept": " --reason x", "drift scan": " 20300102T030405.678Z-0a1b2c3d", "drift summary": " 20300102T030405.678Z-0a1b2c3d"}
+	extra := map[string]string{"rehearse": " --customer-dir " + customer, "customer rename": " old new", "fetch-vars": " --customer blog", "onboard": " acme/store", "offboard": " shop", "properties set": " --all team=x", "spacelift remove": " mp-shop-staging", "state accept": " --reason x", "drift scan": " 20300102T030405.678Z-0a1b2c3d", "drift summary": " 20300102T030405.678Z-0a1b2c3d"}
 	commands := append(commandsWith(NewRoot(&App{}), "manager-dir"), "plan --environment x --customer-dir "+customer, "validate --customer-dir "+customer)
 	if len(commands) < 15 {
 		t.Fatalf("only %d commands have --manager-dir: %q", len(commands), commands)

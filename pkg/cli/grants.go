@@ -16,6 +16,7 @@ var (
 	grantMoved      = grants{"deployments": "read"}                     // plan --state
 	grantIssues     = grants{"issues": "write"}                         // drift --issues
 	grantProperties = grants{"metadata": "read"}                        // properties show
+	grantStacks     = grants{"contents": "read", "metadata": "read"}    // spacelift
 )
 
 // reportGrants are those of report, which has a small form.

@@ -29,6 +29,8 @@ var storeCommands = map[string][]string{
 	"properties set":    {"--customer blog team=x --apply"},
 	"rekey":             {"", "--apply"},
 	"report":            {"--customer blog --request " + someRequest, "--final --customer blog --request " + someRequest},
+	"spacelift remove":  {"mp-blog-staging --apply"},
+	"spacelift sync":    {"--apply"},
 	"state accept":      {"--customer blog --environment staging --reason x"},
 	"state list":        {"", "--json", "--customer blog"},
 	"state recover":     {"--customer blog --environment staging --request " + someRequest},
@@ -41,7 +43,7 @@ var storeCommands = map[string][]string{
 	"unlock":            {"--customer blog --environment staging --lock-id x"},
 }
 
-var firstCommands = map[string]bool{"fetch-vars": true, "onboard": true}
+var firstCommands = map[string]bool{"fetch-vars": true, "onboard": true, "spacelift sync": true}
 
 const someRequest = "11111111-1111-4111-8111-111111111111"
 

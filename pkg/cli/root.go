@@ -74,7 +74,7 @@ Actions workflow, and also runs on a laptop.`,
 		&cobra.Group{ID: groupOperator, Title: "Operator commands:"})
 	root.AddCommand(grouped(groupCustomer, newTriggerCmd(app), newValidateCmd(app))...)
 	root.AddCommand(grouped(groupManager, newForwardCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app), newDriftCmd(app), newSweepCmd(app))...)
-	root.AddCommand(grouped(groupOperator, newInitCmd(app), newOnboardCmd(app), newOffboardCmd(app), newDoctorCmd(app), newRehearseCmd(app), newStatusCmd(app), newPropertiesCmd(app), newComplianceCmd(app), newSyncCmd(app), newStateCmd(app), newCustomerCmd(app), newUnlockCmd(app), newLedgerCmd(app), newRekeyCmd(app), newBootstrapCmd(app), newSchemaCmd(app))...)
+	root.AddCommand(grouped(groupOperator, newInitCmd(app), newOnboardCmd(app), newOffboardCmd(app), newDoctorCmd(app), newRehearseCmd(app), newStatusCmd(app), newPropertiesCmd(app), newComplianceCmd(app), newSyncCmd(app), newSpaceliftCmd(app), newStateCmd(app), newCustomerCmd(app), newUnlockCmd(app), newLedgerCmd(app), newRekeyCmd(app), newBootstrapCmd(app), newSchemaCmd(app))...)
 	root.AddCommand(newVersionCmd(app), newReferenceCmd(app))
 	root.AddCommand(newTopics()...)
 	help := root.HelpFunc()

@@ -22,6 +22,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/fleetstatus"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/properties"
+	"github.com/metapipe/metapipe/pkg/pipeline/provision"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
@@ -53,6 +54,7 @@ var outputs = map[string]reflect.Type{
 	"state-log":         reflect.TypeFor[[]record.KeptLog](),
 	"state-reindex":     reflect.TypeFor[recovery.ReindexResult](),
 	"state-restore":     reflect.TypeFor[restoreResult](),
+	"spacelift-sync":    reflect.TypeFor[provision.Report](),
 	"state-show":        reflect.TypeFor[targetState](),
 	"status":            reflect.TypeFor[fleetstatus.Fleet](),
 	"sweep":             reflect.TypeFor[sweep.Result](),

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/retry"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -65,7 +66,7 @@ func (d *decoder) spaceliftEndpoint(v value, to *string) {
 		return
 	}
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.String() != "https://"+strings.ToLower(u.Host) || u.Host != u.Hostname() && u.Port() == "" {
+	if err != nil || u.Host == "" || u.String() != u.Scheme+"://"+strings.ToLower(u.Host) || u.Scheme != "https" && (u.Scheme != "http" || !retry.Near(u.Hostname())) {
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not the address of an account", v.name, strictyaml.Short(s)), "write https://ACCOUNT.app.spacelift.io, without /graphql")
 		return
 	}

@@ -7,7 +7,7 @@ import "strings"
 // tool behind the receipt's back. A rule that ends in "*" stands for a family.
 var deniedEnv = [...]string{
 	"METAPIPE_*", "ACTIONS_*", "GITHUB_TOKEN", "GH_TOKEN", "INPUT_*",
-	"MANAGER_REPO_PAT", "SOURCE_REPOS_PAT", "*_PAT",
+	"MANAGER_REPO_PAT", "SOURCE_REPOS_PAT", "*_PAT", "SPACELIFT_API_KEY_SECRET",
 	"TF_VAR_*", "TF_CLI_ARGS*", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT",
 	"TF_IN_AUTOMATION", "TF_LOG*", "TF_REATTACH_PROVIDERS", "CHECKPOINT_DISABLE",
 }

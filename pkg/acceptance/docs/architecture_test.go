@@ -34,7 +34,9 @@ var mayImport = map[string][]string{
 	"render":   {"pipeline", "text"},
 	"store":    {"pipeline", "awsenv", "text"},
 	// Reads what is true about customers from files, services and directories of people.
-	"sources":               {"pipeline", "retry", "text"},
+	"sources": {"pipeline", "retry", "text"},
+	// Reads and writes the stacks of an account of Spacelift.
+	"spacelift":             {"pipeline", "retry", "text"},
 	"starter":               {"pipeline", "config", "text", "variables", "workflow"},
 	"engine/terraform":      {"pipeline", "text", "engine/enginetest", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
 	"engine/ansible":        {"pipeline", "text", "engine/jsonvalue", "engine/process", "engine/redact", "engine/tree"},
@@ -65,11 +67,11 @@ var mayImport = map[string][]string{
 	// The one place that starts git.
 	"gitrepo": {},
 	// Tests of the whole program. No shipped package imports them.
-	"acceptance": {"pipeline", "actions", "config", "github", "render", "sources", "starter", "store", "engine/ansible", "engine/cloudformation", "engine/kubernetes", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
+	"acceptance": {"pipeline", "actions", "config", "github", "render", "sources", "starter", "store", "engine/ansible", "engine/cloudformation", "engine/kubernetes", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "spacelift", "text", "tempdir", "cli"},
 	// Plays the workflows of both sides, as Actions does. It reads the manager's configuration
 	// to know the customer, and writes the shipped workflows where a side has none.
 	"rehearsal": {"pipeline", "config", "workflow", "gitrepo", "tempdir", "text"},
-	"cli":       {"pipeline", "actions", "config", "github", "render", "sources", "starter", "store", "engine/ansible", "engine/cloudformation", "engine/kubernetes", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
+	"cli":       {"pipeline", "actions", "config", "github", "render", "sources", "starter", "store", "engine/ansible", "engine/cloudformation", "engine/kubernetes", "engine/process", "engine/pulumi", "engine/terraform", "variables", "content", "workflow", "rehearsal", "gitrepo", "spacelift", "text", "tempdir"},
 }
 
 // rooms says which other rooms below pkg/pipeline a room may import, beside pipeline
@@ -89,6 +91,7 @@ var rooms = map[string][]string{
 	"properties": {"change"},
 	"settings":   {"change"},
 	"onboarding": {"change", "settings"},
+	"provision":  {"change", "ledger", "record"},
 	"compliance": {"issues", "record"},
 	"sourcesync": {"properties", "change", "ledger", "record"},
 	// It shows what drift and the ledgers know.

@@ -55,7 +55,7 @@ var fence = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
 
 // onlyFlags are the commands that need a workflow run, a token, a key, a bucket or a lock: of
 // those only the flags are looked at.
-var onlyFlags = regexp.MustCompile(`(?m)^(metapipe (?:trigger|forward|doctor|onboard|offboard|drift(?: (?:list|scan|summary))?|unlock|apply|fetch-vars|report|sweep|rekey|properties (?:show|set|schema)|compliance(?: import)?|sync|customer rename|bootstrap (?:state|roles)|state (?:recover|restore|accept|reindex)))( |$)`)
+var onlyFlags = regexp.MustCompile(`(?m)^(metapipe (?:trigger|forward|doctor|onboard|offboard|drift(?: (?:list|scan|summary))?|unlock|apply|fetch-vars|report|sweep|rekey|properties (?:show|set|schema)|compliance(?: import)?|sync|spacelift (?:sync|remove)|customer rename|bootstrap (?:state|roles)|state (?:recover|restore|accept|reindex)))( |$)`)
 
 // TestDocumentedCommands runs the sh blocks of the documents in a manager checkout
 // with a customer's checkout beside it, and those for customers in the latter. make is run dry, since it runs this test.

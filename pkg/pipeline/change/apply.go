@@ -265,6 +265,9 @@ func (w *work) judge(ctx context.Context, r *Result, seen Seen, failed error, fi
 		w.end(ctx, []*Result{r}, Failed, "it was not written: "+failed.Error())
 	case !final:
 		return false
+	case failed != nil:
+		r.Status = Uncertain
+		r.Message = fmt.Sprintf("it may be written in part: %v; %s is there now", failed, clip(seen.Value))
 	default:
 		r.Status = Uncertain
 		r.Message = fmt.Sprintf("it was written, and %s is there now: someone else may have changed it", clip(seen.Value))

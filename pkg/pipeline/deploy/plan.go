@@ -266,6 +266,13 @@ func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, job
 
 // loadTarget reads the request and checks that the target is part of it.
 func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) (pipeline.Request, error) {
+	if runner := in.Customer.Runner(in.Stack); runner != pipeline.RunnerActions {
+		return pipeline.Request{}, &pipeline.RefusedError{
+			Message:  fmt.Sprintf("%s is run by another runner: %s. Two that apply to one state would undo each other's work", in.Target(), runner),
+			Next:     pipeline.AskProvider,
+			Operator: "run it there, or set runner: actions in metapipe.yml or the customer's file and disable its stack with `metapipe spacelift sync --apply`",
+		}
+	}
 	request, err := record.LoadRequest(ctx, s, in.Customer.Name, in.Request)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return pipeline.Request{}, pipeline.Usagef("request %s of customer %s is not in the store", in.Request, in.Customer.Name).

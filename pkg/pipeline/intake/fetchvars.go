@@ -274,12 +274,7 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 		}
 		problems = append(problems, denied...)
 		if problems.Err() == nil && len(request.Targets) == 0 && !request.NoTools() { // it would count as done
-			problems = append(problems, pipeline.Problem{
-				Position: pipeline.Position{File: request.File},
-				Rule:     "no-environments",
-				Message:  "no environment is left to work on",
-				Remedy:   "list one of " + pipeline.AllowedNames(from.customer) + " under `environments`",
-			})
+			problems = append(problems, nothingLeft(from.customer, request.File))
 		}
 	}
 	if problems.Err() != nil {
@@ -288,6 +283,17 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 		return file.Content, nil
 	}
 	return file.Content, errors.Join(f.removed(ctx, from, document.Environments(), request), f.deployed(ctx, from.customer, request))
+}
+
+// nothingLeft says why a request has no targets.
+func nothingLeft(c pipeline.Customer, file string) pipeline.Problem {
+	p := pipeline.Problem{Position: pipeline.Position{File: file}, Rule: "no-environments", Message: "no environment is left to work on",
+		Remedy: "list one of " + pipeline.AllowedNames(c) + " under `environments`"}
+	if len(c.RunBy(pipeline.RunnerActions)) == 0 && len(c.Targets()) > 0 {
+		p.Rule, p.Message = "other-runner", "Spacelift runs all stacks of this customer"
+		p.Remedy = "look at the stacks in Spacelift; the service provider brings new values there with `metapipe spacelift sync --apply`"
+	}
+	return p
 }
 
 // write stores the request: index entries first, the request itself with its variables

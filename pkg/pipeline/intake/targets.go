@@ -31,6 +31,9 @@ func targets(from origin, document pipeline.Document, request *pipeline.Request)
 		if request.NoTools() || !pipeline.Declares(declared, env) || from.only != "" && from.only != env || from.stack != "" && from.stack != target.Stack {
 			continue
 		}
+		if from.customer.Runner(target.Stack) != pipeline.RunnerActions {
+			continue // another runner has it
+		}
 		t := pipeline.RequestTarget{Target: target}
 		if rule, _ := from.customer.Manager.Rule(env); request.Mode == pipeline.ModeApply && !rule.Admits(request.Branch, request.Repository.DefaultBranch) {
 			t.PlanOnly = fmt.Sprintf("branch %q may not apply to %s", request.Branch, env)

@@ -36,7 +36,7 @@ func (s *Server) stackFields(st *Stack) object {
 		v["workerPool"] = pool.fields()
 	}
 	if one := s.integrations[st.Integration]; one != nil {
-		v["vcsIntegration"] = object{"id": one.id, "name": one.name, "provider": one.provider}
+		v["vcsIntegration"] = object{"id": one.id, "isDefault": false, "name": one.name, "provider": one.provider}
 	}
 	if r := st.blocker(); r != nil {
 		v["blocker"] = st.runFields(r)

@@ -238,6 +238,7 @@ func (q *query) arguments(f *ast.Field) (args map[string]any, p *problem) {
 // complete answers what is selected of a value of a type; false where there is none and has
 // to be one: https://spec.graphql.org/October2021/#sec-Handling-Field-Errors
 func (q *query) complete(f *ast.Field, t *ast.Type, value any, path []any) (any, bool) {
+	before := len(q.problems)
 	if resolve, asks := value.(resolver); asks {
 		args, p := q.arguments(f)
 		value = nil
@@ -269,5 +270,11 @@ func (q *query) complete(f *ast.Field, t *ast.Type, value any, path []any) (any,
 		}
 		value = nil
 	}
-	return value, value != nil || !t.NonNull
+	if value == nil && t.NonNull {
+		if len(q.problems) == before {
+			q.fail(path, wrong("must not be null"))
+		}
+		return nil, false
+	}
+	return value, true
 }

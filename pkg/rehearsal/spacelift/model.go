@@ -173,6 +173,7 @@ type Run struct {
 	Created, Updated              time.Time
 	Drift                         bool // started by drift detection
 	NeedsApproval                 bool
+	Expired                       bool // what it has planned is not kept any more
 	Reviews                       []Review
 	Config                        []ConfigElement // as it was when the run was created
 	Runtime                       map[string]any  // runtimeConfig, as sent

@@ -2,8 +2,8 @@ package spacelift
 
 import "fmt"
 
-// What a person does in the web interface. Each of these fails where the person would not
-// succeed.
+// What a person does in the web interface, or time. Each of these fails where the person
+// would not succeed.
 
 func (s *Server) onRun(what, stack, run string, do func(*Stack, *Run) *problem) error {
 	s.mu.Lock()
@@ -58,6 +58,14 @@ func (s *Server) Reject(stack, run, who, note string) error {
 	return s.onRun("reject", stack, run, func(st *Stack, r *Run) *problem {
 		_, p := s.review(st, r, who, "REJECT", note)
 		return p
+	})
+}
+
+// Expire takes away what a run has planned, as time does: it cannot be confirmed any more.
+func (s *Server) Expire(stack, run string) error {
+	return s.onRun("expire", stack, run, func(_ *Stack, r *Run) *problem {
+		r.Expired = true
+		return nil
 	})
 }
 

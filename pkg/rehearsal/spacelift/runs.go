@@ -176,8 +176,8 @@ func (st *Stack) runFields(r *Run) object {
 	v := object{
 		"id": r.ID, "stackId": st.ID, "title": r.Title, "type": r.Type, "state": r.State, "commit": commit(r.Commit), "branch": r.Branch,
 		"triggeredBy": orNull(r.TriggeredBy), "createdAt": unix(r.Created), "updatedAt": unix(r.Updated), "driftDetection": r.Drift,
-		"needsApproval": r.NeedsApproval, "expired": false, "finished": r.finished(), "isMostRecent": st.Runs[len(st.Runs)-1].ID == r.ID,
-		"canConfirm": r.State == stateUnconfirmed && !r.NeedsApproval, "canRetry": r.State == stateFailed && r.Type == runProposed,
+		"needsApproval": r.NeedsApproval, "expired": r.Expired, "finished": r.finished(), "isMostRecent": st.Runs[len(st.Runs)-1].ID == r.ID,
+		"canConfirm": r.State == stateUnconfirmed && !r.NeedsApproval && !r.Expired, "canRetry": r.State == stateFailed && r.Type == runProposed,
 		"history": history, "reviews": reviews, "delta": nil,
 	}
 	if d := r.Delta; d != nil {

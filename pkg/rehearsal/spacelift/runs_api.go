@@ -40,6 +40,8 @@ func (s *Server) confirm(st *Stack, r *Run, who, note string) (any, *problem) {
 	switch {
 	case r.State != stateUnconfirmed:
 		return nil, wrong("could not confirm run: run is in state %s", r.State)
+	case r.Expired:
+		return nil, wrong("could not confirm run: run has expired")
 	case r.NeedsApproval:
 		return nil, wrong("could not confirm run: run needs to be approved")
 	case st.LockedBy != "" && st.LockedBy != who:

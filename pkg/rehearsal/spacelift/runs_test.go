@@ -110,6 +110,11 @@ func TestApproval(t *testing.T) {
 	f.until("a", "PENDING_REVIEW")
 	good(t, f.server.Reject("a", f.stack("a").Runs[4].ID, "jo", "no"))
 	equal(t, "proposed", f.stack("a").Runs[4].State, "FAILED")
+	unconfirmed := f.stack("a").Runs[3].ID
+	good(t, f.server.Approve("a", unconfirmed, "jo"))
+	good(t, f.server.Expire("a", unconfirmed))
+	f.refused("run has expired", confirm, vars{"run": unconfirmed})
+	equal(t, "expired", at(f.do(`{ stack(id: "a"){ blocker { expired canConfirm } } }`, nil), "stack", "blocker"), vars{"expired": true, "canConfirm": false})
 	f.create("b", nil)
 	f.do(`mutation{ policyAttach(id: "require-approval", stack: "b"){ id } }`, nil)
 	f.server.ApproveQueued = true

@@ -207,6 +207,9 @@ func TestContexts(t *testing.T) {
 		"context": vars{"attachedStack": vars{"id": id, "priority": 3}},
 	})
 	f.config("a", "SIZE", "1", false)
+	other := `mutation{ contextCreateV2(input: {name: "Low", space: "shop", configAttachments: [{id: "REGION", type: ENVIRONMENT_VARIABLE, value: "us", writeOnly: false}, {id: "SIZE", type: ENVIRONMENT_VARIABLE, value: "9", writeOnly: false}]}){ id } }`
+	f.do(other, nil)
+	f.do(`mutation{ contextAttach(id: "low", stack: "a", priority: 5){ id } }`, nil)
 	f.server.Push("acme/manager", "main", sha1)
 	var names []string
 	for _, e := range f.stack("a").Runs[0].Config {
@@ -216,7 +219,8 @@ func TestContexts(t *testing.T) {
 	f.create("b", vars{"space": "bank"})
 	f.refused("cannot attach context, stack b space has no access to context space", attach, vars{"id": "cloud", "stack": "b"})
 	f.do(on("contextDetach"), vars{"id": id})
-	equal(t, "detached", len(f.stack("a").Contexts), 0)
+	left := f.stack("a").Contexts
+	equal(t, "left", []any{len(left), left[0].Of, left[0].Priority}, []any{1, "low", 5})
 }
 
 // TestDependencies: they form no cycle and are there once, and outputs go where there are
@@ -279,8 +283,11 @@ func TestDrift(t *testing.T) {
 	equal(t, "before the first run", len(f.server.DetectDrift()), 0)
 	f.server.Push("acme/manager", "main", sha1)
 	f.until("private", "UNCONFIRMED")
-	good(t, f.server.Confirm("private", f.stack("private").Runs[0].ID, "jo"))
+	for _, id := range []string{"private", "public"} {
+		good(t, f.server.Confirm(id, f.stack(id).Runs[0].ID, "jo"))
+	}
 	f.until("private", "FINISHED")
+	equal(t, "public workers", f.stack("public").Runs[0].State, "FINISHED")
 	equal(t, "due", f.server.DetectDrift(), []string{"private"})
 	f.server.Plan(func(_ spacelift.Stack, r spacelift.Run) spacelift.Delta {
 		return spacelift.Delta{Change: 1, Resources: 3}
@@ -351,4 +358,20 @@ func TestLock(t *testing.T) {
 	}
 	f.do(on("stackUnlock"), vars{"id": "a"})
 	f.refused("not locked", on("stackUnlock"), vars{"id": "a"})
+	first, second := f.trigger("a", "TRACKED", sha1), f.trigger("a", "TRACKED", sha2)
+	f.until("a", "QUEUED")
+	for range 5 {
+		f.server.Step()
+	}
+	good(t, f.server.LockByHand("a", "jo", "look"))
+	f.refused("stack is locked by jo", `mutation($run: ID!){ runConfirm(stack: "a", run: $run){ id } }`, vars{"run": first})
+	good(t, f.server.Confirm("a", first, "jo"))
+	for range 5 {
+		f.server.Step()
+	}
+	runs := f.stack("a").Runs
+	equal(t, "a queued run waits", []string{runs[0].State, runs[1].State}, []string{"FINISHED", "QUEUED"})
+	good(t, f.server.UnlockByHand("a"))
+	f.server.Step()
+	equal(t, "and goes on", []any{f.stack("a").Runs[1].State, f.stack("a").Runs[1].ID}, []any{"READY", second})
 }

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Plan sets what runs find to change. f gets copies of the stack and of the run. Without one
-// a run finds a change unless its commit and configuration are those of the last tracked run
-// that finished.
+// Plan sets what runs find to change, those of type DESTROY too. f gets copies of the stack
+// and of the run, and must not call the server. Without one a run finds a change unless its
+// commit and configuration are those of the last tracked run that finished.
 func (s *Server) Plan(f func(Stack, Run) Delta) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

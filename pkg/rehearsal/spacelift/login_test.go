@@ -112,3 +112,52 @@ func TestChangeSpaces(t *testing.T) {
 	f.do(`mutation($id: ID!){ spaceDelete(space: $id){ id } }`, vars{"id": id})
 	f.refused("unauthorized", `mutation{ spaceDelete(space: "root"){ id } }`, nil)
 }
+
+// TestForeign: a key changes nothing that belongs to another space, by whatever id.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.server.AddContext("bank-context", "Bank context", "bank")
+	for _, id := range []string{"bank-a", "bank-b"} {
+		f.create(id, vars{"space": "bank"})
+	}
+	f.create("shop-a", nil)
+	attachment := at(f.do(`mutation{ policyAttach(id: "bank-only", stack: "bank-a"){ id } }`, nil), "policyAttach", "id")
+	context := at(f.do(`mutation{ contextAttach(id: "bank-context", stack: "bank-a", priority: 0){ id } }`, nil), "contextAttach", "id")
+	dependency := at(f.do(`mutation{ stackDependencyCreate(input: {stackId: "bank-a", dependsOnStackId: "bank-b"}){ id } }`, nil), "stackDependencyCreate", "id")
+	reference := at(f.do(`mutation($id: ID!){ stackDependenciesAddReference(stackDependencyID: $id, reference: {outputName: "o", inputName: "I", type: ENVIRONMENT_VARIABLE}){ id } }`, vars{"id": dependency}), "stackDependenciesAddReference", "id")
+	run := f.trigger("bank-a", "TRACKED", sha1)
+	before := f.stack("bank-a")
+	shop := f.login("shop", "shop-secret")
+	for mutation, id := range map[string]any{
+		`policyDetach(id: $id){ id }`:                                                                   attachment,
+		`contextDetach(id: $id){ id }`:                                                                  context,
+		`stackDependencyDelete(id: $id){ id }`:                                                          dependency,
+		`stackDependenciesDeleteReference(id: $id){ id }`:                                               reference,
+		`runDiscard(stack: "bank-a", run: $id){ id }`:                                                   run,
+		`policyAttach(id: $id, stack: "shop-a"){ id }`:                                                  "bank-only",
+		`contextAttach(id: $id, stack: "shop-a", priority: 0){ id }`:                                    "bank-context",
+		`policyUpdatev2(id: $id, input: {name: "Mine", body: "", space: "shop"}){ id }`:                 "bank-only",
+		`policyDelete(id: $id){ id }`:                                                                   "bank-only",
+		`contextUpdateV2(id: $id, input: {name: "Mine", space: "shop"}){ id }`:                          "bank-context",
+		`contextDelete(id: $id){ id }`:                                                                  "bank-context",
+		`policyCreatev2(input: {name: "New", body: "", type: PLAN, space: $id}){ id }`:                  "bank",
+		`stackDependencyCreate(input: {stackId: "shop-a", dependsOnStackId: $id}){ id }`:                "bank-b",
+		`stackDelete(id: $id){ id }`:                                                                    "bank-a",
+		`stackIntegrationDriftDetectionDelete(stack: $id){ deleted }`:                                   "bank-a",
+		`spaceUpdate(space: $id, input: {name: "B", parentSpace: "shop", inheritEntities: true}){ id }`: "bank",
+		`contextCreateV2(input: {name: "New", space: $id}){ id }`:                                       "bank",
+		`stackDependenciesAddReference(stackDependencyID: $id, reference: {outputName: "p", inputName: "J", type: ENVIRONMENT_VARIABLE}){ id }`: dependency,
+	} {
+		if r := f.ask(shop, `mutation($id: ID!){ `+mutation+` }`, vars{"id": id}); len(r.errors) != 1 || r.errors[0] != "unauthorized" {
+			t.Errorf("%s: %s", mutation, r.body)
+		}
+	}
+	equal(t, "the stack", f.stack("bank-a"), before)
+	equal(t, "its own", len(f.stack("shop-a").Policies)+len(f.stack("shop-a").Contexts), 0)
+	for _, query := range []string{`{ run(id: "` + run + `"){ id } }`, `{ policies { attachedStacks { stackId } } searchStacks(input: {}){ edges { node { id } } } }`} {
+		if r := f.ask(shop, query, nil); strings.Contains(r.body, "bank") || strings.Contains(r.body, run) {
+			t.Errorf("%s shows what is not its own: %s", query, r.body)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (a *App) completion(flag string) cobra.CompletionFunc {
 	}
 	var names func(config.Config) []string
 	switch flag {
-	case "customer":
+	case "customer", "offboard":
 		names = func(c config.Config) (names []string) {
 			for _, customer := range c.Customers {
 				names = append(names, string(customer.Name)+"\t"+customer.Repository.String())

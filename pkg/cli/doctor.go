@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ const (
 
 type doctorOptions struct {
 	managerDir, customerDir, customer, role, repository string
+	onboard, offboard                                   string
 	all, probe, json, endToEnd                          bool
 	wait                                                time.Duration
 }
@@ -55,6 +57,9 @@ It asks GitHub at most 12 times about the manager, and 6 times about each custom
 adds a request for each permission to write, and for each permission of an organization.
 docs/DOCTOR.md lists the checks.
 
+--onboard OWNER/REPO and --offboard NAME also check what these two commands need of the tokens of the
+person who runs them, with at most 6 requests.
+
 --end-to-end also starts a dry run of one customer: it starts the customer's own workflow on
 its default branch with the mode dry-run, waits for the run, for the manager's status on the
 commit and for its end, and looks at the comment. Nothing is applied. GITHUB_TOKEN needs
@@ -66,6 +71,7 @@ MANAGER_REPO_PAT.
 Exit code 6: a check has failed.`,
 		Example: `  metapipe doctor
   metapipe doctor --all --json
+  metapipe doctor --onboard octo-org/shop --probe
   metapipe doctor --role customer --customer-dir .`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,6 +89,8 @@ Exit code 6: a check has failed.`,
 	f.StringVar(&o.customerDir, "customer-dir", "", "with --role customer: `DIR` of the customer checkout (default: the working directory)")
 	f.StringVar(&o.customer, "customer", "", "also look at this customer `NAME`")
 	f.BoolVar(&o.all, "all", false, "also look at all customers")
+	f.StringVar(&o.onboard, "onboard", "", "also check the permissions that onboard needs for `OWNER/REPO`")
+	f.StringVar(&o.offboard, "offboard", "", "also check the permissions that offboard needs for the customer `NAME`")
 	f.StringVar(&o.role, "role", roleManager, "`SIDE` to look at: manager or customer")
 	f.StringVar(&o.repository, "repository", "", "the repository as `OWNER/NAME` (default: that of the run, or the remote origin)")
 	f.BoolVar(&o.probe, "probe", false, "find out which writes the tokens may do, with writes that GitHub refuses")
@@ -168,7 +176,11 @@ func (a *App) doctorManager(ctx context.Context, s *step, d doctor.Doctor, o doc
 		customers = append(customers, c)
 	}
 	x := examination{manager: m, doctor: d, slug: slug}
-	own, err := s.access(envOwnToken, x.ownCommands())
+	operated, err := x.operated(o)
+	if err != nil {
+		return nil, err
+	}
+	own, err := s.access(envOwnToken, append(x.ownCommands(), slices.Sorted(maps.Keys(operated))...))
 	if err != nil {
 		return nil, err
 	}
@@ -185,6 +197,7 @@ func (a *App) doctorManager(ctx context.Context, s *step, d doctor.Doctor, o doc
 		checks = append(checks, d.Token(source)...)
 		checks = append(checks, x.organizations(ctx, source, customers)...)
 	}
+	checks = append(checks, x.operator(ctx, own, source, operated)...)
 	checks = append(checks, x.machine(ctx, customers)...)
 	if o.endToEnd {
 		c := customers[0]
@@ -192,6 +205,42 @@ func (a *App) doctorManager(ctx context.Context, s *step, d doctor.Doctor, o doc
 		return a.endToEnd(ctx, s, d, o, checks, doctor.Canary{Repository: c.Repository, Context: request.StatusContext(pipeline.Target{}), Marker: pipeline.Marker(slug, c.Name, "plan")})
 	}
 	return checks, nil
+}
+
+// operated are the repositories of customers that a person's commands write to, by command.
+func (x examination) operated(o doctorOptions) (map[string]pipeline.Slug, error) {
+	all := map[string]pipeline.Slug{}
+	if o.onboard != "" {
+		slug, err := pipeline.ParseSlug(o.onboard)
+		if err != nil {
+			return nil, pipeline.Usagef("--onboard").Because(err).Nextf("write it as OWNER/REPO")
+		}
+		all["onboard"] = slug
+	}
+	if o.offboard != "" {
+		c, err := x.manager.customer(o.offboard)
+		if err != nil {
+			return nil, err
+		}
+		all["offboard"] = c.Repository
+	}
+	return all, nil
+}
+
+// operator looks at what these commands need there. The token for the manager stands in for one of its own.
+func (x examination) operator(ctx context.Context, own, source doctor.Access, operated map[string]pipeline.Slug) (checks []doctor.Check) {
+	for _, command := range slices.Sorted(maps.Keys(operated)) {
+		access, repo := source, operated[command]
+		if access.GitHub == nil {
+			access = own
+		}
+		access.As, access.Commands, access.Reads = envSourceToken, []string{command}, true
+		checks = append(checks, x.doctor.Operator(ctx, access, repo)...)
+		if x.config.Manager.Properties != nil {
+			checks = append(checks, x.doctor.Organization(ctx, access, repo.Owner)...)
+		}
+	}
+	return checks
 }
 
 // endToEnd plays a dry run of a customer, beside the other checks.
@@ -354,8 +403,13 @@ func (a *App) printDoctor(r doctor.Report) error {
 
 // doctorCustomer looks at a customer's repository from the customer's side.
 func (a *App) doctorCustomer(ctx context.Context, s *step, d doctor.Doctor, o doctorOptions) ([]doctor.Check, error) {
-	if o.all {
-		return nil, pipeline.Usagef("--all is for the manager").Nextf("leave out --role customer, or --all")
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{{"--all", o.all}, {"--onboard", o.onboard != ""}, {"--offboard", o.offboard != ""}} {
+		if flag.given {
+			return nil, pipeline.Usagef("%s is for the manager", flag.name).Nextf("leave out --role customer, or %s", flag.name)
+		}
 	}
 	if err := a.checkoutDir("--customer-dir", cmp.Or(o.customerDir, ".")); err != nil {
 		return nil, err

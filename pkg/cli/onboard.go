@@ -76,7 +76,8 @@ and custom properties for a repository of a person.
 Environment: GITHUB_TOKEN of a person for the manager (contents and pull requests write), and
 SOURCE_REPOS_PAT for the customer's repository (contents, pull requests, workflows, variables,
 secrets and administration write; custom properties of the organization write), by default
-the same token. With --apply METAPIPE_KEY; AWS: read and write of the bucket.
+the same token. ` + "`metapipe doctor --onboard OWNER/REPO`" + ` checks them. With --apply METAPIPE_KEY;
+AWS: read and write of the bucket.
 Exit code 1: something could not be written. Exit code 4: something else was there.`,
 		Example: `  metapipe onboard octo-org/shop
   metapipe onboard octo-org/shop --name shop --environments staging --tier startup --apply

@@ -78,8 +78,8 @@ func TestDoctorNamesTheMissingPermission(t *testing.T) {
 				before := w.picture(t)
 				full := rightsOfCommand(pair[0], pair[1])
 				commands := []string{pair[0]}
-				if named := lacking(w.examined(t, kind, pair[1], commands, full)); len(named) > 0 {
-					t.Errorf("with all permissions: %q", named)
+				if named, want := lacking(w.examined(t, kind, pair[1], commands, full)), withoutOne(pair, ""); !slices.Equal(named, want) {
+					t.Errorf("with all permissions: got %q, want %q", named, want)
 				}
 				for _, gone := range slices.Sorted(maps.Keys(full)) {
 					if gone == "metadata" {
@@ -88,8 +88,8 @@ func TestDoctorNamesTheMissingPermission(t *testing.T) {
 					rest := maps.Clone(full)
 					delete(rest, gone)
 					named := lacking(w.examined(t, kind, pair[1], commands, rest))
-					want := "fail " + doctor.Permission(gone, full[gone]) + " of " + pair[1] + ", for " + pair[0]
-					if len(named) != 1 || named[0] != want {
+					slices.Sort(named)
+					if want := withoutOne(pair, gone); !slices.Equal(named, want) {
 						t.Errorf("without %s: got %q, want %q", gone, named, want)
 					}
 				}
@@ -99,6 +99,27 @@ func TestDoctorNamesTheMissingPermission(t *testing.T) {
 			})
 		}
 	}
+}
+
+// withoutOne is what doctor says where one permission of a command is missing; "": none is. What only a flag needs is a
+// warning, and whether a token may write workflow files is never known.
+func withoutOne(pair [2]string, gone string) (want []string) {
+	for _, r := range doctor.Rights() {
+		if [2]string{r.Command, r.Token} != pair {
+			continue
+		}
+		line := doctor.Permission(r.Permission, r.Level) + " of " + r.Token + ", for " + r.Command
+		switch {
+		case r.Permission == "workflows":
+			want = append(want, "unknown "+line)
+		case r.Permission == gone && r.For != "":
+			want = append(want, "warn "+line+" ("+r.For+")")
+		case r.Permission == gone:
+			want = append(want, "fail "+line)
+		}
+	}
+	slices.Sort(want)
+	return want
 }
 
 // picture is everything that could be changed in the customer's repository.
@@ -115,7 +136,7 @@ func TestDoctorWithEveryPermission(t *testing.T) {
 	check(t, w.customer.Grant("kim", hub.Admin))
 	var commands []string
 	for _, pair := range tokensOfCommands() {
-		if pair[1] == doctor.SourceToken {
+		if pair[1] == doctor.SourceToken && pair[0] != "onboard" && pair[0] != "offboard" { // those of a person
 			commands = append(commands, pair[0])
 		}
 	}

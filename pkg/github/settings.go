@@ -22,7 +22,8 @@ type (
 		Fork        bool          `json:"fork"`
 		Owner       ownerResponse `json:"owner"`
 		Permissions struct {
-			Push bool `json:"push"`
+			Push  bool `json:"push"`
+			Admin bool `json:"admin"`
 		} `json:"permissions"`
 	}
 	ownerResponse struct {
@@ -64,7 +65,7 @@ func (c *Client) Settings(ctx context.Context, slug pipeline.Slug) (doctor.Repos
 	}
 	return doctor.Repository{
 		Repository: pipeline.Repository{Slug: name, ID: got.ID, DefaultBranch: got.DefaultBranch, Archived: got.Archived},
-		Private:    *got.Private, Fork: got.Fork, Organization: got.Owner.Type == "Organization", Push: got.Permissions.Push,
+		Private:    *got.Private, Fork: got.Fork, Organization: got.Owner.Type == "Organization", Push: got.Permissions.Push, Admin: got.Permissions.Admin,
 		Properties: knownProperties(got.CustomProperties),
 	}, nil
 }

@@ -19,22 +19,28 @@ type attempt struct {
 }
 
 // attempts are requests that need one permission and change nothing: reads of one entry, and writes that GitHub refuses
-// after it has looked at the permission, since they name a commit, an issue or a workflow that cannot be, or
-// lack what each of their kind must have.
+// after it has looked at the permission, since they name a commit, an issue, a workflow, a secret, a variable or a ruleset
+// that cannot be, or lack what each of their kind must have. Names of secrets and variables begin with no digit.
 func attempts() map[string]attempt {
 	return map[string]attempt{
-		"actions=read":        {http.MethodGet, "/repos/{owner}/{repo}/actions/workflows", nil, nil},
-		"contents=read":       {http.MethodGet, "/repos/{owner}/{repo}/branches", nil, nil},
-		"deployments=read":    {http.MethodGet, "/repos/{owner}/{repo}/deployments", nil, nil},
-		"pull_requests=read":  {http.MethodGet, "/repos/{owner}/{repo}/pulls", nil, nil},
-		"issues=read":         {http.MethodGet, "/repos/{owner}/{repo}/issues", nil, nil},
-		"statuses=read":       {http.MethodGet, "/repos/{owner}/{repo}/commits/{+ref}/statuses", []string{"HEAD"}, nil},
-		"actions=write":       {http.MethodPost, "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches", []string{"0"}, map[string]any{"ref": ""}},
-		"contents=write":      {http.MethodPost, "/repos/{owner}/{repo}/dispatches", nil, map[string]any{"event_type": ""}},
-		"deployments=write":   {http.MethodPost, "/repos/{owner}/{repo}/deployments", nil, map[string]any{"ref": ""}},
-		"issues=write":        {http.MethodPost, "/repos/{owner}/{repo}/issues", nil, map[string]any{"title": ""}},
-		"pull_requests=write": {http.MethodPost, "/repos/{owner}/{repo}/issues/{issue_number}/comments", []string{"0"}, map[string]any{"body": ""}},
-		"statuses=write":      {http.MethodPost, "/repos/{owner}/{repo}/statuses/{sha}", []string{strings.Repeat("0", 40)}, map[string]any{"state": ""}},
+		"actions=read":            {http.MethodGet, "/repos/{owner}/{repo}/actions/workflows", nil, nil},
+		"contents=read":           {http.MethodGet, "/repos/{owner}/{repo}/branches", nil, nil},
+		"deployments=read":        {http.MethodGet, "/repos/{owner}/{repo}/deployments", nil, nil},
+		"pull_requests=read":      {http.MethodGet, "/repos/{owner}/{repo}/pulls", nil, nil},
+		"issues=read":             {http.MethodGet, "/repos/{owner}/{repo}/issues", nil, nil},
+		"statuses=read":           {http.MethodGet, "/repos/{owner}/{repo}/commits/{+ref}/statuses", []string{"HEAD"}, nil},
+		"actions_variables=read":  {http.MethodGet, "/repos/{owner}/{repo}/actions/variables", nil, nil},
+		"administration=read":     {http.MethodGet, "/repos/{owner}/{repo}/actions/permissions", nil, nil},
+		"secrets=read":            {http.MethodGet, "/repos/{owner}/{repo}/actions/secrets", nil, nil},
+		"actions_variables=write": {http.MethodDelete, "/repos/{owner}/{repo}/actions/variables/{name}", []string{"0"}, nil},
+		"administration=write":    {http.MethodDelete, "/repos/{owner}/{repo}/rulesets/{ruleset_id}", []string{"0"}, nil},
+		"secrets=write":           {http.MethodDelete, "/repos/{owner}/{repo}/actions/secrets/{secret_name}", []string{"0"}, nil},
+		"actions=write":           {http.MethodPost, "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches", []string{"0"}, map[string]any{"ref": ""}},
+		"contents=write":          {http.MethodPost, "/repos/{owner}/{repo}/dispatches", nil, map[string]any{"event_type": ""}},
+		"deployments=write":       {http.MethodPost, "/repos/{owner}/{repo}/deployments", nil, map[string]any{"ref": ""}},
+		"issues=write":            {http.MethodPost, "/repos/{owner}/{repo}/issues", nil, map[string]any{"title": ""}},
+		"pull_requests=write":     {http.MethodPost, "/repos/{owner}/{repo}/issues/{issue_number}/comments", []string{"0"}, map[string]any{"body": ""}},
+		"statuses=write":          {http.MethodPost, "/repos/{owner}/{repo}/statuses/{sha}", []string{strings.Repeat("0", 40)}, map[string]any{"state": ""}},
 	}
 }
 

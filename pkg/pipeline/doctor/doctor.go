@@ -164,6 +164,9 @@ func (d Doctor) Organization(ctx context.Context, a Access, org string) (checks 
 			c.State, c.Evidence = Unknown, "GitHub does not show whether this token can write; --probe finds out"
 		case forbidden || pipeline.NotVisible(err):
 			c.State, c.Evidence = Fail, "GitHub refuses: "+firstLine(err)
+			if n.optional {
+				c.State = Warn
+			}
 		default:
 			c.State, c.Evidence = Unknown, firstLine(err)
 		}
@@ -177,4 +180,28 @@ func (d Doctor) Organization(ctx context.Context, a Access, org string) (checks 
 		checks = append(checks, c)
 	}
 	return checks
+}
+
+// Operator looks at the permissions of a token in a repository, for commands that a person runs there now and then.
+func (d Doctor) Operator(ctx context.Context, a Access, repo pipeline.Slug) []Check {
+	if a.GitHub == nil {
+		return []Check{missingToken("token.permission", a.Name+" in "+repo.String(), a.Name)}
+	}
+	var app *Installation
+	if a.App {
+		found, err := a.GitHub.Installation(ctx, repo)
+		if err != nil {
+			return unseen("customer.app", repo.String(), a, repo, err)
+		}
+		app = &found
+	}
+	r, repository, err := d.open(ctx, a, repo)
+	if err != nil {
+		return unseen("customer.repository", repo.String(), a, repo, err)
+	}
+	r.app = app
+	if repository.Archived {
+		return []Check{{ID: "customer.repository", Subject: repo.String(), State: Fail, Evidence: "it is archived, so nothing can be written", Remedy: "unarchive it"}}
+	}
+	return r.checks(ctx)
 }

@@ -57,7 +57,7 @@ type Repository struct {
 	pipeline.Repository
 	Private, Fork bool
 	Organization  bool // the owner is one
-	Push          bool // the user can push
+	Push, Admin   bool // the user can push, and change the settings
 	Properties    pipeline.Properties
 }
 

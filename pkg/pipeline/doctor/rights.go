@@ -57,13 +57,30 @@ func Rights() []Right {
 		rightsOf("compliance", SourceToken, "contents=read", "issues=write", "members=read", "metadata=read", "organization_custom_properties=write"),
 		rightsOf("compliance", OwnToken, "issues=write"),
 		rightsOf("sync", SourceToken, "contents=read", "members=read", "metadata=read", "organization_custom_properties=write"),
+		rightsOf("onboard", OwnToken, "contents=write", "pull_requests=write"),
+		only("--tier, --tools", "organization_custom_properties", only("--required-check", "administration",
+			rightsOf("onboard", SourceToken, "administration=write", "contents=write", "organization_custom_properties=write", "pull_requests=write", "secrets=write", "actions_variables=write", "workflows=write"))),
+		rightsOf("offboard", OwnToken, "contents=write", "pull_requests=write"),
+		only("of --tier, --tools", "organization_custom_properties", only("of --required-check", "administration",
+			rightsOf("offboard", SourceToken, "administration=write", "contents=write", "organization_custom_properties=write", "pull_requests=write", "secrets=write", "actions_variables=write"))),
 	)
+}
+
+// only says what of a command a permission is for.
+func only(what, permission string, list []Right) []Right {
+	for i := range list {
+		if list[i].Permission == permission {
+			list[i].For = what
+		}
+	}
+	return list
 }
 
 // need is one permission of a token at its highest level, with the commands that need each level.
 type need struct {
 	permission    string
 	read, written []string // commands
+	optional      bool     // no command needs it in each run
 }
 
 func (n need) level() string {
@@ -74,10 +91,10 @@ func (n need) level() string {
 }
 
 // needsOf sums up what commands need of a token in a repository, permission by permission.
-func needsOf(token string, commands []string) []need { return sumUp(token, commands, false) }
+func needsOf(a Access) []need { return sumUp(cmp.Or(a.As, a.Name), a.Commands, false) }
 
 // organizationNeeds are those of an organization.
-func organizationNeeds(a Access) []need { return sumUp(a.Name, a.Commands, true) }
+func organizationNeeds(a Access) []need { return sumUp(cmp.Or(a.As, a.Name), a.Commands, true) }
 
 func sumUp(token string, commands []string, organization bool) []need {
 	var list []need
@@ -88,12 +105,17 @@ func sumUp(token string, commands []string, organization bool) []need {
 		i := slices.IndexFunc(list, func(n need) bool { return n.permission == r.Permission })
 		if i < 0 {
 			i = len(list)
-			list = append(list, need{permission: r.Permission})
+			list = append(list, need{permission: r.Permission, optional: true})
 		}
+		command := r.Command
+		if r.For != "" {
+			command += " (" + r.For + ")"
+		}
+		list[i].optional = list[i].optional && r.For != ""
 		if r.Level == "write" {
-			list[i].written = append(list[i].written, r.Command)
+			list[i].written = append(list[i].written, command)
 		} else {
-			list[i].read = append(list[i].read, r.Command)
+			list[i].read = append(list[i].read, command)
 		}
 	}
 	slices.SortFunc(list, func(a, b need) int { return cmp.Compare(a.permission, b.permission) })
@@ -107,6 +129,10 @@ type Access struct {
 	App    bool
 	// Commands need this token here.
 	Commands []string
+	// As is the token in whose place it is used; empty: it is that of its name.
+	As string
+	// Reads tries to read also what the commands only need to write: who may write may read.
+	Reads bool
 }
 
 // rights is what was found about the permissions of a token in one repository.
@@ -142,15 +168,21 @@ func (r *rights) checks(ctx context.Context) []Check {
 		return r.ofScopes(subject, credential.Scopes)
 	}
 	var checks []Check
-	for _, n := range needsOf(r.access.Name, r.access.Commands) {
+	for _, n := range needsOf(r.access) {
 		state, evidence := r.one(ctx, n)
 		c := Check{ID: "token.permission", Subject: subject, State: state, Evidence: evidence}
 		if state != OK {
 			c.Needs = needs(n, state == Fail && strings.HasPrefix(evidence, "read"), r.access.Name)
+			if state == Fail && n.optional {
+				c.State = Warn
+			}
 			c.Remedy = fmt.Sprintf("give %s the permission %s for %s", r.access.Name, Permission(n.permission, n.level()), r.repository.Slug)
 		}
 		if state == Unknown {
 			c.Remedy = "run doctor with --probe, or compare the settings of the token with the needs"
+			if n.permission == unshown {
+				c.Remedy = "look for it in the settings of the token"
+			}
 		}
 		checks = append(checks, c)
 	}
@@ -178,11 +210,14 @@ func (r *rights) one(ctx context.Context, n need) (State, string) {
 	if r.app != nil {
 		return r.ofApp(n)
 	}
+	if n.permission == unshown {
+		return Unknown, "no request shows whether a token may write workflow files"
+	}
 	level := n.level()
 	if level == "write" && r.probe {
 		state, evidence := r.answered(ctx, n, "write")
 		// Comments need issues or pull_requests, so that one of them can hide that the other is missing.
-		if (state == Fail || n.permission == "pull_requests") && len(n.read) > 0 && r.repository.Private {
+		if (state == Fail || n.permission == "pull_requests") && r.triesRead(n) {
 			if readable, why := r.answered(ctx, n, "read"); readable == Fail {
 				return Fail, why
 			}
@@ -192,13 +227,24 @@ func (r *rights) one(ctx context.Context, n need) (State, string) {
 	if !r.repository.Private && level == "read" {
 		return OK, "the repository is public"
 	}
-	if r.repository.Private && len(n.read) > 0 { // a token that cannot read cannot write either
+	if r.triesRead(n) { // a token that cannot read cannot write either
 		state, evidence := r.answered(ctx, n, "read")
 		if state != OK || level == "read" {
 			return state, evidence
 		}
 	}
 	return Unknown, "GitHub does not show whether this token can write; --probe finds out"
+}
+
+// unshown is the permission that no harmless request needs.
+const unshown = "workflows"
+
+// hidden are permissions without which a token does not read a public repository either.
+var hidden = []string{"actions_variables", "administration", "secrets"}
+
+// triesRead reports whether a read says anything of the permission, beside what it is needed for.
+func (r *rights) triesRead(n need) bool {
+	return (len(n.read) > 0 || r.access.Reads) && (r.repository.Private || slices.Contains(hidden, n.permission))
 }
 
 // ofApp reads the permissions of the installation.
@@ -232,19 +278,34 @@ func (r *rights) answered(ctx context.Context, n need, level string) (State, str
 	return Unknown, firstLine(err)
 }
 
-// ofScopes is for tokens with scopes: the scope repo holds every permission, as far as the user has it.
+// ofScopes is for tokens with scopes: the scope repo holds every permission but that for workflow files, as far as the user has it.
 func (r *rights) ofScopes(subject string, scopes []string) []Check {
 	c := Check{ID: "token.permission", Subject: subject, State: OK, Evidence: "scopes: " + cmp.Or(strings.Join(scopes, ", "), "none")}
-	writes := slices.ContainsFunc(needsOf(r.access.Name, r.access.Commands), func(n need) bool { return len(n.written) > 0 })
+	var writes, files bool
+	var administered string
+	for _, n := range needsOf(r.access) {
+		writes = writes || len(n.written) > 0
+		files = files || n.permission == unshown
+		if n.permission == "administration" && len(n.written) > 0 {
+			administered = strings.Join(n.written, ", ")
+		}
+	}
 	commands := strings.Join(r.access.Commands, ", ")
 	switch full := slices.Contains(scopes, "repo"); {
 	case !full && (r.repository.Private || !slices.Contains(scopes, "public_repo")):
 		c.State, c.Needs = Fail, fmt.Sprintf("scope repo of %s, for %s", r.access.Name, commands)
 		c.Remedy = "make a token with the scope repo, or better a fine-grained one"
+	case files && !slices.Contains(scopes, "workflow"):
+		c.State, c.Needs = Fail, fmt.Sprintf("scope workflow of %s, for %s", r.access.Name, commands)
+		c.Remedy = "make a token with the scopes repo and workflow, or better a fine-grained one"
 	case writes && !r.repository.Push:
 		c.State, c.Needs = Fail, fmt.Sprintf("write access of the user of %s, for %s", r.access.Name, commands)
 		c.Evidence += "; its user cannot write to the repository"
 		c.Remedy = "give the user the role Write in " + r.repository.Slug.String()
+	case administered != "" && !r.repository.Admin:
+		c.State, c.Needs = Warn, fmt.Sprintf("the role Admin of the user of %s, for %s", r.access.Name, administered)
+		c.Evidence += "; its user cannot change the settings of the repository"
+		c.Remedy = "give the user the role Admin in " + r.repository.Slug.String()
 	}
 	return []Check{c}
 }

@@ -66,8 +66,9 @@ commit and for its end, and looks at the comment. Nothing is applied. GITHUB_TOK
 actions: write in the customer's repository for that.
 
 Environment: GITHUB_TOKEN, SOURCE_REPOS_PAT or METAPIPE_APP_ID and
-METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY, AWS_…; with --role customer GITHUB_TOKEN and
-MANAGER_REPO_PAT.
+METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY, AWS_…, SPACELIFT_API_KEY_ID and
+SPACELIFT_API_KEY_SECRET where metapipe.yml names an account; with --role customer
+GITHUB_TOKEN and MANAGER_REPO_PAT.
 Exit code 6: a check has failed.`,
 		Example: `  metapipe doctor
   metapipe doctor --all --json

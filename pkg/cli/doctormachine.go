@@ -32,6 +32,7 @@ func (x examination) machine(ctx context.Context, customers []pipeline.Customer)
 	checks = append(checks, x.locks(ctx, customers)...)
 	checks = append(checks, x.identity(ctx)...)
 	checks = append(checks, x.roles(ctx, customers)...)
+	checks = append(checks, x.account(ctx)...)
 	return append(checks, x.tools(ctx)...)
 }
 

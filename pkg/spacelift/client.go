@@ -147,7 +147,7 @@ func (c *Client) login(ctx context.Context, dead string) (token string, renewed 
 		return "", false, withoutSecret(err, secret)
 	}
 	if answer.User == nil || answer.User.JWT == "" {
-		return "", false, errors.New("log in to Spacelift: no API key has this id and secret")
+		return "", false, ErrNoKey
 	}
 	if c.options.Hide != nil {
 		if err := c.options.Hide(answer.User.JWT); err != nil {
@@ -157,6 +157,9 @@ func (c *Client) login(ctx context.Context, dead string) (token string, renewed 
 	c.token, c.until = answer.User.JWT, time.Unix(answer.User.ValidUntil, 0)
 	return c.token, true, nil
 }
+
+// ErrNoKey is the error of a login with an id and a secret that are not those of an API key.
+var ErrNoKey = errors.New("log in to Spacelift: no API key has this id and secret")
 
 // withoutSecret takes a secret out of an error, should an answer repeat it.
 func withoutSecret(err error, secret string) error {

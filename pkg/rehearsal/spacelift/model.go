@@ -73,7 +73,11 @@ type space struct {
 }
 
 // entity is what has nothing but a name and a place.
-type entity struct{ id, name, space, provider string }
+type entity struct {
+	id, name, space string
+	provider        string // of a VCS integration
+	standard        bool   // the default of its provider
+}
 
 type policy struct {
 	entity

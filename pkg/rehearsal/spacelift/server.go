@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -134,6 +135,28 @@ func (s *Server) AddIntegration(id, name, provider, space string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.integrations[id] = &entity{id: id, name: name, space: space, provider: provider}
+}
+
+// AddDefaultIntegration adds the VCS integration that the stacks of a provider have that
+// name none.
+func (s *Server) AddDefaultIntegration(id, name, provider string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.integrations[id] = &entity{id: id, name: name, space: rootSpace, provider: provider, standard: true}
+}
+
+// integrationOf is the integration of a stack, by its id or as the default of its provider;
+// nil without one.
+func (s *Server) integrationOf(st *Stack) *entity {
+	if st.Integration != "" {
+		return s.integrations[st.Integration]
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.integrations)) {
+		if one := s.integrations[id]; one.standard && one.provider == st.Provider {
+			return one
+		}
+	}
+	return nil
 }
 
 // Stack is a copy of the state of a stack, with what its labels attach to it.

@@ -35,8 +35,8 @@ func (s *Server) stackFields(st *Stack) object {
 	if pool := s.pools[st.WorkerPool]; pool != nil {
 		v["workerPool"] = pool.fields()
 	}
-	if one := s.integrations[st.Integration]; one != nil {
-		v["vcsIntegration"] = object{"id": one.id, "isDefault": false, "name": one.name, "provider": one.provider}
+	if one := s.integrationOf(st); one != nil {
+		v["vcsIntegration"] = object{"id": one.id, "isDefault": one.standard, "name": one.name, "provider": one.provider}
 	}
 	if r := st.blocker(); r != nil {
 		v["blocker"] = st.runFields(r)

@@ -89,6 +89,11 @@ func TestInputErrors(t *testing.T) {
 	f.create("plain", vars{"vendorConfig": nil, "space": nil})
 	st := f.stack("plain")
 	equal(t, "defaults", []string{st.Space, st.Vendor.Kind, st.Provider}, []string{"root", "terraform", "GITHUB"})
+	f.server.AddDefaultIntegration("github", "GitHub", "GITHUB")
+	equal(t, "integration", at(f.do(`{ stack(id: "plain"){ vcsIntegration { id isDefault provider } } }`, nil), "stack", "vcsIntegration"),
+		vars{"id": "github", "isDefault": true, "provider": "GITHUB"})
+	f.create("enterprise", vars{"provider": "GITHUB_ENTERPRISE", "vcsIntegrationId": "ghe"})
+	equal(t, "another one", at(f.do(`{ stack(id: "enterprise"){ vcsIntegration { id isDefault } } }`, nil), "stack", "vcsIntegration"), vars{"id": "ghe", "isDefault": false})
 	f.server.AddSpace("legacy", "Legacy", "")
 	f.create("old", vars{"space": nil, "vendorConfig": vars{"opentofu": vars{"version": ">= 1.6.0 <1.9.x || 2"}}})
 	equal(t, "space", f.stack("old").Space, "legacy")

@@ -169,6 +169,9 @@ func (v *validation) parse(roots []rootModule) (whole bool) {
 		problems, parsed := reader.CheckRoot(v.o.managerDir, root, tool)
 		whole = whole && parsed
 		v.add(problems...)
+		if stacks, ok := reader.(pipeline.StackReader); ok && parsed && !v.config.Unread.Manager {
+			v.add(stacks.CheckStacks(v.o.managerDir, root, v.config.Manager)...)
+		}
 		v.checked("the syntax of the root module %s", root)
 	}
 	return whole

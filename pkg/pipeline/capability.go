@@ -130,6 +130,12 @@ type NeedsReader interface {
 	CheckSettable(dir, root string, needs []StackName) Problems
 }
 
+// StackReader compares a root with the stacks and environments of metapipe.yml that it serves.
+type StackReader interface {
+	// CheckStacks returns what keeps a plan from using the root for its stacks; dir and root are those of RootReader.
+	CheckStacks(dir, root string, m Manager) Problems
+}
+
 // Capability names in plain words what a command needs of an engine.
 type Capability string
 

@@ -152,6 +152,43 @@ func (*Engine) CheckRoot(dir, root, _ string) (problems pipeline.Problems, parse
 	return problems, problems.Err() == nil
 }
 
+// CheckStacks implements pipeline.StackReader: the project has the name of its stack, and settings are those of environments.
+func (*Engine) CheckStacks(dir, root string, m pipeline.Manager) (problems pipeline.Problems) {
+	at := filepath.Join(dir, filepath.FromSlash(root))
+	p, err := readProject(at)
+	if err != nil {
+		return nil // CheckRoot says so
+	}
+	for _, stack := range m.Stacks {
+		if stack.Root == root && p.name != string(stack.Name) {
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: path.Join(root, projectFile), Line: p.line}, Rule: ruleSettings,
+				Message: fmt.Sprintf("the project has the name %s, and its stack in metapipe.yml the name %s", pipeline.Quote(p.name), stack.Name),
+				Remedy:  fmt.Sprintf("write name: %s", stack.Name)})
+		}
+	}
+	entries, err := os.ReadDir(at)
+	if err != nil {
+		return problems
+	}
+	var known []string
+	for _, e := range m.Environments {
+		known = append(known, string(e.Name))
+	}
+	for _, entry := range entries {
+		name, isSettings := stackSettings(entry.Name())
+		if !isSettings || strings.Contains(name, ".") || slices.Contains(known, name) {
+			continue
+		}
+		remedy := "rename it to that of an environment, or remove it"
+		if like := pipeline.Nearest(name, known); like != "" {
+			remedy = "did you mean " + settingsFile(pipeline.Environment(like)) + "?"
+		}
+		problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: path.Join(root, entry.Name()), Line: 1}, Rule: ruleSettings, Warning: true,
+			Message: fmt.Sprintf("it has no effect: metapipe.yml has no environment %s", pipeline.Quote(name)), Remedy: remedy})
+	}
+	return problems
+}
+
 // checkSettings looks at a file of settings, as the plan of its environment does.
 func checkSettings(dir, root, file, name string) pipeline.Problems {
 	at := pipeline.Position{File: path.Join(root, file), Line: 1}

@@ -5,6 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // TestCheckRoot: what no target could be planned with, and what has no effect, is found with its line.
@@ -47,5 +51,37 @@ func TestCheckRoot(t *testing.T) {
 		if parsed != c.parsed {
 			t.Errorf("%s: parsed is %v", name, parsed)
 		}
+	}
+}
+
+// TestCheckStacks: a project with another name than its stack, and settings of an environment that there is not, are
+// found before a plan is.
+func TestCheckStacks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "app"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for file, content := range map[string]string{"Pulumi.yaml": "runtime: yaml\nname: application\n", "Pulumi.staging.yaml": "", "Pulumi.stagin.yaml": "", "Pulumi.qa.yaml": "", "Pulumi.shop.staging.yaml": ""} {
+		if err := os.WriteFile(filepath.Join(dir, "app", file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := pipeline.Manager{Environments: []pipeline.EnvironmentRule{{Name: "staging"}}, Stacks: []pipeline.StackRule{{Name: "app", Root: "app"}, {Name: "other", Root: "other"}}}
+	var got []string
+	for _, p := range (&Engine{}).CheckStacks(dir, "app", m) {
+		got = append(got, p.String())
+	}
+	want := []string{
+		`app/Pulumi.yaml:2: pulumi-settings: the project has the name "application", and its stack in metapipe.yml the name app → write name: app`,
+		`app/Pulumi.qa.yaml:1: pulumi-settings: it has no effect: metapipe.yml has no environment "qa" → rename it to that of an environment, or remove it`,
+		`app/Pulumi.stagin.yaml:1: pulumi-settings: it has no effect: metapipe.yml has no environment "stagin" → did you mean Pulumi.staging.yaml?`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	m.Stacks[0].Name = "application"
+	if problems := (&Engine{}).CheckStacks(dir, "app", m); problems.Err() != nil {
+		t.Error(problems)
 	}
 }

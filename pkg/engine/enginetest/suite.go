@@ -123,17 +123,28 @@ func Stored(t *testing.T, planned pipeline.Planned) pipeline.StoredPlan {
 		Version: pipeline.ReceiptVersion, Exactness: planned.Plan.Exactness, Artifacts: digests, Evidence: maps.Clone(planned.Evidence)}}
 }
 
-// saltedEvidence: a receipt does not let its readers try out the values of a plan.
+// saltedEvidence: a receipt does not let its readers try out the values of a plan. What the engine names, and each digest
+// of an artifact, depends on the salt.
 func saltedEvidence(t *testing.T, s Subject) {
 	b := s.New(t)
 	b.Job.Salt = "one"
-	one := b.plan(t).Evidence
+	first := b.plan(t)
 	b = b.again(t)
 	b.Job.Salt = "two"
-	two := b.plan(t).Evidence
+	second := b.plan(t).Evidence
 	for _, name := range s.Salted {
-		if one[name] == "" || one[name] == two[name] {
-			t.Errorf("%s is %q with one salt and %q with another", name, one[name], two[name])
+		if one := first.Evidence[name]; one == "" || one == second[name] {
+			t.Errorf("%s is %q with one salt and %q with another", name, one, second[name])
+		}
+	}
+	one, err := first.Artifacts.Digests("one")
+	two, errTwo := first.Artifacts.Digests("two")
+	if err != nil || errTwo != nil {
+		t.Fatal(err, errTwo)
+	}
+	for name, digest := range one {
+		if digest == "" || digest == two[name] {
+			t.Errorf("the artifact %s has the digest %q under two salts", name, digest)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -45,10 +44,10 @@ func (x examination) inAccount(ctx context.Context, client *spacelift.Client, ru
 		policies = append(policies, rule.ApprovalPolicy)
 	}
 	for _, id := range policies {
-		policy, there, err := client.Policy(ctx, id)
+		asks, there, err := client.Policy(ctx, id)
 		c := found("spacelift.policy", "policy", id, there, err)
-		if c.State == doctor.OK && id == rule.ApprovalPolicy && policy.Type != "APPROVAL" {
-			c.State, c.Evidence = doctor.Fail, fmt.Sprintf("it is of the type %s, and asks no one for an approval", pipeline.Quote(policy.Type))
+		if c.State == doctor.OK && id == rule.ApprovalPolicy && !asks {
+			c.State, c.Evidence = doctor.Fail, "it is not of the type APPROVAL, and asks no one for an approval"
 			c.Remedy = "name a policy of the type APPROVAL as spacelift.approval_policy"
 		}
 		checks = append(checks, c)

@@ -507,6 +507,65 @@ func TestSpaceliftDestroyFails(t *testing.T) {
 	}
 }
 
+// TestSpaceliftAutodeploy: autodeploy is on only where nothing asks for an approval: neither metapipe.yml nor a policy of
+// the stack, whoever has attached it.
+func TestSpaceliftAutodeploy(t *testing.T) {
+	t.Parallel()
+	l := newLift(t)
+	file := filepath.Join(l.dir, "metapipe.yml")
+	l.ward.write(file, strings.Replace(l.text(file), "{name: staging}", "{name: staging, auto_deploy: allowed}", 1))
+	l.customer.SetProperties(hub.Properties{"spacelift_auto_deploy": "true"})
+	l.sync(0)
+	const id = "mp-shop-staging-network"
+	if !l.stack(id).Autodeploy || l.stack("mp-shop-production-network").Autodeploy {
+		t.Errorf("staging %t, production %t", l.stack(id).Autodeploy, l.stack("mp-shop-production-network").Autodeploy)
+	}
+	l.person(`mutation($id: ID!, $stack: ID!){policyAttach(id: $id, stack: $stack){id}}`, map[string]any{"id": "require-approval", "stack": id})
+	if r := l.sync(0); l.stack(id).Autodeploy || !strings.Contains(fmt.Sprint(r.Findings), "autodeploy stays off") {
+		t.Errorf("autodeploy and an approval policy together: %v", r.Findings)
+	}
+	l.account = l.newAccount()
+	l.later += 6 * time.Minute
+	l.ward.write(file, strings.Replace(l.text(file), "policies: [tags]", "policies: [require-approval]", 1))
+	if l.sync(0); l.stack(id).Autodeploy {
+		t.Error("autodeploy and an approval policy of metapipe.yml together")
+	}
+}
+
+// TestSpaceliftTwice: of two that run at once, each stack is written by one; together or with a third one they end as one
+// alone.
+func TestSpaceliftTwice(t *testing.T) {
+	t.Parallel()
+	l := newLift(t)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if _, stderr, code := l.try(t.Context(), l.args("--apply", "--max-changes", "9")...); code != 0 && code != 4 && code != 1 {
+				t.Errorf("exit code %d\n%s", code, stderr)
+			}
+		})
+	}
+	both.Wait()
+	created := map[string]int{}
+	for _, r := range l.account.Requests() {
+		var in struct{ Slug string }
+		if r.Operation == "stackCreate" && json.Unmarshal(r.Variables, &in) == nil {
+			created[in.Slug]++
+		}
+	}
+	for id, n := range created {
+		if n > 1 {
+			t.Errorf("%s was created %d times", id, n)
+		}
+	}
+	l.later += 6 * time.Minute
+	l.sync(0)
+	l.account.ResetRequests()
+	if again := l.sync(0); again.Count(change.Same) != 4 || len(l.writes()) > 0 {
+		t.Errorf("%s", statusesOf(again))
+	}
+}
+
 // TestSpaceliftNotOurs: a stack with the id that lacks the label is not touched; a space that the key does not see is told.
 func TestSpaceliftNotOurs(t *testing.T) {
 	t.Parallel()

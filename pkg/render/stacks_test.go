@@ -1,75 +1,62 @@
 package render_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/metapipe/metapipe/pkg/pipeline/change"
+	"github.com/metapipe/metapipe/pkg/pipeline/provision"
 	"github.com/metapipe/metapipe/pkg/render"
 )
 
-// TestManyStacks: sixty stacks with names of the greatest length get a comment that GitHub
-// takes, each is named in it, each environment has one section, and each stack has a status.
-func TestManyStacks(t *testing.T) {
-	t.Parallel()
-	stack := func(i int) pipeline.StackName {
-		return pipeline.StackName(strings.Replace(string(environmentName(i)), "e", "s", -1))
-	}
-	for _, outcome := range []pipeline.Outcome{pipeline.OutcomeWaiting, pipeline.OutcomeFailed, pipeline.OutcomeApplied} {
-		var targets []pipeline.TargetReport
-		for i := range manyEnvironments {
-			target := failedTarget(i/20, outcome, "日本語")
-			target.Stack = stack(i % 20)
-			targets = append(targets, target)
-		}
-		rep, r := reportOf(targets...), render.Renderer{}
-		comment, summary := r.Comment(rep), r.Summary(rep)
-		checkSize(t, comment, 65_536-1, render.DefaultCommentBytes)
-		checkSize(t, summary, 1<<20, 1<<20)
-		checkMarkdown(t, comment)
-		checkMarkdown(t, summary)
-		for _, target := range targets {
-			if !strings.Contains(comment, "| `"+target.Name()+"` |") || !strings.Contains(summary, "| `"+target.Name()+"` |") {
-				t.Errorf("%s has no row", target.Name())
-			}
-			status := r.Status(rep, target.Target)
-			checkLine(t, status, render.StatusLimit-11)
-			if d := pipeline.WithRequestTag(status, rep.Request.ID); utf8.RuneCountInString(d) > pipeline.StatusLimit {
-				t.Errorf("%d characters: %s", utf8.RuneCountInString(d), d)
-			}
-		}
-		for i := range 3 {
-			section := "\n### "
-			n := 0
-			for _, line := range strings.Split(summary, section)[1:] {
-				if head, _, _ := strings.Cut(line, "\n"); strings.HasSuffix(head, " `"+string(environmentName(i))+"`") {
-					n++
-				}
-			}
-			if n != 1 {
-				t.Errorf("%s has %d sections", environmentName(i), n)
-			}
-		}
-		checkLine(t, r.Status(rep, pipeline.Target{}), render.StatusLimit-11)
-	}
+// stackRow is a row about a stack.
+func stackRow(id, old, next string, status change.Status, message string) change.Result {
+	return change.Result{Row: change.Row{Place: change.Place{Name: id}, What: provision.What, Old: json.RawMessage(old), New: json.RawMessage(next)}, Status: status, Message: message}
 }
 
-// TestStacksBesideAnUnnamedOne: a target without a stack keeps a section of its own.
-func TestStacksBesideAnUnnamedOne(t *testing.T) {
+// TestStacks: each stack is shown with what becomes of it, its differences and its requests; nothing of it can leave its line.
+func TestStacks(t *testing.T) {
 	t.Parallel()
-	of := func(env pipeline.Environment, stack pipeline.StackName) pipeline.TargetReport {
-		return pipeline.TargetReport{Target: pipeline.Target{Customer: "shop", Environment: env, Stack: stack}, Outcome: pipeline.OutcomePlanning}
+	r := provision.Report{Findings: []provision.Finding{{Customer: "shop", Message: "no variables.yml\n::error::x", Refused: true}, {Stack: "mp-c", Message: "it stays disabled: \x1b[2J"}},
+		Requests: map[string][]json.RawMessage{"mp-a": {json.RawMessage(`{"operationName":"StackCreate"}`), json.RawMessage(`{"operationName":"StackDisable"}`)}}}
+	r.Rows = []change.Result{
+		stackRow("mp-a", "null", `{"enabled":true}`, change.Planned, ""),
+		stackRow("mp-b", `{"branch":"main","enabled":true,"values":[{"id":"TF_VAR_a","kind":"ENVIRONMENT_VARIABLE","secret":false,"sum":"1"},{"id":"TF_VAR_b","kind":"ENVIRONMENT_VARIABLE","secret":false,"sum":"1"}]}`,
+			`{"branch":"live","drift":{"reconcile":false,"schedule":["0 4 * * *"]},"enabled":true,"values":[{"id":"TF_VAR_a","kind":"ENVIRONMENT_VARIABLE","secret":false,"sum":"2"},{"id":"TF_VAR_c","kind":"ENVIRONMENT_VARIABLE","secret":true,"sum":"1"}]}`, change.Failed, "it was not written: \"x\"\ny"),
+		stackRow("mp-c", `{"enabled":true}`, `{"enabled":false}`, change.Written, ""),
+		stackRow("mp-d", `{"enabled":false}`, `{"enabled":true}`, change.Written, ""),
+		stackRow("mp-e", `{"enabled":true}`, `{"enabled":true}`, change.Same, ""),
 	}
-	var heads []string
-	for _, line := range strings.Split(render.Renderer{}.Comment(reportOf(of("staging", ""), of("staging", "network"), of("staging", "hosts"), of("live", "network"), of("live", ""))), "\n") {
-		if strings.HasPrefix(line, "###") {
-			heads = append(heads, line)
-		}
+	r.Rows[2].Reason = "not wanted any more"
+	want := `mp-a: create, planned
+    POST {"operationName":"StackCreate"}
+    POST {"operationName":"StackDisable"}
+mp-b: update, failed
+    branch: "main" → "live"
+    drift: none → {"reconcile":false,"schedule":["0 4 * * *"]}
+    TF_VAR_b: removed
+    TF_VAR_a: changed
+    TF_VAR_c: added
+  ✗ it was not written: "x" y
+mp-c: disable, written (not wanted any more)
+    enabled: true → false
+mp-d: enable, written
+    enabled: false → true
+1 unchanged
+✗ shop: no variables.yml ::error::x
+· mp-c: it stays disabled: \u001b[2J
+`
+	got := render.Stacks(r)
+	if strings.ContainsRune(got, 0x1b) || strings.Contains(got, "\n::") {
+		t.Errorf("%q", got)
 	}
-	want := []string{"### ⏳ `staging`: Planning", "### ⏳ `staging`", "#### ⏳ `staging/network`: Planning", "#### ⏳ `staging/hosts`: Planning",
-		"### ⏳ `live`", "#### ⏳ `live/network`: Planning", "### ⏳ `live`: Planning"}
-	if strings.Join(heads, "\n") != strings.Join(want, "\n") {
-		t.Errorf("got:\n%s", strings.Join(heads, "\n"))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := render.Stacks(provision.Report{}); got != "nothing is to be written\n" {
+		t.Errorf("%q", got)
 	}
 }

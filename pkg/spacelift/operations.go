@@ -41,7 +41,7 @@ vendorConfig{__typename
 ... on StackConfigVendorTerraform{version workspace useSmartSanitization externalStateAccessEnabled terraformTool: workflowTool}
 ... on StackConfigVendorOpenTofu{version workspace useSmartSanitization externalStateAccessEnabled concise tofuTool: workflowTool}}
 config{id type checksum writeOnly}
-attachedPolicies{policyId} attachedContexts{contextId isAutoattached}
+attachedPolicies{policyId policyType isAutoattached} attachedContexts{contextId isAutoattached}
 dependsOn{id dependsOnStack{id}}
 integrations{driftDetection{schedule reconcile ignoreState timezone}}
 outputs{id value sensitive}`

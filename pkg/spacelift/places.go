@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// Place is something that stacks refer to.
-type Place struct {
-	ID   string
-	Type string // of a policy, such as APPROVAL
+// place is something that stacks refer to.
+type place struct {
+	ID   string `json:"id"`
+	Type string `json:"type"` // of a policy
 }
 
 var (
@@ -30,9 +30,10 @@ func (c *Client) Space(ctx context.Context, id string) (bool, error) {
 	return there, err
 }
 
-// Policy reads a policy; false as with Space.
-func (c *Client) Policy(ctx context.Context, id string) (Place, bool, error) {
-	return c.place(ctx, readPolicy, "policy", id)
+// Policy reads whether a policy asks for an approval; false as with Space.
+func (c *Client) Policy(ctx context.Context, id string) (asksApproval, there bool, err error) {
+	p, there, err := c.place(ctx, readPolicy, "policy", id)
+	return p.Type == approvalType, there, err
 }
 
 // Context reads a context; false as with Space.
@@ -42,15 +43,15 @@ func (c *Client) Context(ctx context.Context, id string) (bool, error) {
 }
 
 // place reads one thing by its id. What the key may not see is answered as what is not there.
-func (c *Client) place(ctx context.Context, o operation, kind, id string) (Place, bool, error) {
-	var answer map[string]*Place
+func (c *Client) place(ctx context.Context, o operation, kind, id string) (place, bool, error) {
+	var answer map[string]*place
 	err := c.do(ctx, call{operation: o, what: "read the " + kind + " " + id, variables: map[string]any{"id": id}}, &answer)
 	var refused *Error
 	if errors.As(err, &refused) && (refused.NotFound || refused.Unauthorized) {
-		return Place{}, false, nil
+		return place{}, false, nil
 	}
 	if err != nil || answer[kind] == nil {
-		return Place{}, false, err
+		return place{}, false, err
 	}
 	return *answer[kind], true, nil
 }

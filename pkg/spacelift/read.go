@@ -53,7 +53,9 @@ type node struct {
 		WriteOnly bool   `json:"writeOnly"`
 	} `json:"config"`
 	AttachedPolicies []struct {
-		PolicyID string `json:"policyId"`
+		PolicyID       string `json:"policyId"`
+		PolicyType     string `json:"policyType"`
+		IsAutoattached bool   `json:"isAutoattached"`
 	} `json:"attachedPolicies"`
 	AttachedContexts []struct {
 		ContextID      string `json:"contextId"`
@@ -132,6 +134,9 @@ const (
 	tofuVendor      = "StackConfigVendorOpenTofu"
 )
 
+// approvalType is the type of the policies that ask for an approval.
+const approvalType = "APPROVAL"
+
 // tool is the name of the tool as metapipe.yml has it, or as Spacelift has it where that is another one. A tool that
 // its users bring themselves is another one, too.
 func (v vendor) tool() string {
@@ -170,7 +175,10 @@ func (n node) found() (provision.Found, error) {
 		f.Checksums[c.ID] = provision.Checked{Kind: provision.Kind(c.Type), Secret: c.WriteOnly, Checksum: c.Checksum}
 	}
 	for _, p := range n.AttachedPolicies {
-		f.Policies = append(f.Policies, p.PolicyID)
+		f.AsksApproval = f.AsksApproval || p.PolicyType == approvalType
+		if !p.IsAutoattached {
+			f.Policies = append(f.Policies, p.PolicyID)
+		}
 	}
 	for _, c := range n.AttachedContexts {
 		if !c.IsAutoattached {

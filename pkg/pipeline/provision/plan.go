@@ -29,6 +29,8 @@ type Planner struct {
 	Salt      pipeline.Salt
 	// Only is the one customer that is looked at; empty: all.
 	Only pipeline.CustomerName
+
+	approvals map[string]bool // policies that were asked for: whether they ask for an approval
 }
 
 // Finding is why a customer or a stack is left as it is.
@@ -133,7 +135,44 @@ func (p *Planner) row(ctx context.Context, w Wanted, present map[string]Found, r
 		r.Findings = append(r.Findings, Finding{Customer: w.Target.Customer, Stack: w.ID, Message: "it stays disabled: " + w.Waits})
 	}
 	p.more(w, found, r)
+	if asks, err := p.asksApproval(ctx, w, found); err != nil || asks && w.Stack.Autodeploy {
+		if err != nil {
+			return refuse(fmt.Sprintf("whether its policies ask for an approval is not known: %v", err))
+		}
+		w.Stack.Autodeploy = false
+		r.Findings = append(r.Findings, Finding{Customer: w.Target.Customer, Stack: w.ID,
+			Message: "autodeploy stays off: a policy of it asks for an approval, and Spacelift asks none where autodeploy is on"})
+	}
 	return r.Writer.add(w, found, there)
+}
+
+// asksApproval reports whether a policy that the stack has, or will have, asks for an approval. That is asked only where
+// the stack is to have autodeploy.
+func (p *Planner) asksApproval(ctx context.Context, w Wanted, found Found) (bool, error) {
+	if !w.Stack.Autodeploy || found.AsksApproval {
+		return found.AsksApproval, nil
+	}
+	for _, id := range w.Stack.Policies {
+		asks, known := p.approvals[id]
+		if !known {
+			var there bool
+			var err error
+			if asks, there, err = p.Spacelift.Policy(ctx, id); err != nil {
+				return false, err
+			}
+			if !there {
+				return false, fmt.Errorf("Spacelift has no policy %s, or the API key may not see it", pipeline.Quote(id))
+			}
+			if p.approvals == nil {
+				p.approvals = map[string]bool{}
+			}
+			p.approvals[id] = asks
+		}
+		if asks {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // more names what is attached beside what metapipe.yml names: it stays, and people should know.

@@ -105,6 +105,8 @@ type Found struct {
 	// Blocker is the run that others wait for; empty: none.
 	Blocker string
 	Locked  bool
+	// AsksApproval: one of its policies does, also one that a label attaches.
+	AsksApproval bool
 	// Protected: Spacelift refuses to delete it.
 	Protected bool
 	// Outputs are the outputs of the last run that are not sensitive, as JSON texts.
@@ -130,6 +132,8 @@ type Spacelift interface {
 	Do(ctx context.Context, id string, s Step) error
 	// Body is what Do sends, without the texts of values.
 	Body(id string, s Step) (json.RawMessage, error)
+	// Policy reports whether a policy asks for an approval, and whether the key sees it.
+	Policy(ctx context.Context, id string) (asksApproval, there bool, err error)
 	// Deleted reports whether a stack that is being deleted is gone: false, without an error, where it still goes on.
 	Deleted(ctx context.Context, id string) (bool, error)
 }

@@ -202,6 +202,9 @@ func (a *App) spaceliftSync(ctx context.Context, o spaceliftOptions) error {
 		return err
 	}
 	planner.Only = pipeline.CustomerName(o.customer)
+	if o.apply {
+		planner.Busy = m.worksOn
+	}
 	result, err := planner.Plan(ctx, m.config.Customers)
 	if err != nil {
 		return err
@@ -237,6 +240,15 @@ func (m *manager) provisioner(client provision.Spacelift, slug pipeline.Slug) (*
 		return nil, err
 	}
 	return &provision.Planner{Spacelift: client, GitHub: source, Roots: remoteRoots{m}, Parse: m.parse, Overlap: config.VersionsOverlap, Manager: slug, Salt: pipeline.NewSalt()}, nil
+}
+
+// worksOn says which step of a request has begun on a target and recorded no end; empty: none.
+func (m *manager) worksOn(ctx context.Context, t pipeline.Target) (string, error) {
+	steps, err := ledger.UnfinishedSteps(ctx, record.Records{Store: m.store, Sealer: m.sealer}, t)
+	if err != nil || len(steps) == 0 {
+		return "", err
+	}
+	return steps.String(), nil
 }
 
 // requestsOf are the bodies of the requests that would write a plan.

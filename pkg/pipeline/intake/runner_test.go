@@ -26,7 +26,7 @@ func TestOtherRunner(t *testing.T) {
 	in.Stack = "hosts"
 	_, err := w.Planner().Run(t.Context(), in)
 	var refused *pipeline.RefusedError
-	if !errors.As(err, &refused) || !strings.Contains(refused.Message, "run by another runner: spacelift") {
+	if !errors.As(err, &refused) || !strings.Contains(refused.Message, "run by another runner: spacelift") || err.Error() != refused.Error() {
 		t.Errorf("a plan for Spacelift's target: %v", err)
 	}
 	w.Tick()

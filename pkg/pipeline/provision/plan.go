@@ -27,6 +27,9 @@ type Planner struct {
 	Overlap   func(a, b string) bool // of two version constraints
 	Manager   pipeline.Slug          // whose stacks they are, and which repository they read
 	Salt      pipeline.Salt
+	// Busy says what Actions still does with a target, such as an apply that has not ended; empty: nothing. nil: no one
+	// is asked, since nothing is written.
+	Busy func(ctx context.Context, t pipeline.Target) (string, error)
 	// Only is the one customer that is looked at; empty: all.
 	Only pipeline.CustomerName
 
@@ -130,6 +133,16 @@ func (p *Planner) row(ctx context.Context, w Wanted, present map[string]Found, r
 	}
 	if there && found.ManageState != w.Stack.ManageState {
 		return refuse(fmt.Sprintf("who keeps its state cannot change: Spacelift does is %t, and manage_state is %t; move the state by hand, and remove the stack", found.ManageState, w.Stack.ManageState))
+	}
+	if p.Busy != nil && w.Stack.Enabled && !(there && found.Enabled) {
+		busy, err := p.Busy(ctx, w.Target)
+		if err != nil {
+			return refuse(fmt.Sprintf("whether Actions still works on %s is not known: %v", w.Target, err))
+		}
+		if busy != "" { // two that apply to one state would undo each other's work
+			w.Waits = fmt.Sprintf("Actions still works on %s: %s; run this again when that has ended", w.Target, busy)
+			w.Stack.Enabled = false
+		}
 	}
 	if w.Waits != "" {
 		r.Findings = append(r.Findings, Finding{Customer: w.Target.Customer, Stack: w.ID, Message: "it stays disabled: " + w.Waits})

@@ -71,7 +71,7 @@ func (t template) faults() (problems pipeline.Problems) {
 
 // undeclared finds what Ref and Fn::Sub name and the template does not declare.
 func undeclared(node *yaml.Node, declared map[string]bool, depth int, found func(line int, name string)) {
-	if node == nil || node.Kind == yaml.AliasNode || depth > maxDepth {
+	if node == nil || depth > maxDepth {
 		return
 	}
 	reference := func(at *yaml.Node) {
@@ -128,7 +128,7 @@ var reference = text.Pattern(`\{\{resolve:(\$\{[^}]*\}|[^}])*`)
 // chosenReferences are the dynamic references that are built from one of the parameters, by Fn::Sub or Fn::Join.
 // One with AllowedValues chooses among those of the template.
 func chosenReferences(node *yaml.Node, parameters map[string]parameter, depth int) (all []chosen) {
-	if node == nil || node.Kind == yaml.AliasNode || depth > maxDepth {
+	if node == nil || depth > maxDepth {
 		return nil
 	}
 	add := func(line int, of func(names map[string]bool) bool) {

@@ -108,6 +108,21 @@ func readTemplate(dir, root string) (template, error) {
 	return t, nil
 }
 
+// aliasIn is the line of the first alias; 0: there is none. CloudFormation takes no aliases, and through nested ones a
+// short template is endless for whoever follows them.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
+func aliasIn(node *yaml.Node) int {
+	if node.Kind == yaml.AliasNode {
+		return node.Line
+	}
+	for _, child := range node.Content {
+		if line := aliasIn(child); line > 0 {
+			return line
+		}
+	}
+	return 0
+}
+
 // parseTemplate reads a template, which is YAML or JSON with the short forms of functions as tags.
 func parseTemplate(raw []byte) (template, error) {
 	t := template{raw: raw, parameters: map[string]parameter{}, resources: map[string]resource{}, outputs: map[string]*yaml.Node{}, secret: map[string]bool{}}
@@ -123,6 +138,9 @@ func parseTemplate(raw []byte) (template, error) {
 	}
 	top := document.Content[0]
 	t.top = top
+	if line := aliasIn(top); line > 0 {
+		return t, fmt.Errorf("line %d: it holds an alias of YAML, which CloudFormation does not take", line)
+	}
 	noEcho := map[string]bool{}
 	for name, node := range members(member(top, "Parameters")) {
 		if !isLogicalID(name) {
@@ -169,7 +187,7 @@ func (t *template) hide(parameters map[string]bool) {
 
 // splits reports whether Fn::Split takes apart what is made from one of the names.
 func splits(node *yaml.Node, names map[string]bool, depth int) bool {
-	if node == nil || node.Kind == yaml.AliasNode {
+	if node == nil {
 		return false // what it stands for is looked at in its place
 	}
 	if depth > maxDepth || node.Tag == "!Split" && refers(node, names, depth) {
@@ -216,26 +234,19 @@ func member(node *yaml.Node, key string) *yaml.Node {
 // members are the keys and values of a mapping, in its order.
 func members(node *yaml.Node) func(yield func(string, *yaml.Node) bool) {
 	return func(yield func(string, *yaml.Node) bool) {
-		if node = aliased(node); node == nil || node.Kind != yaml.MappingNode {
+		if node == nil || node.Kind != yaml.MappingNode {
 			return
 		}
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			if !yield(node.Content[i].Value, aliased(node.Content[i+1])) {
+			if !yield(node.Content[i].Value, node.Content[i+1]) {
 				return
 			}
 		}
 	}
 }
 
-func aliased(node *yaml.Node) *yaml.Node {
-	if node != nil && node.Kind == yaml.AliasNode {
-		return node.Alias
-	}
-	return node
-}
-
 func scalar(node *yaml.Node) string {
-	if node = aliased(node); node == nil || node.Kind != yaml.ScalarNode {
+	if node == nil || node.Kind != yaml.ScalarNode {
 		return ""
 	}
 	return node.Value
@@ -249,7 +260,7 @@ var substituted = text.Pattern(`\$\{([^!}][^}]*)\}`)
 
 // refers reports whether a value is made from one of the names, by Ref or Fn::Sub.
 func refers(node *yaml.Node, names map[string]bool, depth int) bool {
-	if node = aliased(node); node == nil {
+	if node == nil {
 		return false
 	}
 	if depth > maxDepth {

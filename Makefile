@@ -12,7 +12,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.dat
 # The race detector is C: without a compiler the tests run without it.
 RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
 
-FUZZTIME ?= 30s
+FUZZTIME ?= 15s
 
 # Terraform fails on a configuration file that is named and not there.
 ifneq ($(TF_CLI_CONFIG_FILE),)
@@ -76,7 +76,7 @@ soak: ## carry requests through random faults for SOAK (2m); SEED=n plays one ro
 	@PATH=$$(.ci/tools/ensure terraform minio) METAPIPE_SOAK=$(SOAK) METAPIPE_SOAK_SEED=$(SEED) go test ./pkg/acceptance/soak -count=1 -timeout 60m -v \
 		| grep -E '^soak: |^TestSoak: |--- FAIL|_test.go|^FAIL|^ok'
 
-fuzz: ## run every fuzz target for FUZZTIME (30s)
+fuzz: ## run every fuzz target for FUZZTIME (15s)
 	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz
 
 # Tokens, payloads, receipts and the two kinds of YAML: what strangers write.

@@ -511,6 +511,23 @@ func TestSpaceliftDestroyFails(t *testing.T) {
 	}
 }
 
+// TestSpaceliftEcho: an error of Spacelift that repeats a secret value is not quoted.
+func TestSpaceliftEcho(t *testing.T) {
+	t.Parallel()
+	l := newLift(t)
+	encoded := base64.StdEncoding.EncodeToString([]byte("hunter2-of-shop"))
+	l.account.Fault(spacelift.Fault{Operation: "stackConfigAdd", Skip: 1, Kind: spacelift.GraphQLError, Message: "could not store hunter2-of-shop\nor " + encoded})
+	stdout, stderr, code := l.try(t.Context(), l.args("--apply", "--max-changes", "9")...)
+	if code != 1 || !strings.Contains(stdout, "set value TF_VAR_password of mp-shop-staging-network") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	for _, secret := range []string{"hunter2", encoded} {
+		if strings.Contains(stdout+stderr, secret) {
+			t.Errorf("%s is shown:\n%s%s", secret, stdout, stderr)
+		}
+	}
+}
+
 // TestSpaceliftAutodeploy: autodeploy is on only where nothing asks for an approval: neither metapipe.yml nor a policy of
 // the stack, whoever has attached it.
 func TestSpaceliftAutodeploy(t *testing.T) {

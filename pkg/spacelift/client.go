@@ -82,6 +82,7 @@ type call struct {
 	operation
 	what      string // for messages: "read the stacks"
 	variables map[string]any
+	secret    bool // what is sent is: no answer to it is quoted, which may repeat it
 }
 
 // body is what is sent.
@@ -255,7 +256,13 @@ func (k call) decode(raw []byte, to any) error {
 	if len(answer.Errors) > 0 {
 		message := answer.Errors[0].Message
 		lower := strings.ToLower(message)
-		return &Error{What: k.what, Message: pipeline.Clip(pipeline.PlainLine(message), 300), Unauthorized: strings.Contains(lower, "unauthorized"), NotFound: strings.Contains(lower, "not found")}
+		refused := &Error{What: k.what, Message: pipeline.Clip(pipeline.PlainLine(message), 300), Unauthorized: strings.Contains(lower, "unauthorized"), NotFound: strings.Contains(lower, "not found")}
+		if k.secret && !refused.Unauthorized {
+			refused.Message = "an error that is not shown, since it may repeat the value"
+		} else if k.secret {
+			refused.Message = "unauthorized"
+		}
+		return refused
 	}
 	if len(answer.Data) == 0 || string(answer.Data) == "null" {
 		return k.unreadable(errors.New("the answer has neither data nor errors"))

@@ -67,7 +67,9 @@ func stepCall(id string, s provision.Step, redacted bool) (call, error) {
 		if redacted {
 			value = fmt.Sprintf("*** (%d bytes)", len(s.Value.Text))
 		}
-		return of(addConfig, map[string]any{"stack": id, "config": map[string]any{"id": s.Value.ID, "type": string(s.Value.Kind), "value": value, "writeOnly": s.Value.Secret}})
+		k, err := of(addConfig, map[string]any{"stack": id, "config": map[string]any{"id": s.Value.ID, "type": string(s.Value.Kind), "value": value, "writeOnly": s.Value.Secret}})
+		k.secret = s.Value.Secret
+		return k, err
 	case provision.DropValue:
 		return of(deleteConfig, map[string]any{"stack": id, "id": s.ID})
 	case provision.AttachPol:

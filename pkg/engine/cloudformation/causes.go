@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/metapipe/metapipe/pkg/engine/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -70,14 +68,14 @@ func (w *workspace) shownValue(raw json.RawMessage, there, secret bool) pipeline
 
 // explainBy names the keys that a change comes from: those of the parameters that the properties which differ refer to.
 func (w *workspace) explainBy(edits map[string]pipeline.Cause, change *pipeline.ResourceChange) {
-	properties := w.template.resources[change.Address].properties
+	made := w.template.resources[change.Address].made
 	for _, name := range w.template.order {
 		cause, edited := edits[name]
 		if !edited || len(change.Causes) == maxCauses {
 			continue
 		}
 		if slices.ContainsFunc(change.Attributes, func(a pipeline.AttributeChange) bool {
-			return refers(properties[topOf(a.Path)], map[string]bool{name: true}, 0)
+			return made[topOf(a.Path)][name]
 		}) {
 			change.Causes = append(change.Causes, cause)
 		}
@@ -90,13 +88,4 @@ func topOf(path string) string {
 		return path[:i]
 	}
 	return path
-}
-
-// nodes are the properties of a resource.
-func nodes(properties *yaml.Node) map[string]*yaml.Node {
-	all := map[string]*yaml.Node{}
-	for name, value := range members(properties) {
-		all[name] = value
-	}
-	return all
 }

@@ -58,7 +58,7 @@ func (t template) faults() (problems pipeline.Problems) {
 		}
 	}
 	for _, section := range []string{"Rules", "Conditions", "Resources", "Outputs"} {
-		undeclared(member(t.top, section), declared, 0, func(line int, name string) {
+		undeclared(member(t.top, section), declared, func(line int, name string) {
 			remedy := "declare it"
 			if like := pipeline.Nearest(name, slices.Sorted(maps.Keys(declared))); like != "" {
 				remedy = fmt.Sprintf("did you mean %q?", like)
@@ -70,8 +70,8 @@ func (t template) faults() (problems pipeline.Problems) {
 }
 
 // undeclared finds what Ref and Fn::Sub name and the template does not declare.
-func undeclared(node *yaml.Node, declared map[string]bool, depth int, found func(line int, name string)) {
-	if node == nil || depth > maxDepth {
+func undeclared(node *yaml.Node, declared map[string]bool, found func(line int, name string)) {
+	if node == nil {
 		return
 	}
 	reference := func(at *yaml.Node) {
@@ -80,9 +80,13 @@ func undeclared(node *yaml.Node, declared map[string]bool, depth int, found func
 		}
 	}
 	inText := func(at, own *yaml.Node) {
+		named := map[string]bool{}
+		for name := range members(own) {
+			named[name] = true
+		}
 		for _, one := range substituted().FindAllStringSubmatch(scalar(at), -1) {
 			name, _, _ := strings.Cut(strings.TrimSpace(one[1]), ".")
-			if !declared[name] && !strings.HasPrefix(name, "AWS::") && member(own, name) == nil {
+			if !declared[name] && !strings.HasPrefix(name, "AWS::") && !named[name] {
 				found(at.Line, name)
 			}
 		}
@@ -112,76 +116,6 @@ func undeclared(node *yaml.Node, declared map[string]bool, depth int, found func
 		}
 	}
 	for _, child := range node.Content {
-		undeclared(child, declared, depth+1, found)
+		undeclared(child, declared, found)
 	}
-}
-
-// chosen is a place where a dynamic reference is built from a parameter.
-type chosen struct {
-	line      int
-	parameter string
-}
-
-// reference is a dynamic reference in the text of Fn::Sub.
-var reference = text.Pattern(`\{\{resolve:(\$\{[^}]*\}|[^}])*`)
-
-// chosenReferences are the dynamic references that are built from one of the parameters, by Fn::Sub or Fn::Join.
-// One with AllowedValues chooses among those of the template.
-func chosenReferences(node *yaml.Node, parameters map[string]parameter, depth int) (all []chosen) {
-	if node == nil || depth > maxDepth {
-		return nil
-	}
-	add := func(line int, of func(names map[string]bool) bool) {
-		for _, name := range slices.Sorted(maps.Keys(parameters)) {
-			if p := parameters[name]; !isOwn(name) && (len(p.allowed) == 0 || p.isList()) && of(map[string]bool{name: true}) {
-				all = append(all, chosen{line, name})
-			}
-		}
-	}
-	inText := func(at, own *yaml.Node) {
-		for _, made := range reference().FindAllString(scalar(at), -1) {
-			for _, one := range substituted().FindAllStringSubmatch(made, -1) {
-				name := strings.TrimSpace(one[1])
-				add(at.Line, func(names map[string]bool) bool {
-					if of := member(own, name); of != nil {
-						return refers(of, names, depth)
-					}
-					return names[name]
-				})
-			}
-		}
-	}
-	substitution := func(value *yaml.Node) {
-		switch {
-		case value.Kind == yaml.ScalarNode:
-			inText(value, nil)
-		case value.Kind == yaml.SequenceNode && len(value.Content) == 2:
-			inText(value.Content[0], value.Content[1])
-		}
-	}
-	if node.Tag == "!Sub" {
-		substitution(node)
-	}
-	switch node.Kind {
-	case yaml.MappingNode:
-		for key, value := range members(node) {
-			if key == "Fn::Sub" {
-				substitution(value)
-			}
-		}
-	case yaml.SequenceNode: // of the parts of Fn::Join
-		open := false
-		for _, part := range node.Content {
-			if open {
-				add(part.Line, func(names map[string]bool) bool { return refers(part, names, depth) })
-			}
-			if begins, ends := strings.LastIndex(scalar(part), "{{resolve:"), strings.LastIndex(scalar(part), "}}"); begins >= 0 || ends >= 0 {
-				open = begins > ends
-			}
-		}
-	}
-	for _, child := range node.Content {
-		all = append(all, chosenReferences(child, parameters, depth+1)...)
-	}
-	return all
 }

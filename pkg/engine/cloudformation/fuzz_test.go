@@ -1,7 +1,6 @@
 package cloudformation
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,7 +35,7 @@ func FuzzReferences(f *testing.F) {
 
 // FuzzTemplate: every text is a template or an error, and what a parameter with NoEcho holds is known of it.
 func FuzzTemplate(f *testing.F) {
-	for _, seed := range []string{demoTemplate, secretTemplate, joining, `{"Resources": {"A": {"Type": "X", "Properties": {"P": {"Fn::Sub": ["${S}", {}]}}}}, "Parameters": {"S": {"Type": "String", "NoEcho": true}}}`, "a: &a [*a]\n", nestedAliases(30), "Resources: {A: *b}\n"} {
+	for _, seed := range []string{demoTemplate, secretTemplate, joining, `{"Resources": {"A": {"Type": "X", "Properties": {"P": {"Fn::Sub": ["${S}", {}]}}}}, "Parameters": {"S": {"Type": "String", "NoEcho": true}}}`, "a: &a [*a]\n", "Resources: {A: *b}\n", nestedAliases(40), nestedSplits(40)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -47,26 +46,10 @@ func FuzzTemplate(f *testing.F) {
 		if len(parsed.resources) == 0 || len(parsed.order) != len(parsed.parameters) {
 			t.Errorf("it accepts %q as %+v", text, parsed)
 		}
+		if nodes := countNodes(parsed.top); parsed.reads.looks > looksPerNode*nodes {
+			t.Errorf("it looks %d times at %d nodes of %q", parsed.reads.looks, nodes, text)
+		}
 	})
-}
-
-// nestedAliases is a template whose values double with each level.
-func nestedAliases(levels int) string {
-	var b strings.Builder
-	b.WriteString("Resources:\n  A:\n    Type: AWS::SNS::Topic\n    Properties:\n      P0: &a0 [x, x]\n")
-	for i := 1; i <= levels; i++ {
-		fmt.Fprintf(&b, "      P%d: &a%d [*a%d, *a%d]\n", i, i, i-1, i-1)
-	}
-	return b.String()
-}
-
-// TestAliases: a template with an alias is refused with its line, before anything follows it.
-func TestAliases(t *testing.T) {
-	t.Parallel()
-	_, err := parseTemplate([]byte(nestedAliases(60)))
-	if err == nil || err.Error() != "line 6: it holds an alias of YAML, which CloudFormation does not take" {
-		t.Error(err)
-	}
 }
 
 // FuzzChanges: no answer of AWS makes a plan panic or show a secret.

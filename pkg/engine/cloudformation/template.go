@@ -14,7 +14,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // templateNames are the names of the template in the root of a stack. One of them is there.
@@ -35,10 +34,11 @@ type template struct {
 	parameters map[string]parameter
 	order      []string // of the parameters
 	resources  map[string]resource
-	outputs    map[string]*yaml.Node // their values
-	secret     map[string]bool       // outputs that hold what a secret parameter holds
+	outputs    map[string]map[string]bool // the names that their values are made from
+	secret     map[string]bool            // outputs that hold what a secret parameter holds
 	chosen     []chosen
 	top        *yaml.Node
+	reads      reads
 }
 
 // parameter is one of the template.
@@ -65,8 +65,9 @@ type resource struct {
 	line     int
 	deletion string          // its DeletionPolicy
 	secret   map[string]bool // properties that hold what a secret parameter holds
-	// properties are the nodes of the template.
+	// properties are the nodes of the template, and made the names that each is made from.
 	properties map[string]*yaml.Node
+	made       map[string]map[string]bool
 }
 
 // findTemplate finds the template in a root; dir is the manager directory or its copy.
@@ -108,24 +109,9 @@ func readTemplate(dir, root string) (template, error) {
 	return t, nil
 }
 
-// aliasIn is the line of the first alias; 0: there is none. CloudFormation takes no aliases, and through nested ones a
-// short template is endless for whoever follows them.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html
-func aliasIn(node *yaml.Node) int {
-	if node.Kind == yaml.AliasNode {
-		return node.Line
-	}
-	for _, child := range node.Content {
-		if line := aliasIn(child); line > 0 {
-			return line
-		}
-	}
-	return 0
-}
-
 // parseTemplate reads a template, which is YAML or JSON with the short forms of functions as tags.
 func parseTemplate(raw []byte) (template, error) {
-	t := template{raw: raw, parameters: map[string]parameter{}, resources: map[string]resource{}, outputs: map[string]*yaml.Node{}, secret: map[string]bool{}}
+	t := template{raw: raw, parameters: map[string]parameter{}, resources: map[string]resource{}, outputs: map[string]map[string]bool{}, secret: map[string]bool{}}
 	if len(raw) > maxTemplate {
 		return t, fmt.Errorf("it has %d bytes, and CloudFormation takes %d", len(raw), maxTemplate)
 	}
@@ -156,51 +142,48 @@ func parseTemplate(raw []byte) (template, error) {
 	}
 	slices.Sort(t.order)
 	for name, node := range members(member(top, "Resources")) {
-		t.resources[name] = resource{kind: scalar(member(node, "Type")), line: node.Line, deletion: scalar(member(node, "DeletionPolicy")), secret: map[string]bool{}, properties: nodes(member(node, "Properties"))}
+		r := resource{kind: scalar(member(node, "Type")), line: node.Line, deletion: scalar(member(node, "DeletionPolicy")), secret: map[string]bool{}, properties: map[string]*yaml.Node{}, made: map[string]map[string]bool{}}
+		for property, value := range members(member(node, "Properties")) {
+			r.properties[property], r.made[property] = value, t.reads.namesIn(value)
+		}
+		t.resources[name] = r
 	}
 	if len(t.resources) == 0 {
 		return t, errors.New("it declares no Resources")
 	}
 	for name, node := range members(member(top, "Outputs")) {
-		t.outputs[name] = member(node, "Value")
+		t.outputs[name] = t.reads.namesIn(member(node, "Value"))
 	}
 	t.hide(noEcho)
+	split := map[string]bool{}
+	t.reads.splits(top, split)
 	for name, p := range t.parameters {
-		p.split = splits(top, map[string]bool{name: true}, 0)
+		p.split = split[name]
 		t.parameters[name] = p
 	}
-	t.chosen = chosenReferences(top, t.parameters, 0)
+	t.chosen = t.reads.chosenReferences(top, t.parameters)
 	return t, nil
 }
 
 // hide marks the properties and outputs that are made from one of the parameters.
 func (t *template) hide(parameters map[string]bool) {
 	for _, r := range t.resources {
-		for property, value := range r.properties {
-			r.secret[property] = refers(value, parameters, 0)
+		for property, made := range r.made {
+			r.secret[property] = anyOf(made, parameters)
 		}
 	}
-	for name, value := range t.outputs {
-		t.secret[name] = refers(value, parameters, 0)
+	for name, made := range t.outputs {
+		t.secret[name] = anyOf(made, parameters)
 	}
 }
 
-// splits reports whether Fn::Split takes apart what is made from one of the names.
-func splits(node *yaml.Node, names map[string]bool, depth int) bool {
-	if node == nil {
-		return false // what it stands for is looked at in its place
-	}
-	if depth > maxDepth || node.Tag == "!Split" && refers(node, names, depth) {
-		return true
-	}
-	if node.Kind == yaml.MappingNode {
-		for key, value := range members(node) {
-			if key == "Fn::Split" && refers(value, names, depth) {
-				return true
-			}
+func anyOf(made, names map[string]bool) bool {
+	for name := range made {
+		if names[name] {
+			return true
 		}
 	}
-	return slices.ContainsFunc(node.Content, func(child *yaml.Node) bool { return splits(child, names, depth+1) })
+	return false
 }
 
 func readParameter(node *yaml.Node) parameter {
@@ -250,46 +233,4 @@ func scalar(node *yaml.Node) string {
 		return ""
 	}
 	return node.Value
-}
-
-// maxDepth bounds the nesting that is looked at: what is deeper counts as one that refers.
-const maxDepth = 60
-
-// substituted are the names in the text of Fn::Sub.
-var substituted = text.Pattern(`\$\{([^!}][^}]*)\}`)
-
-// refers reports whether a value is made from one of the names, by Ref or Fn::Sub.
-func refers(node *yaml.Node, names map[string]bool, depth int) bool {
-	if node == nil {
-		return false
-	}
-	if depth > maxDepth {
-		return true
-	}
-	inText := func(text *yaml.Node) bool {
-		for _, found := range substituted().FindAllStringSubmatch(scalar(text), -1) {
-			if names[strings.TrimSpace(found[1])] {
-				return true
-			}
-		}
-		return false
-	}
-	switch node.Kind {
-	case yaml.ScalarNode:
-		return node.Tag == "!Ref" && names[node.Value] || node.Tag == "!Sub" && inText(node)
-	case yaml.SequenceNode:
-		if node.Tag == "!Sub" && len(node.Content) > 0 && inText(node.Content[0]) {
-			return true
-		}
-	case yaml.MappingNode:
-		for key, value := range members(node) {
-			if key == "Ref" && names[scalar(value)] {
-				return true
-			}
-			if key == "Fn::Sub" && (inText(value) || value.Kind == yaml.SequenceNode && len(value.Content) > 0 && inText(value.Content[0])) {
-				return true
-			}
-		}
-	}
-	return slices.ContainsFunc(node.Content, func(child *yaml.Node) bool { return refers(child, names, depth+1) })
 }

@@ -177,6 +177,7 @@ func TestTasksThatPlansWouldRun(t *testing.T) {
 	}{
 		"in the code":         {tasks: fmt.Sprintf(task, "false")},
 		"computed":            {tasks: fmt.Sprintf(task, `"{{ false }}"`)},
+		"as an alias":         {tasks: "    - name: writes\n      vars: {x: &yes false}\n      check_mode: *yes\n      ansible.builtin.copy: {dest: \"SCRATCH-real\", content: x}\n"},
 		"of a block":          {tasks: "    - name: block\n      check_mode: no\n      block:\n        - ansible.builtin.copy: {dest: \"SCRATCH-real\", content: x}\n"},
 		"hidden from a look":  {tasks: "    - name: more\n      ansible.builtin.include_tasks: more.txt\n", hidden: fmt.Sprintf(strings.ReplaceAll(task, "    - ", "- "), "false")},
 		"listed":              {tasks: fmt.Sprintf(task, "false"), listed: []string{"writes"}, ran: true},
@@ -197,6 +198,30 @@ func TestTasksThatPlansWouldRun(t *testing.T) {
 			}
 			if ran := isFile(b.scratch + "-real"); ran != c.ran {
 				t.Errorf("it ran: %t", ran)
+			}
+		})
+	}
+}
+
+// TestChecksOfTasks: validate sees what check_mode of a task is, also where an alias stands for it.
+func TestChecksOfTasks(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		value string
+		found bool
+	}{
+		"true":                  {"true", false},
+		"false":                 {"false", true},
+		"an alias of false":     {"*yes", true},
+		"an alias of true":      {"*other", false},
+		"an alias of a mapping": {"*all", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, head+"    - &all\n      name: &called writes\n      ansible.builtin.debug: {}\n      vars: {a: &yes false, b: &other true}\n    - name: *called\n      check_mode: "+c.value+"\n      ansible.builtin.debug: {}\n")
+			problems, _ := b.Engine.(*Engine).CheckRoot(b.Job.ManagerDir, b.Job.Root(), toolName)
+			if found := len(problems) == 1 && strings.Contains(problems[0].Message, `the task "writes" has check_mode other than true`); found != c.found || !found && len(problems) > 0 {
+				t.Errorf("it finds %+v", problems)
 			}
 		})
 	}

@@ -121,6 +121,14 @@ func realTasks(dir, root string) (tasks []realTask, problems pipeline.Problems) 
 // maxDepth bounds the nesting that is looked at; what is deeper the callback sees.
 const maxDepth = 100
 
+// aliased is what a node stands for: an alias has the text of its name.
+func aliased(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
 func unchecked(n *yaml.Node, file string, depth int) (found []realTask) {
 	if depth > maxDepth {
 		return nil
@@ -129,11 +137,11 @@ func unchecked(n *yaml.Node, file string, depth int) (found []realTask) {
 		name := ""
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if n.Content[i].Value == "name" {
-				name = n.Content[i+1].Value
+				name = aliased(n.Content[i+1]).Value
 			}
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			key, value := n.Content[i], n.Content[i+1]
+			key, value := n.Content[i], aliased(n.Content[i+1])
 			if key.Value == "check_mode" && !slices.Contains([]string{"true", "yes", "on"}, strings.ToLower(value.Value)) {
 				found = append(found, realTask{name: name, at: pipeline.Position{File: file, Line: key.Line}})
 			}

@@ -121,16 +121,21 @@ func refOfNode(n *yaml.Node) (o ref, lacks string) {
 	return o, lacks
 }
 
+// memberOf is the value of a key, where it stands; nil: there is none. An alias has the text of its name, so what it
+// stands for takes its place.
 func memberOf(n *yaml.Node, name string) *yaml.Node {
-	if n != nil && n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == name {
-			return n.Content[i+1]
+			value := n.Content[i+1]
+			if value.Kind == yaml.AliasNode {
+				meant := *value.Alias
+				meant.Line, meant.Column = value.Line, value.Column
+				return &meant
+			}
+			return value
 		}
 	}
 	return nil

@@ -97,6 +97,8 @@ func TestCheckPlace(t *testing.T) {
 		"of a target":                          {object("v1/ConfigMap", "name: x\n  namespace: shop-staging"), "", 0},
 		"with a placeholder":                   {object("v1/ConfigMap", "name: x\n  namespace: \"{{ customer }}\""), "", 0},
 		"listed":                               {object("v1/ConfigMap", "name: x\n  namespace: monitoring"), "", 0},
+		"as an alias":                          {object("v1/ConfigMap", "name: &place monitoring\n  namespace: *place"), "", 0},
+		"a foreign one as an alias":            {object("v1/ConfigMap", "name: &monitoring kube\n  namespace: *monitoring"), "ConfigMap kube/kube lies in a namespace", 5},
 		"below a prefix":                       {object("v1/ConfigMap", "name: x\n  namespace: opsall"), "", 0},
 		"foreign":                              {object("v1/ConfigMap", "name: x\n  namespace: kube"), "ConfigMap kube/x lies in a namespace that the stack app may not use → write another namespace, or " + listed, 5},
 		"inside of a word":                     {object("v1/ConfigMap", "name: x\n  namespace: xops"), listed, 5},

@@ -52,6 +52,16 @@ func readProject(dir string) (project, error) {
 	return parseProject(content)
 }
 
+// meant is what a node stands for, where it stands: an alias has the text of its name.
+func meant(n yaml.Node) yaml.Node {
+	if n.Kind != yaml.AliasNode {
+		return n
+	}
+	value := *n.Alias
+	value.Line, value.Column = n.Line, n.Column
+	return value
+}
+
 func parseProject(content []byte) (project, error) {
 	var raw struct {
 		Name    yaml.Node            `yaml:"name"`
@@ -62,6 +72,7 @@ func parseProject(content []byte) (project, error) {
 	if err := yaml.Unmarshal(content, &raw); err != nil {
 		return project{}, err
 	}
+	raw.Name, raw.Runtime = meant(raw.Name), meant(raw.Runtime)
 	p := project{name: raw.Name.Value, line: max(raw.Name.Line, 1), backend: raw.Backend.Line, runtime: raw.Runtime.Value, inputs: map[string]declaration{}}
 	if raw.Runtime.Kind == yaml.MappingNode {
 		var runtime struct {
@@ -76,6 +87,7 @@ func parseProject(content []byte) (project, error) {
 		return p, errors.New("it names no project or no runtime")
 	}
 	for key, node := range raw.Config {
+		node = meant(node)
 		d := declaration{line: node.Line, fixed: node.Kind != yaml.MappingNode}
 		if node.Kind == yaml.MappingNode {
 			var said struct {

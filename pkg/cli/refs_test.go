@@ -50,14 +50,15 @@ func TestEveryCommandHasARefRule(t *testing.T) {
 
 // callsOnABranch are calls that pass the checks of arguments, for commands that take some.
 var callsOnABranch = map[string]string{
-	"metapipe customer rename": "customer rename shop store",
-	"metapipe offboard":        "offboard shop",
-	"metapipe onboard":         "onboard acme/shop",
-	"metapipe drift scan":      "drift scan 0123 --shard 0",
-	"metapipe drift summary":   "drift summary 0123",
-	"metapipe properties set":  "properties set --customer blog team=x",
-	"metapipe schema":          "schema customer",
-	"metapipe help":            "help plan",
+	"metapipe spacelift remove": "spacelift remove mp-shop-staging",
+	"metapipe customer rename":  "customer rename shop store",
+	"metapipe offboard":         "offboard shop",
+	"metapipe onboard":          "onboard acme/shop",
+	"metapipe drift scan":       "drift scan 0123 --shard 0",
+	"metapipe drift summary":    "drift summary 0123",
+	"metapipe properties set":   "properties set --customer blog team=x",
+	"metapipe schema":           "schema customer",
+	"metapipe help":             "help plan",
 }
 
 // TestCommandsOnABranch calls every command of the tree in a run of a branch, with a checkout
